@@ -1,0 +1,47 @@
+//! The audit log: who changed what, written in the change's own transaction.
+
+use std::net::IpAddr;
+
+use async_trait::async_trait;
+use uuid::Uuid;
+
+use crate::{
+    clock::Timestamp,
+    ids::{AuditLogId, TenantId, UserId},
+    page::{Page, PageRequest},
+    store::StoreError,
+};
+
+/// A row of the audit log. `changes` holds allow-listed fields only, never a secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditLog {
+    /// Its id (ordered by time).
+    pub id: AuditLogId,
+    /// Its tenant; `None` for acts on the installation.
+    pub tenant_id: Option<TenantId>,
+    /// Who acted; `None` for background work or a user that is gone.
+    pub user_id: Option<UserId>,
+    /// What was done, in snake case: `conversation_created`, `authz_denied`.
+    pub action: String,
+    /// To what kind of thing: `conversation`.
+    pub entity_type: String,
+    /// To which.
+    pub entity_id: Option<Uuid>,
+    /// `{before, after}`.
+    pub changes: Option<serde_json::Value>,
+    /// Where the request came from.
+    pub ip_address: Option<IpAddr>,
+    /// What the client called itself.
+    pub user_agent: Option<String>,
+    /// When it was done.
+    pub created_at: Timestamp,
+}
+
+/// The audit log. Rows are added and read, never changed.
+#[async_trait]
+pub trait AuditRepo: Send + Sync {
+    /// Adds a row.
+    async fn insert(&self, row: &AuditLog) -> Result<(), StoreError>;
+    /// Rows of the scope's tenant, newest first.
+    async fn list(&self, page: PageRequest) -> Result<Page<AuditLog>, StoreError>;
+}

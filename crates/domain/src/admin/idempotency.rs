@@ -1,0 +1,57 @@
+//! Idempotency keys: a repeated request gets the first one's answer again.
+
+use async_trait::async_trait;
+
+use crate::{
+    clock::Timestamp,
+    ids::{TenantId, UserId},
+    store::StoreError,
+};
+
+/// Hours that an answer is kept.
+pub const KEEP_HOURS: i64 = 24;
+
+/// An answer as it was given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptAnswer {
+    /// The HTTP status, or its like.
+    pub status: u16,
+    /// The body, byte for byte.
+    pub body: Vec<u8>,
+}
+
+/// A request that named an `Idempotency-Key`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IdempotencyRecord {
+    /// Its tenant.
+    pub tenant_id: TenantId,
+    /// Who asked. Keys of different users never meet.
+    pub user_id: UserId,
+    /// The caller's key, 1 to 255 characters.
+    pub key: String,
+    /// SHA-256 in hexadecimal over method, path and body.
+    pub fingerprint: String,
+    /// The answer; `None` while the first request runs.
+    pub answer: Option<KeptAnswer>,
+    /// When the first request came.
+    pub created_at: Timestamp,
+    /// When it is forgotten.
+    pub expires_at: Timestamp,
+}
+
+/// Stored idempotency keys. Their rows are written in the transaction of the effect.
+#[async_trait]
+pub trait IdempotencyRepo: Send + Sync {
+    /// The record of the scope's user under this key, unless it has expired by `now`.
+    async fn get(&self, key: &str, now: Timestamp) -> Result<Option<IdempotencyRecord>, StoreError>;
+    /// Adds a record, in place of an expired one (by its `created_at`).
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when a live one is there.
+    async fn insert(&self, record: &IdempotencyRecord) -> Result<(), StoreError>;
+    /// Keeps the answer of the scope's user under this key.
+    async fn keep_answer(&self, key: &str, answer: &KeptAnswer) -> Result<(), StoreError>;
+    /// Forgets up to `limit` records that have expired by `now`, of all tenants in an installation
+    /// scope; tells how many.
+    async fn remove_expired(&self, now: Timestamp, limit: u32) -> Result<u64, StoreError>;
+}

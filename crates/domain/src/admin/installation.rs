@@ -1,0 +1,26 @@
+//! The installation: whether it is set up.
+
+use async_trait::async_trait;
+
+use crate::{clock::Timestamp, identity::TokenHash, store::StoreError};
+
+/// The one row about the installation as a whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Installation {
+    /// Hash of the one-time setup token that was printed last.
+    pub setup_token_hash: Option<TokenHash>,
+    /// When setup was done.
+    pub set_up_at: Option<Timestamp>,
+}
+
+/// The stored installation. Any scope reads it; setup is done in the new tenant's scope.
+#[async_trait]
+pub trait InstallationRepo: Send + Sync {
+    /// The row (there always is one).
+    async fn get(&self) -> Result<Installation, StoreError>;
+    /// Puts a new setup token in place of the last one, unless setup is done; tells whether it did.
+    async fn offer_setup(&self, token: &TokenHash) -> Result<bool, StoreError>;
+    /// Marks setup done, if it is not yet and (where one is given) the token is the offered one.
+    /// Of any number of callers at once exactly one is told `true`.
+    async fn complete_setup(&self, token: Option<&TokenHash>, at: Timestamp) -> Result<bool, StoreError>;
+}

@@ -1,0 +1,182 @@
+//! Ports to stored conversations. The scope's `conversations` reach is a predicate of every
+//! look-up: `Own`: the user's; `Visible`: also public ones; `Tenant`: all. Deleted conversations
+//! and messages are as if they did not exist, unless said otherwise.
+
+use async_trait::async_trait;
+
+use crate::{
+    clock::Timestamp,
+    conversations::{
+        Conversation, ExpiredStream, Message, MessageStatus, Origin, Parts, Stream, StreamEvent, StreamLease,
+        StreamState,
+    },
+    ids::{ConversationId, MessageId, StreamId, UserId},
+    money::Money,
+    page::{Page, PageRequest},
+    store::StoreError,
+    usage::{TokenUsage, UsageTotals},
+};
+
+/// Which conversations are listed.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ConversationFilter {
+    /// Also public ones of others, or (for those who see the tenant) all. Otherwise the user's own.
+    pub include_others: bool,
+    /// Only of this origin; `None`: all but `openai`.
+    pub origin: Option<Origin>,
+    /// Also archived ones.
+    pub include_archived: bool,
+    /// Only those whose title holds this text, without regard to ASCII case.
+    pub title_contains: Option<String>,
+}
+
+/// A move of a conversation's head, under its lock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HeadMove {
+    /// The new head.
+    pub current_message_id: Option<MessageId>,
+    /// The new version of the head.
+    pub head_version: i64,
+    /// The `seq` for the next message.
+    pub next_seq: i64,
+    /// Live messages, as counted now.
+    pub message_count: i64,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// Stored conversations.
+#[async_trait]
+pub trait ConversationRepo: Send + Sync {
+    /// The conversation with its chosen collections, if the scope reaches it.
+    async fn get(&self, id: ConversationId) -> Result<Option<Conversation>, StoreError>;
+    /// The same, locked until the transaction ends: `seq`, head and totals are read under it.
+    async fn lock(&self, id: ConversationId) -> Result<Option<Conversation>, StoreError>;
+    /// Conversations in reach, newest first.
+    async fn list(&self, filter: &ConversationFilter, page: PageRequest) -> Result<Page<Conversation>, StoreError>;
+    /// Adds a conversation and its chosen collections.
+    async fn insert(&self, conversation: &Conversation) -> Result<(), StoreError>;
+    /// Writes title, visibility, model, system prompt, `archived_at` and `deleted_at`.
+    async fn update(&self, conversation: &Conversation) -> Result<(), StoreError>;
+    /// Moves the head.
+    async fn move_head(&self, id: ConversationId, head: &HeadMove) -> Result<(), StoreError>;
+    /// Adds to the totals (atomic, no lock needed); `last_context` is set where given.
+    async fn add_usage(
+        &self,
+        id: ConversationId,
+        totals: UsageTotals,
+        last_context: Option<TokenUsage>,
+    ) -> Result<(), StoreError>;
+}
+
+/// What becomes of an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AnswerUpdate {
+    /// The new status; only steps that [`MessageStatus::may_become`] allows.
+    pub status: MessageStatus,
+    /// The text so far or in the end.
+    pub parts: Parts,
+    /// Tokens, once settled.
+    pub tokens: Option<TokenUsage>,
+    /// Cost, once settled and known.
+    pub cost: Option<Money>,
+    /// Why the model stopped.
+    pub finish_reason: Option<String>,
+    /// Why it failed.
+    pub error: Option<serde_json::Value>,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// A living sibling.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sibling {
+    /// The parent of both; `None`: roots.
+    pub parent_id: Option<MessageId>,
+    /// The message.
+    pub id: MessageId,
+}
+
+/// Stored messages.
+#[async_trait]
+pub trait MessageRepo: Send + Sync {
+    /// The message, if the scope reaches its conversation.
+    async fn get(&self, id: MessageId) -> Result<Option<Message>, StoreError>;
+    /// Adds messages of one conversation, parents first. `active_child_id` may name a message of
+    /// the same call.
+    async fn insert(&self, messages: &[Message]) -> Result<(), StoreError>;
+    /// The branch that ends in `last`, upwards: at most `limit` messages, answered root first. It
+    /// costs what it answers, not what the tree holds. The page before starts at the first one's
+    /// parent.
+    async fn branch(&self, last: MessageId, limit: u32) -> Result<Vec<Message>, StoreError>;
+    /// All live messages of a conversation by `seq`, after `after_seq`.
+    async fn tree(
+        &self,
+        conversation: ConversationId,
+        after_seq: i64,
+        limit: u32,
+    ) -> Result<Page<Message, i64>, StoreError>;
+    /// The living siblings under these parents (`None`: the roots), by `seq`.
+    async fn siblings(
+        &self,
+        conversation: ConversationId,
+        parents: &[Option<MessageId>],
+    ) -> Result<Vec<Sibling>, StoreError>;
+    /// The ordinal that the next child of `parent` gets (deleted ones counted), from 1.
+    async fn next_version(&self, conversation: ConversationId, parent: Option<MessageId>) -> Result<i32, StoreError>;
+    /// Makes every message between the root and `id` point to the next one towards `id`.
+    async fn activate_path(&self, id: MessageId) -> Result<(), StoreError>;
+    /// Follows `active_child_id`, else the live child of the greatest `seq`, down to a leaf.
+    async fn leaf(&self, id: MessageId) -> Result<MessageId, StoreError>;
+    /// Writes an answer; a step of its status that is not allowed is [`StoreError::Check`].
+    async fn update_answer(&self, id: MessageId, update: &AnswerUpdate) -> Result<(), StoreError>;
+}
+
+/// Stored streams and their events.
+#[async_trait]
+pub trait StreamRepo: Send + Sync {
+    /// The stream, if the scope reaches its conversation.
+    async fn get(&self, id: StreamId) -> Result<Option<Stream>, StoreError>;
+    /// The streams that run in a conversation, oldest first.
+    async fn running(&self, conversation: ConversationId) -> Result<Vec<Stream>, StoreError>;
+    /// How many streams of a user run.
+    async fn count_running(&self, user: UserId) -> Result<u64, StoreError>;
+    /// Adds a stream with its first events.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when the message has a running stream.
+    async fn insert(&self, stream: &Stream, events: &[StreamEvent]) -> Result<(), StoreError>;
+    /// Appends events under a lease and renews it; tells whether the reader asked to stop.
+    ///
+    /// # Errors
+    /// [`StoreError::Stale`] when the stream has ended or has another epoch.
+    async fn append(
+        &self,
+        lease: StreamLease,
+        events: &[StreamEvent],
+        lease_expires_at: Timestamp,
+    ) -> Result<bool, StoreError>;
+    /// Ends a stream under a lease, with its last events.
+    ///
+    /// # Errors
+    /// As `append`.
+    async fn finish(
+        &self,
+        lease: StreamLease,
+        state: StreamState,
+        events: &[StreamEvent],
+        at: Timestamp,
+    ) -> Result<(), StoreError>;
+    /// Asks a running stream to stop; tells whether it was running.
+    async fn request_stop(&self, id: StreamId, at: Timestamp) -> Result<bool, StoreError>;
+    /// Events after a number, in order, at most `limit`.
+    async fn events(&self, id: StreamId, after: i64, limit: u32) -> Result<Vec<StreamEvent>, StoreError>;
+    /// Takes over streams whose lease has run out, at most `limit`, in an installation scope: each
+    /// gets a new epoch and a lease to `lease_expires_at`.
+    async fn take_expired(
+        &self,
+        now: Timestamp,
+        lease_expires_at: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<ExpiredStream>, StoreError>;
+}

@@ -1,0 +1,18 @@
+//! Ports to what lies outside: models, embedders, files, parsers, the index, other instances.
+
+pub mod blob_store;
+pub mod chat_model;
+pub mod chunk_index;
+pub mod document_parser;
+pub mod embedder;
+pub mod wakeups;
+
+pub use blob_store::{BlobError, BlobKey, BlobStore, ByteStream};
+pub use chat_model::{
+    ChatDelta, ChatModel, ChatModels, ChatRequest, ChatStream, GatewayError, GatewayErrorKind, ModelDescription,
+    ModelName, Passage, PromptMessage, PromptRole, ToolCall,
+};
+pub use chunk_index::{ChunkIndex, IndexEntry, IndexHit, Readable};
+pub use document_parser::{DocumentParser, ParseError, ParseErrorKind, ParsedDocument};
+pub use embedder::{Embedder, EmbeddingModel, EmbeddingPurpose, Embeddings};
+pub use wakeups::{Topic, Wakeups};

@@ -1,0 +1,256 @@
+//! Chat models: a request in, a stream of deltas out.
+
+use std::{error::Error, fmt, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use futures::stream::BoxStream;
+
+use crate::{
+    error::ValueError,
+    ids::{ChunkId, SourceId},
+    usage::TokenUsage,
+};
+
+/// Full name of a model: `<provider>/<model>`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ModelName {
+    /// The provider, as it is configured (`openai`, `ollama`, `banyan`).
+    pub provider: String,
+    /// The provider's own name of the model; may hold slashes.
+    pub model: String,
+}
+
+impl ModelName {
+    /// Splits a full name at its first slash.
+    ///
+    /// # Errors
+    /// `not_a_model_name` for the field `model` when either side is empty.
+    pub fn parse(value: &str) -> Result<Self, ValueError> {
+        match value.split_once('/') {
+            Some((provider, model)) if !provider.is_empty() && !model.is_empty() => {
+                Ok(Self { provider: provider.to_owned(), model: model.to_owned() })
+            }
+            _ => {
+                let message = "must be '<provider>/<model>', such as 'banyan/extractive'";
+                Err(ValueError::new("model", "not_a_model_name", message))
+            }
+        }
+    }
+}
+
+impl fmt::Display for ModelName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.provider, self.model)
+    }
+}
+
+/// Who speaks in a prompt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PromptRole {
+    /// Instructions of the operator or the conversation.
+    System,
+    /// The person.
+    User,
+    /// The model.
+    Assistant,
+    /// The answer of a tool.
+    Tool,
+}
+
+/// A call of a tool by the model.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ToolCall {
+    /// The model's id for the call.
+    pub id: String,
+    /// The tool.
+    pub name: String,
+    /// Its arguments as JSON text, as the model wrote them.
+    pub arguments: String,
+}
+
+/// One message of a prompt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PromptMessage {
+    /// Who speaks.
+    pub role: PromptRole,
+    /// What is said.
+    pub text: String,
+    /// Tools that an assistant message calls.
+    pub tool_calls: Vec<ToolCall>,
+    /// The call that a tool message answers.
+    pub tool_call_id: Option<String>,
+}
+
+impl PromptMessage {
+    /// A message of text alone.
+    pub fn text(role: PromptRole, text: impl Into<String>) -> Self {
+        Self { role, text: text.into(), tool_calls: Vec::new(), tool_call_id: None }
+    }
+}
+
+/// A retrieved passage that an answer may cite by its number.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Passage {
+    /// Its number in the prompt, from 1.
+    pub number: u32,
+    /// The chunk.
+    pub chunk_id: ChunkId,
+    /// Its source.
+    pub source_id: SourceId,
+    /// The source's file name, for people.
+    pub filename: String,
+    /// The page, from 1, where the format has pages.
+    pub page: Option<u32>,
+    /// The headings above it, outermost first.
+    pub heading_path: Vec<String>,
+    /// Its text.
+    pub content: String,
+}
+
+/// What a model is asked.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ChatRequest {
+    /// The provider's name of the model.
+    pub model: String,
+    /// The whole prompt, passages fenced inside it.
+    pub messages: Vec<PromptMessage>,
+    /// The same passages as data, for models that are no language models.
+    pub passages: Vec<Passage>,
+    /// Most tokens to answer.
+    pub max_output_tokens: Option<u32>,
+    /// Sampling temperature.
+    pub temperature: Option<f32>,
+    /// Nucleus sampling.
+    pub top_p: Option<f32>,
+    /// Texts at which the answer ends.
+    pub stop: Vec<String>,
+    /// Further fields of the OpenAI dialect (`tools`, `response_format`, `seed` …), passed on as they came.
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+/// A piece of an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ChatDelta {
+    /// A piece of the model's reasoning.
+    Reasoning(String),
+    /// A piece of the answer's text.
+    Text(String),
+    /// A whole call of a tool (put together from its pieces).
+    ToolCall(ToolCall),
+    /// Why the model stopped: `stop`, `length`, `tool_calls`, `content_filter` or the provider's own.
+    Finished(String),
+    /// The provider's count of tokens; may come more than once, the last counts.
+    Usage(TokenUsage),
+}
+
+/// The answer as it comes. It ends after the last delta or the first error.
+pub type ChatStream = BoxStream<'static, Result<ChatDelta, GatewayError>>;
+
+/// What kind of failure a gateway met.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GatewayErrorKind {
+    /// It cannot be reached (refused, no such host, TLS).
+    Unreachable,
+    /// It did not answer in time.
+    Timeout,
+    /// It refused the credentials.
+    Unauthorized,
+    /// It knows no such model.
+    UnknownModel,
+    /// It refused the request as such.
+    InvalidRequest,
+    /// It asks to wait.
+    RateLimited,
+    /// It failed by itself (5xx).
+    Failed,
+    /// It said something that is not its protocol.
+    Protocol,
+    /// The connection broke in the middle of an answer.
+    Interrupted,
+    /// The guarded egress client refused the address.
+    Forbidden,
+}
+
+impl GatewayErrorKind {
+    /// The stable code of the kind.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Unreachable => "upstream_unreachable",
+            Self::Timeout => "upstream_timeout",
+            Self::Unauthorized => "upstream_unauthorized",
+            Self::UnknownModel => "upstream_unknown_model",
+            Self::InvalidRequest => "upstream_invalid_request",
+            Self::RateLimited => "upstream_rate_limited",
+            Self::Failed => "upstream_failed",
+            Self::Protocol => "upstream_protocol",
+            Self::Interrupted => "upstream_interrupted",
+            Self::Forbidden => "upstream_forbidden",
+        }
+    }
+
+    /// Whether the same call may succeed a moment later.
+    #[must_use]
+    pub const fn is_transient(self) -> bool {
+        matches!(self, Self::Unreachable | Self::Timeout | Self::RateLimited | Self::Failed | Self::Interrupted)
+    }
+}
+
+/// A failure of a model, an embedder or another service over the wire.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct GatewayError {
+    /// What kind of failure.
+    pub kind: GatewayErrorKind,
+    /// A sentence for the user that says what to do; holds no secret and no address.
+    pub message: String,
+    /// How long the service asks to wait.
+    pub retry_after: Option<Duration>,
+    /// The cause, for the log only.
+    #[source]
+    pub source: Option<Box<dyn Error + Send + Sync>>,
+}
+
+impl GatewayError {
+    /// An error of `kind` with a sentence for the user.
+    pub fn new(kind: GatewayErrorKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), retry_after: None, source: None }
+    }
+
+    /// The same with its cause, for the log.
+    #[must_use]
+    pub fn because(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+}
+
+/// A provider's models behind one connection.
+#[async_trait]
+pub trait ChatModel: Send + Sync + 'static {
+    /// Asks a model. Errors before the first delta come as the outer error (and may have been
+    /// retried); later ones end the stream.
+    async fn chat(&self, request: ChatRequest) -> Result<ChatStream, GatewayError>;
+}
+
+/// A model that can be named in a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ModelDescription {
+    /// Its full name.
+    pub name: ModelName,
+    /// When the provider says it was created, in Unix seconds; 0 when it does not.
+    pub created: i64,
+}
+
+/// The configured providers.
+#[async_trait]
+pub trait ChatModels: Send + Sync + 'static {
+    /// The models on offer. A provider that does not answer is left out, and logged.
+    async fn list(&self) -> Vec<ModelDescription>;
+
+    /// Resolves a full name, or a bare one where it is unambiguous.
+    ///
+    /// # Errors
+    /// [`GatewayErrorKind::UnknownModel`] with a sentence that names what is on offer.
+    async fn resolve(&self, name: &str) -> Result<(ModelName, Arc<dyn ChatModel>), GatewayError>;
+}

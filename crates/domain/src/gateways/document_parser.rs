@@ -1,0 +1,71 @@
+//! Parsers of documents: a file in, its text and structure out.
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use crate::{gateways::ByteStream, knowledge::Block};
+
+/// A document as text with its structure.
+#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+pub struct ParsedDocument {
+    /// The whole text. Ranges of blocks, chunks and citations count its Unicode scalar values.
+    pub text: String,
+    /// Its blocks in order, not overlapping.
+    pub blocks: Vec<Block>,
+    /// The document's own title, where it has one.
+    pub title: Option<String>,
+    /// Number of pages, where the format has pages.
+    pub page_count: Option<u32>,
+}
+
+/// Why a document cannot be parsed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ParseErrorKind {
+    /// Bytes of no format that is known, or not what they say.
+    Unsupported,
+    /// Needs a password.
+    Encrypted,
+    /// Damaged.
+    Broken,
+    /// Over a limit of size, memory or time.
+    TooLarge,
+    /// Holds no text (a scan, an empty file).
+    NoText,
+    /// The parser itself failed.
+    Failed,
+}
+
+/// A failure to parse, with a sentence for the user that says what to do.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, serde::Serialize, serde::Deserialize)]
+#[error("{message}")]
+pub struct ParseError {
+    /// What kind of failure.
+    pub kind: ParseErrorKind,
+    /// The sentence.
+    pub message: String,
+}
+
+impl ParseError {
+    /// An error of `kind` with a sentence for the user.
+    pub fn new(kind: ParseErrorKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into() }
+    }
+}
+
+/// Reads documents.
+#[async_trait]
+pub trait DocumentParser: Send + Sync + 'static {
+    /// Tells the MIME type of a file from its first bytes (at least 8 KiB where it has them), and
+    /// only among plain-text kinds from its name. Pure and cheap; never inflates anything.
+    ///
+    /// # Errors
+    /// [`ParseErrorKind::Unsupported`] for types that are unknown or denied.
+    fn detect(&self, head: &Bytes, filename: &str) -> Result<&'static str, ParseError>;
+
+    /// Parses a file of a type that `detect` gave, within limits of memory and time.
+    ///
+    /// # Errors
+    /// [`ParseError`].
+    async fn parse(&self, mime_type: &str, content: ByteStream) -> Result<ParsedDocument, ParseError>;
+}

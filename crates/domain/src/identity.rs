@@ -1,0 +1,13 @@
+//! Users, roles, sessions and keys.
+
+pub mod api_key;
+pub mod repo;
+pub mod role;
+pub mod session;
+pub mod user;
+
+pub use api_key::ApiKey;
+pub use repo::{ApiKeyRepo, RoleRepo, SessionRepo, SignInRepo, UserRepo};
+pub use role::{Role, UserRole};
+pub use session::{RefreshToken, Session, TokenHash};
+pub use user::{Email, User, Username};

@@ -1,0 +1,17 @@
+//! Collections, sources, chunks, retrieval and citations.
+
+pub mod chunk;
+pub mod citation;
+pub mod collection;
+pub mod document;
+pub mod repo;
+pub mod retrieval;
+pub mod source;
+
+pub use chunk::{Chunk, ChunkingSettings};
+pub use citation::{Citation, CitationStanding, CitedPassage};
+pub use collection::{Collection, CollectionVisibility};
+pub use document::{Block, BlockKind};
+pub use repo::{ChunkRepo, CollectionRepo, RetrievalRepo, SourceRepo, VersionProgress};
+pub use retrieval::{RetrievalHit, RetrievalMode, RetrievalRun};
+pub use source::{ProcessingStatus, Source, SourceVersion};

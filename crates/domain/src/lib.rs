@@ -1,0 +1,28 @@
+//! The core of Banyan: entities, rules and ports. It knows no technology.
+//!
+//! # Conventions of the ports
+//! - A unit of work is begun on a [`store::Store`] under an [`access::Scope`]; repositories live in
+//!   it, take `&self` and are one per aggregate root.
+//! - Verbs are fixed: `get` (an `Option`), `find_by_…`, `list(filter, page)`, `count`, `insert`,
+//!   `update`, `remove`, and atomic commands where read-modify-write would race.
+//! - The scope is a predicate of every look-up: what it does not reach is as if it did not exist.
+//!   A write through a scope that does not reach the row changes nothing and is
+//!   [`store::StoreError::Stale`].
+//! - After [`store::StoreError::Conflict`], `ForeignKey` or `Check` the rest of the transaction is
+//!   refused ([`store::StoreError::Poisoned`]) on every backend, as PostgreSQL does.
+
+pub mod access;
+pub mod admin;
+pub mod clock;
+pub mod conversations;
+pub mod error;
+pub mod gateways;
+pub mod identity;
+pub mod ids;
+pub mod knowledge;
+pub mod money;
+pub mod page;
+pub mod store;
+pub mod tenancy;
+pub mod text;
+pub mod usage;

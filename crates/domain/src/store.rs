@@ -1,0 +1,156 @@
+//! The store: a unit of work under a scope. See the crate's documentation for the conventions.
+
+use std::error::Error;
+
+use async_trait::async_trait;
+
+use crate::{
+    access::Scope,
+    admin::{AuditRepo, IdempotencyRepo, InstallationRepo, JobRepo},
+    conversations::{ConversationRepo, MessageRepo, StreamRepo},
+    gateways::ChunkIndex,
+    identity::{ApiKeyRepo, RoleRepo, SessionRepo, SignInRepo, UserRepo},
+    knowledge::{ChunkRepo, CollectionRepo, RetrievalRepo, SourceRepo},
+    tenancy::TenantRepo,
+    usage::{PriceRepo, UsageRepo},
+};
+
+/// Whether a unit of work may write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Reads only; a write is refused.
+    Read,
+    /// Reads and writes.
+    Write,
+}
+
+/// Why storage could not do its work.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// A unique key is taken. The rest of the transaction is refused, on every backend.
+    #[error("conflict on {constraint}")]
+    Conflict {
+        /// The constraint or index, as the schema names it.
+        constraint: String,
+    },
+    /// A row that is referred to does not exist in this tenant, or is still referred to.
+    #[error("a referenced row is missing or still in use")]
+    ForeignKey,
+    /// A value breaks a check of the schema.
+    #[error("the schema refuses the value: {0}")]
+    Check(String),
+    /// Another writer changed the row, lease or fence that the command named.
+    #[error("the row has changed since it was read")]
+    Stale,
+    /// The transaction lost to another one and may be tried again as a whole.
+    #[error("the transaction must be tried again")]
+    Retry,
+    /// An earlier error ended this transaction; only a rollback is left.
+    #[error("the transaction has already failed")]
+    Poisoned,
+    /// A write in a read transaction, or a repository that the scope does not reach.
+    #[error("not allowed in this scope: {0}")]
+    OutOfScope(&'static str),
+    /// The database cannot be reached or has no free connection in time.
+    #[error("the database is unavailable")]
+    Unavailable(#[source] Box<dyn Error + Send + Sync>),
+    /// What is stored cannot be read as what it should be.
+    #[error("stored data is not readable: {0}")]
+    Corrupt(String),
+    /// Anything else that the backend reported.
+    #[error("the storage backend failed")]
+    Backend(#[source] Box<dyn Error + Send + Sync>),
+}
+
+/// What a backend can do; where it cannot, with the reason in its documentation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Capabilities {
+    /// Name for logs and `/api/v1/version`: `memory`, `sqlite`, `postgres`.
+    pub backend: &'static str,
+    /// What is committed outlives the process.
+    pub durable: bool,
+    /// Several processes may serve one database at once.
+    pub shared: bool,
+    /// The database itself keeps tenants apart (row-level security).
+    pub row_level_security: bool,
+}
+
+/// A place where Banyan keeps its data.
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    /// Begins a unit of work. Nothing is visible to others before `commit`; dropping it rolls back.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when no connection is free in time.
+    async fn begin(&self, scope: &Scope, mode: Mode) -> Result<Box<dyn Tx>, StoreError>;
+
+    /// What this backend can do.
+    fn capabilities(&self) -> Capabilities;
+
+    /// Whether the database answers now (for `/readyz`).
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when it does not.
+    async fn ping(&self) -> Result<(), StoreError>;
+}
+
+/// An open unit of work. Never hold one across a call to a provider.
+#[async_trait]
+pub trait Tx: Repos {
+    /// Makes everything durable and visible.
+    ///
+    /// # Errors
+    /// [`StoreError::Retry`] or [`StoreError::Unavailable`]; after an error nothing was written,
+    /// unless the connection broke while the commit was under way.
+    async fn commit(self: Box<Self>) -> Result<(), StoreError>;
+
+    /// Undoes everything.
+    ///
+    /// # Errors
+    /// As `commit`; the backend rolls back in any case.
+    async fn rollback(self: Box<Self>) -> Result<(), StoreError>;
+}
+
+/// The repositories of a unit of work, one per aggregate root.
+pub trait Repos: Send + Sync {
+    /// The one row that tells whether the installation is set up.
+    fn installation(&self) -> &dyn InstallationRepo;
+    /// Look-ups before a tenant is known; the only ones of [`Scope::sign_in`].
+    fn sign_in(&self) -> &dyn SignInRepo;
+    /// Tenants.
+    fn tenants(&self) -> &dyn TenantRepo;
+    /// Users.
+    fn users(&self) -> &dyn UserRepo;
+    /// Roles and who has them.
+    fn roles(&self) -> &dyn RoleRepo;
+    /// Sessions and their refresh tokens.
+    fn sessions(&self) -> &dyn SessionRepo;
+    /// API keys.
+    fn api_keys(&self) -> &dyn ApiKeyRepo;
+    /// Conversations.
+    fn conversations(&self) -> &dyn ConversationRepo;
+    /// Messages of conversations.
+    fn messages(&self) -> &dyn MessageRepo;
+    /// Streams and their events.
+    fn streams(&self) -> &dyn StreamRepo;
+    /// Collections.
+    fn collections(&self) -> &dyn CollectionRepo;
+    /// Sources and their versions.
+    fn sources(&self) -> &dyn SourceRepo;
+    /// Chunks, without their vectors.
+    fn chunks(&self) -> &dyn ChunkRepo;
+    /// Vectors and words of chunks.
+    fn chunk_index(&self) -> &dyn ChunkIndex;
+    /// Searches, their hits, and citations.
+    fn retrieval(&self) -> &dyn RetrievalRepo;
+    /// The ledger.
+    fn usage(&self) -> &dyn UsageRepo;
+    /// Dated prices.
+    fn prices(&self) -> &dyn PriceRepo;
+    /// The audit log.
+    fn audit(&self) -> &dyn AuditRepo;
+    /// Background work.
+    fn jobs(&self) -> &dyn JobRepo;
+    /// Answers kept for repeated requests.
+    fn idempotency(&self) -> &dyn IdempotencyRepo;
+}

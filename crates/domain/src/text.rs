@@ -1,0 +1,63 @@
+//! Text with bounds: no NUL (PostgreSQL refuses it) and never longer than its kind allows.
+
+use crate::error::ValueError;
+
+/// Most characters of a name or title.
+pub const MAX_NAME_CHARS: usize = 200;
+/// Most bytes of one text part of a message, of a system prompt or a query.
+pub const MAX_TEXT_BYTES: usize = 1024 * 1024;
+/// Most bytes of the caller's own `metadata`, as JSON.
+pub const MAX_METADATA_BYTES: usize = 16 * 1024;
+
+/// Checks a name: trimmed, 1 to [`MAX_NAME_CHARS`] characters, no control characters.
+///
+/// # Errors
+/// `blank`, `too_long` or `control_character`, naming `field`.
+pub fn name(field: &str, value: &str) -> Result<String, ValueError> {
+    let value = value.trim();
+    if value.is_empty() {
+        return Err(ValueError::new(field, "blank", "must not be blank"));
+    }
+    if value.chars().count() > MAX_NAME_CHARS {
+        let message = format!("must have at most {MAX_NAME_CHARS} characters");
+        return Err(ValueError::new(field, "too_long", message));
+    }
+    if value.chars().any(char::is_control) {
+        return Err(ValueError::new(field, "control_character", "must not hold control characters"));
+    }
+    Ok(value.to_owned())
+}
+
+/// Checks free text: at most `max_bytes` bytes, no NUL. It is kept as it came.
+///
+/// # Errors
+/// `too_long` or `nul`, naming `field`.
+pub fn free(field: &str, value: &str, max_bytes: usize) -> Result<String, ValueError> {
+    if value.len() > max_bytes {
+        return Err(ValueError::new(field, "too_long", format!("must have at most {max_bytes} bytes")));
+    }
+    if value.contains('\0') {
+        return Err(ValueError::new(field, "nul", "must not hold the character NUL (U+0000)"));
+    }
+    Ok(value.to_owned())
+}
+
+/// Checks the caller's `metadata`: a JSON object of at most [`MAX_METADATA_BYTES`], no NUL inside.
+///
+/// # Errors
+/// `not_an_object`, `too_long` or `nul`, naming `field`.
+pub fn metadata(field: &str, value: &serde_json::Value) -> Result<(), ValueError> {
+    if !value.is_object() {
+        return Err(ValueError::new(field, "not_an_object", "must be a JSON object"));
+    }
+    let json = value.to_string();
+    if json.len() > MAX_METADATA_BYTES {
+        let message = format!("must have at most {MAX_METADATA_BYTES} bytes as JSON");
+        return Err(ValueError::new(field, "too_long", message));
+    }
+    // In JSON text a NUL can only stand as this escape; a literal `\\u0000` has two backslashes.
+    if json.replace("\\\\", "").contains("\\u0000") {
+        return Err(ValueError::new(field, "nul", "must not hold the character NUL (U+0000)"));
+    }
+    Ok(())
+}

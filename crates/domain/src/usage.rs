@@ -1,0 +1,11 @@
+//! The ledger: tokens, prices, costs.
+
+pub mod call;
+pub mod ledger;
+pub mod price;
+pub mod repo;
+
+pub use call::ProviderCall;
+pub use ledger::{AgentType, TokenUsage, UsageLog};
+pub use price::{ModelPrice, PricedUsage};
+pub use repo::{PriceRepo, UsageFilter, UsageGroup, UsageGrouping, UsageRepo, UsageTotals};
