@@ -4,6 +4,7 @@ pub mod chunk;
 pub mod citation;
 pub mod collection;
 pub mod document;
+pub mod quote;
 pub mod repo;
 pub mod retrieval;
 pub mod source;
