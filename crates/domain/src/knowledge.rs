@@ -1,12 +1,15 @@
 //! Collections, sources, chunks, retrieval and citations.
 
 pub mod chunk;
+pub mod chunking;
 pub mod citation;
 pub mod collection;
 pub mod document;
+pub mod markdown;
 pub mod quote;
 pub mod repo;
 pub mod retrieval;
+mod scalars;
 pub mod source;
 
 pub use chunk::{Chunk, ChunkingSettings};

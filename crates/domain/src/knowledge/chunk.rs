@@ -60,10 +60,12 @@ impl Chunk {
     /// The text that is embedded: the heading path, then the content.
     #[must_use]
     pub fn embedded_text(&self) -> String {
-        if self.heading_path.is_empty() {
-            self.content.clone()
-        } else {
-            format!("{}\n\n{}", self.heading_path.join(" > "), self.content)
-        }
+        embedded_text(&self.heading_path, &self.content)
     }
+}
+
+/// The text that is embedded for a content below these headings.
+#[must_use]
+pub fn embedded_text(heading_path: &[String], content: &str) -> String {
+    if heading_path.is_empty() { content.to_owned() } else { format!("{}\n\n{content}", heading_path.join(" > ")) }
 }
