@@ -1,0 +1,6 @@
+//! The installation, the audit log, jobs and idempotency keys.
+
+mod audit;
+mod idempotency;
+mod installation;
+mod jobs;

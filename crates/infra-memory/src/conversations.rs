@@ -1,0 +1,6 @@
+//! Conversations, messages, streams.
+
+mod messages;
+mod repo;
+mod streams;
+mod tree;

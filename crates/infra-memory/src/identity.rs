@@ -1,0 +1,7 @@
+//! Users, roles, sessions and keys.
+
+mod api_keys;
+mod roles;
+mod sessions;
+mod sign_in;
+mod users;

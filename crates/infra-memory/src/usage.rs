@@ -1,0 +1,5 @@
+//! The ledger, calls under way, prices.
+
+mod ledger;
+mod prices;
+mod sums;

@@ -1,0 +1,87 @@
+//! Sums over rows of the ledger.
+
+use std::collections::BTreeMap;
+
+use domain::{
+    access::TenantScope,
+    ids::{ConversationId, TenantId},
+    money::Money,
+    store::StoreError,
+    usage::{UsageFilter, UsageGroup, UsageGrouping, UsageLog, UsageTotals},
+};
+
+use crate::{reach, state::State};
+
+fn totals_of(row: &UsageLog) -> UsageTotals {
+    UsageTotals {
+        requests: 1,
+        input_tokens: row.tokens.input_tokens,
+        output_tokens: row.tokens.output_tokens,
+        cost: row.cost.unwrap_or(Money::ZERO),
+        unknown_costs: u64::from(row.cost.is_none()),
+    }
+}
+
+fn key_of(row: &UsageLog, by: UsageGrouping) -> String {
+    match by {
+        UsageGrouping::Model => format!("{}/{}", row.provider, row.model),
+        UsageGrouping::User => row.user_id.map(|id| id.to_string()).unwrap_or_default(),
+        UsageGrouping::Day => row.requested_at.format("%Y-%m-%d").to_string(),
+        UsageGrouping::Agent => row.agent_type.as_str().to_owned(),
+        UsageGrouping::Message if row.message_deleted => "deleted".to_owned(),
+        UsageGrouping::Message => row.message_id.map(|id| id.to_string()).unwrap_or_default(),
+    }
+}
+
+fn add(sum: &mut UsageTotals, row: &UsageLog) -> Result<(), StoreError> {
+    let total = sum.checked_add(totals_of(row));
+    *sum = total.ok_or_else(|| StoreError::Corrupt("the sum of the costs leaves its range".to_owned()))?;
+    Ok(())
+}
+
+impl State {
+    /// The rows in reach that the filter means.
+    pub(super) fn usage_rows(&self, scope: &TenantScope, filter: UsageFilter) -> impl Iterator<Item = &UsageLog> {
+        let UsageFilter { from, to, conversation } = filter;
+        let reached = self.usage_logs.values().filter(|row| reach::usage(scope, row.tenant_id, row.user_id));
+        reached.filter(move |row| {
+            from.is_none_or(|from| from <= row.requested_at)
+                && to.is_none_or(|to| row.requested_at < to)
+                && (conversation.is_none() || row.conversation_id == conversation)
+        })
+    }
+
+    pub(super) fn usage_summary(
+        &self,
+        scope: &TenantScope,
+        filter: UsageFilter,
+        by: UsageGrouping,
+    ) -> Result<Vec<UsageGroup>, StoreError> {
+        let mut groups: BTreeMap<String, UsageTotals> = BTreeMap::new();
+        for row in self.usage_rows(scope, filter) {
+            add(groups.entry(key_of(row, by)).or_default(), row)?;
+        }
+        Ok(groups.into_iter().map(|(key, totals)| UsageGroup { key, totals }).collect())
+    }
+
+    pub(super) fn usage_discrepancies(&self, tenant: TenantId) -> Result<Vec<(ConversationId, Money)>, StoreError> {
+        let mut sums: BTreeMap<ConversationId, UsageTotals> = BTreeMap::new();
+        for row in self.usage_logs.values().filter(|row| row.tenant_id == tenant) {
+            if let Some(conversation) = row.conversation_id {
+                add(sums.entry(conversation).or_default(), row)?;
+            }
+        }
+        let own = self.conversations.values().filter(|conversation| conversation.tenant_id == tenant);
+        let mut wrong = Vec::new();
+        for conversation in own {
+            let sum = sums.get(&conversation.id).copied().unwrap_or_default();
+            if conversation.totals != sum {
+                let difference = conversation.totals.cost.checked_sub(sum.cost);
+                let difference = difference
+                    .ok_or_else(|| StoreError::Corrupt("the difference of the costs leaves its range".to_owned()))?;
+                wrong.push((conversation.id, difference));
+            }
+        }
+        Ok(wrong)
+    }
+}
