@@ -1,1 +1,60 @@
-#![doc = "Work in progress."]
+//! The schema of both SQL backends: one migrator for SQLite and PostgreSQL, up and down.
+//!
+//! [`up`], [`down`] and [`status`] are what programs call. On PostgreSQL they act as
+//! [`postgres::OWNER`], which [`postgres::prepare`] makes, in one transaction under an advisory lock:
+//! of several that start at once one migrates, the others wait and find nothing left to do, and a
+//! process that dies leaves nothing half done. On SQLite the write lock of an immediate transaction
+//! does the same.
+//!
+//! # Conventions
+//! - Columns have the names of the domain's fields. Types are the same words for both databases,
+//!   written out by one table (`sql.rs`): ids are `uuid` and 16-byte blobs, times are `timestamptz`
+//!   and RFC 3339 text, JSON is `jsonb` and text. `i32` of the domain is `integer`, every other whole
+//!   number is `bigint`.
+//! - Keys inside a tenant are composite and start with `tenant_id`. Columns that tell who did
+//!   something (`usage_logs.user_id`, `audit_logs.user_id`, `jobs.user_id` …) refer to `users (id)`
+//!   alone, because a superadmin, who has no tenant, may have.
+//! - Where a deletion clears a reference, PostgreSQL does it by `ON DELETE SET NULL (column)` and
+//!   SQLite, which has no list of columns there, by a trigger.
+//! - `updated_at` is set by a trigger where a statement left it as it was.
+//! - A refused step is a check violation that names its constraint on PostgreSQL
+//!   (`messages_status_step`), and on SQLite the error of a trigger (`SQLITE_CONSTRAINT_TRIGGER`)
+//!   whose message starts with the same name.
+
+use sea_orm_migration::prelude::*;
+
+mod access;
+mod error;
+mod m20261121_000001_tenancy;
+mod m20261121_000002_identity;
+mod m20261121_000003_knowledge;
+mod m20261121_000004_conversations;
+mod m20261121_000005_retrieval;
+mod m20261121_000006_usage;
+mod m20261121_000007_administration;
+pub mod postgres;
+mod prices;
+mod run;
+mod sql;
+
+pub use error::MigrateError;
+pub use run::{MigrationState, down, status, up};
+
+/// All migrations, in order.
+#[derive(Debug)]
+pub struct Migrator;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![
+            Box::new(m20261121_000001_tenancy::Migration),
+            Box::new(m20261121_000002_identity::Migration),
+            Box::new(m20261121_000003_knowledge::Migration),
+            Box::new(m20261121_000004_conversations::Migration),
+            Box::new(m20261121_000005_retrieval::Migration),
+            Box::new(m20261121_000006_usage::Migration),
+            Box::new(m20261121_000007_administration::Migration),
+        ]
+    }
+}

@@ -1,0 +1,5 @@
+DROP TRIGGER conversations_clear_retrieval;
+DROP TRIGGER messages_clear_retrieval;
+DROP TRIGGER chunks_clear_citations;
+DROP TRIGGER source_versions_clear_citations;
+DROP TRIGGER sources_clear_citations;

@@ -1,0 +1,2 @@
+DROP FUNCTION protect_usage_log();
+DROP FUNCTION refuse_log_removal();

@@ -1,0 +1,1 @@
+DROP FUNCTION protect_audit_log();

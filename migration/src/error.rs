@@ -1,0 +1,43 @@
+//! Why the schema could not be brought up to date.
+
+use sea_orm_migration::DbErr;
+
+/// Why the database could not be prepared or migrated.
+#[derive(Debug, thiserror::Error)]
+pub enum MigrateError {
+    /// The database refused a statement or cannot be reached.
+    #[error("the database refused a statement of the migration")]
+    Database(#[from] DbErr),
+    /// The roles are missing, or the login may not act as their owner.
+    #[error(
+        "the roles of this database are not prepared; run `banyan migrate prepare --admin-url <superuser url>` once"
+    )]
+    NotPrepared(#[source] DbErr),
+    /// Another process has been migrating for longer than anybody should wait.
+    #[error("another process has held the migration lock for {0} s; see what it does, then try again")]
+    Locked(u64),
+    /// The server is too old.
+    #[error("PostgreSQL {found} is too old; use PostgreSQL 16 or newer")]
+    ServerTooOld {
+        /// Its version number, as `server_version` tells it.
+        found: String,
+    },
+    /// The extension's files are not on the server.
+    #[error(
+        "pgvector is not installed on the PostgreSQL server; install its package, such as \
+         'postgresql-{major}-pgvector' (Debian, Ubuntu) or 'pgvector_{major}' (Red Hat), or use an image that has it"
+    )]
+    PgvectorMissing {
+        /// The server's major version, which the package must match.
+        major: u32,
+    },
+    /// The extension is too old.
+    #[error("pgvector {found} is too old; install 0.8 or newer and run `ALTER EXTENSION vector UPDATE`")]
+    PgvectorTooOld {
+        /// Its version.
+        found: String,
+    },
+    /// The function works on PostgreSQL only.
+    #[error("only PostgreSQL is prepared; SQLite needs nothing")]
+    NotPostgres,
+}
