@@ -1,1 +1,228 @@
-#![doc = "Work in progress."]
+//! The use cases of Banyan. Embed this crate to have conversations, retrieval and accounting in
+//! your own service; the HTTP API stands on the same functions.
+//!
+//! Each context is a struct with one verb a file: `app.conversations().send(…)`. A use case
+//! authorises, acts in one unit of work, writes its audit row in the same one, and returns domain
+//! values. What writes goes on when its caller gives up waiting.
+
+use std::sync::Arc;
+
+use domain::{
+    access::Policy,
+    clock::{Clock, SystemClock, Timestamp},
+    gateways::{BlobStore, ChatModels, DocumentParser, Embedder, Wakeups},
+    ids::{IdGen, RandomIds},
+    store::Store,
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+pub mod audit;
+pub mod background;
+pub mod conversations;
+pub mod error;
+pub mod idempotency;
+pub mod identity;
+pub mod knowledge;
+pub mod openai;
+pub mod settings;
+pub mod tenancy;
+mod unit_of_work;
+pub mod usage;
+
+pub use error::{Error, ErrorKind, Result};
+pub use idempotency::{Idempotent, Outcome};
+pub use settings::Settings;
+
+/// The application: everything a use case needs. Cheap to clone.
+#[derive(Clone)]
+pub struct App {
+    parts: Arc<Parts>,
+}
+
+struct Parts {
+    store: Arc<dyn Store>,
+    models: Arc<dyn ChatModels>,
+    embedder: Option<Arc<dyn Embedder>>,
+    blobs: Arc<dyn BlobStore>,
+    parser: Arc<dyn DocumentParser>,
+    wakeups: Arc<dyn Wakeups>,
+    clock: Arc<dyn Clock>,
+    ids: Arc<dyn IdGen>,
+    settings: Settings,
+    policy: Policy,
+    keys: identity::Keys,
+    passwords: identity::Passwords,
+    actors: identity::ActorCache,
+    live: conversations::LiveStreams,
+    tasks: TaskTracker,
+    /// Nothing new begins.
+    shutdown: CancellationToken,
+    /// What still runs ends at once.
+    halt: CancellationToken,
+}
+
+/// Puts an [`App`] together.
+pub struct AppBuilder {
+    store: Arc<dyn Store>,
+    models: Arc<dyn ChatModels>,
+    blobs: Arc<dyn BlobStore>,
+    wakeups: Arc<dyn Wakeups>,
+    embedder: Option<Arc<dyn Embedder>>,
+    parser: Option<Arc<dyn DocumentParser>>,
+    clock: Arc<dyn Clock>,
+    ids: Arc<dyn IdGen>,
+    settings: Settings,
+    secret: Option<identity::ServerSecret>,
+}
+
+impl AppBuilder {
+    /// The parts that every application needs.
+    pub fn new(
+        store: Arc<dyn Store>,
+        models: Arc<dyn ChatModels>,
+        blobs: Arc<dyn BlobStore>,
+        wakeups: Arc<dyn Wakeups>,
+    ) -> Self {
+        Self {
+            store,
+            models,
+            blobs,
+            wakeups,
+            embedder: None,
+            parser: None,
+            clock: Arc::new(SystemClock),
+            ids: Arc::new(RandomIds),
+            settings: Settings::default(),
+            secret: None,
+        }
+    }
+
+    /// Searches by meaning too; without an embedder search goes by words alone.
+    #[must_use]
+    pub fn embedder(mut self, embedder: Arc<dyn Embedder>) -> Self {
+        self.embedder = Some(embedder);
+        self
+    }
+
+    /// Reads documents with this parser; without one, plain text and Markdown.
+    #[must_use]
+    pub fn parser(mut self, parser: Arc<dyn DocumentParser>) -> Self {
+        self.parser = Some(parser);
+        self
+    }
+
+    /// Takes time and ids from elsewhere (tests).
+    #[must_use]
+    pub fn clock_and_ids(mut self, clock: Arc<dyn Clock>, ids: Arc<dyn IdGen>) -> Self {
+        self.clock = clock;
+        self.ids = ids;
+        self
+    }
+
+    /// Bounds and choices.
+    #[must_use]
+    pub fn settings(mut self, settings: Settings) -> Self {
+        self.settings = settings;
+        self
+    }
+
+    /// The secret that tokens hang on. Instances that share a database share it; without one it is
+    /// made at random, and tokens end with the process.
+    #[must_use]
+    pub fn secret(mut self, secret: identity::ServerSecret) -> Self {
+        self.secret = Some(secret);
+        self
+    }
+
+    /// The application. Background work begins with [`App::start_background`].
+    #[must_use]
+    pub fn build(self) -> App {
+        let secret = self.secret.unwrap_or_else(|| identity::ServerSecret::random(self.ids.as_ref()));
+        App {
+            parts: Arc::new(Parts {
+                store: self.store,
+                models: self.models,
+                embedder: self.embedder,
+                blobs: self.blobs,
+                parser: self.parser.unwrap_or_else(|| Arc::new(knowledge::PlainParser)),
+                wakeups: self.wakeups,
+                clock: self.clock,
+                ids: self.ids,
+                settings: self.settings,
+                policy: Policy,
+                keys: identity::Keys::derive(&secret),
+                passwords: identity::Passwords::new(),
+                actors: identity::ActorCache::new(),
+                live: conversations::LiveStreams::default(),
+                tasks: TaskTracker::new(),
+                shutdown: CancellationToken::new(),
+                halt: CancellationToken::new(),
+            }),
+        }
+    }
+}
+
+impl App {
+    /// Setup, sign-in, users, API keys.
+    #[must_use]
+    pub fn identity(&self) -> identity::Identity {
+        identity::Identity { app: self.clone() }
+    }
+
+    /// Tenants.
+    #[must_use]
+    pub fn tenancy(&self) -> tenancy::Tenancy {
+        tenancy::Tenancy { app: self.clone() }
+    }
+
+    /// Conversations, turns and their streams.
+    #[must_use]
+    pub fn conversations(&self) -> conversations::Conversations {
+        conversations::Conversations { app: self.clone() }
+    }
+
+    /// Collections, sources, search.
+    #[must_use]
+    pub fn knowledge(&self) -> knowledge::Knowledge {
+        knowledge::Knowledge { app: self.clone() }
+    }
+
+    /// The ledger.
+    #[must_use]
+    pub fn usage(&self) -> usage::Usage {
+        usage::Usage { app: self.clone() }
+    }
+
+    /// The OpenAI face: models, chat completions, embeddings.
+    #[must_use]
+    pub fn openai(&self) -> openai::OpenAi {
+        openai::OpenAi { app: self.clone() }
+    }
+
+    /// The bounds and choices in force.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.parts.settings
+    }
+
+    /// What the storage backend can do.
+    #[must_use]
+    pub fn capabilities(&self) -> domain::store::Capabilities {
+        self.parts.store.capabilities()
+    }
+
+    /// Whether the database answers and the application is not shutting down.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unavailable`].
+    pub async fn ready(&self) -> Result<()> {
+        if self.parts.shutdown.is_cancelled() {
+            return Err(Error::new(ErrorKind::Unavailable, "shutting_down", "the server is shutting down"));
+        }
+        Ok(self.parts.store.ping().await?)
+    }
+
+    fn now(&self) -> Timestamp {
+        self.parts.clock.now()
+    }
+}

@@ -1,6 +1,7 @@
 //! The ledger: tokens, prices, costs.
 
 pub mod call;
+pub mod estimate;
 pub mod ledger;
 pub mod price;
 pub mod repo;

@@ -46,6 +46,12 @@ impl Actor {
         self.permissions.contains(&permission)
     }
 
+    /// The user as the owner of what it makes in a tenant. A superadmin owns nothing there.
+    #[must_use]
+    pub fn owner(&self) -> Option<UserId> {
+        (!self.is_superadmin).then_some(self.user_id)
+    }
+
     /// Whether the actor sees more of the tenant than its own things.
     #[must_use]
     pub fn sees_whole_tenant(&self) -> bool {

@@ -124,6 +124,9 @@ pub trait MessageRepo: Send + Sync {
     ) -> Result<Vec<Sibling>, StoreError>;
     /// The ordinal that the next child of `parent` gets (deleted ones counted), from 1.
     async fn next_version(&self, conversation: ConversationId, parent: Option<MessageId>) -> Result<i32, StoreError>;
+    /// Makes a message point to one of its children (a new child of the head: the path above it is
+    /// active already).
+    async fn set_active_child(&self, parent: MessageId, child: MessageId) -> Result<(), StoreError>;
     /// Makes every message between the root and `id` point to the next one towards `id`.
     async fn activate_path(&self, id: MessageId) -> Result<(), StoreError>;
     /// Follows `active_child_id`, else the live child of the greatest `seq`, down to a leaf.

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 
 use crate::{
     clock::Timestamp,
+    gateways::BlobKey,
     ids::{ChunkId, CollectionId, MessageId, SourceId, SourceVersionId},
     knowledge::{
         Chunk, Citation, CitedPassage, Collection, ProcessingStatus, RetrievalHit, RetrievalRun, Source, SourceVersion,
@@ -80,6 +81,8 @@ pub trait SourceRepo: Send + Sync {
         version: SourceVersionId,
         at: Timestamp,
     ) -> Result<Option<SourceVersionId>, StoreError>;
+    /// Of these files (at most 1,000) those that no source and no version of the tenant names.
+    async fn unnamed_files(&self, keys: &[BlobKey]) -> Result<Vec<BlobKey>, StoreError>;
 }
 
 /// Stored chunks, without their vectors.

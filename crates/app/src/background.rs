@@ -1,0 +1,143 @@
+//! Background work: ingestion, recovery of what dead processes left, sweeps, shutdown.
+
+use std::{future::Future, time::Duration};
+
+use domain::{access::Scope, gateways::Topic, page::PageRequest};
+use futures::StreamExt;
+use tokio::time::timeout;
+
+use crate::{App, Result};
+
+/// How often expired leases are looked for. With the lease itself (20 s) it keeps the promise that
+/// nothing stays unfinished for more than 30 s after a crash.
+const RECONCILE_INTERVAL: Duration = Duration::from_secs(5);
+/// How often forgotten things are swept.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(10 * 60);
+/// Expired idempotency keys that are removed at once.
+const SWEEP_BATCH: u32 = 1_000;
+/// A file that no row names is removed when it is older: an upload in progress is younger.
+const ORPHAN_AGE_SECONDS: u64 = 60 * 60;
+/// Time that settling and giving back may take after everything was told to stop.
+const HALT_GRACE: Duration = Duration::from_secs(5);
+
+impl App {
+    /// Starts the background work of this process. It ends with [`App::shutdown`].
+    pub fn start_background(&self) {
+        for _ in 0..self.parts.settings.ingest_workers {
+            let app = self.clone();
+            self.parts.tasks.spawn(async move { app.work().await });
+        }
+        self.every(RECONCILE_INTERVAL, "reconcile", |app| async move {
+            app.reconcile_streams().await?;
+            app.reconcile_calls().await?;
+            Ok(())
+        });
+        self.every(SWEEP_INTERVAL, "sweep", |app| async move { app.sweep().await });
+        let app = self.clone();
+        self.parts.tasks.spawn(async move { app.forget_actors().await });
+    }
+
+    /// Stops: nothing new begins, what runs may end within `grace`, then it is told to; answers
+    /// whether everything ended by itself.
+    pub async fn shutdown(&self, grace: Duration) -> bool {
+        self.parts.shutdown.cancel();
+        self.parts.tasks.close();
+        let drained = timeout(grace, self.parts.tasks.wait()).await.is_ok();
+        if !drained {
+            tracing::warn!(streams = self.parts.live.len(), "ending what still runs");
+            self.parts.halt.cancel();
+            if timeout(HALT_GRACE, self.parts.tasks.wait()).await.is_err() {
+                tracing::error!("some work did not end; the next start recovers it");
+            }
+        }
+        drained
+    }
+
+    /// Tells everything that still runs to end now.
+    pub fn halt(&self) {
+        self.parts.halt.cancel();
+    }
+
+    /// Does `work` now and then every `interval`, until shutdown; failures are logged.
+    fn every<F: Future<Output = Result<()>> + Send>(
+        &self,
+        interval: Duration,
+        name: &'static str,
+        work: impl Fn(Self) -> F + Send + 'static,
+    ) {
+        let app = self.clone();
+        self.parts.tasks.spawn(async move {
+            while !app.parts.shutdown.is_cancelled() {
+                if let Err(error) = work(app.clone()).await {
+                    tracing::warn!(work = name, error = ?error, "background work failed; it is done again later");
+                }
+                tokio::select! {
+                    () = tokio::time::sleep(interval) => {}
+                    () = app.parts.shutdown.cancelled() => {}
+                }
+            }
+        });
+    }
+
+    /// Drops cached actors whose rights have changed.
+    async fn forget_actors(&self) {
+        let mut wakeups = self.parts.wakeups.subscribe();
+        loop {
+            let woken = tokio::select! {
+                woken = wakeups.next() => woken,
+                () = self.parts.shutdown.cancelled() => return,
+            };
+            match woken {
+                Some(Topic::Access(user)) => self.parts.actors.forget(user.into()),
+                Some(Topic::Stream(id)) => {
+                    if let Some(live) = self.parts.live.get(id.into()) {
+                        live.nudge.notify_one();
+                    }
+                }
+                Some(Topic::Jobs) => {}
+                None => return,
+            }
+        }
+    }
+
+    async fn sweep(&self) -> Result<()> {
+        let tx = self.write(&Scope::system("remove expired idempotency keys")).await?;
+        tx.idempotency().remove_expired(self.now(), SWEEP_BATCH).await?;
+        tx.commit().await?;
+        let mut page = PageRequest::default();
+        loop {
+            let tx = self.read(&Scope::system("sweep files that no row names")).await?;
+            let tenants = tx.tenants().list(page).await?;
+            tx.commit().await?;
+            for tenant in &tenants.items {
+                self.sweep_files(tenant.id).await?;
+            }
+            match tenants.next {
+                Some(cursor) => page.cursor = Some(cursor),
+                None => return Ok(()),
+            }
+        }
+    }
+
+    async fn sweep_files(&self, tenant: domain::ids::TenantId) -> Result<()> {
+        let old: Vec<_> = self
+            .parts
+            .blobs
+            .list(tenant)
+            .await?
+            .into_iter()
+            .filter(|(_, age)| *age > ORPHAN_AGE_SECONDS)
+            .map(|(key, _)| key)
+            .collect();
+        for keys in old.chunks(SWEEP_BATCH as usize) {
+            let tx = self.read(&Scope::system_in(tenant)).await?;
+            let orphans = tx.sources().unnamed_files(keys).await?;
+            tx.commit().await?;
+            for key in &orphans {
+                tracing::info!(file = %key, "removing a file that no row names");
+                self.parts.blobs.remove(key).await?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,159 @@
+//! Follow a stream: replay from a number on, then live, from any instance.
+
+use std::{collections::VecDeque, time::Duration};
+
+use domain::{
+    access::{Actor, Permission, Scope},
+    conversations::{Stream, StreamEvent, StreamState},
+    gateways::Topic,
+    ids::{ConversationId, StreamId},
+};
+use futures::{StreamExt, stream::BoxStream};
+use tokio::time::timeout;
+
+use crate::{
+    App, Error, Result,
+    conversations::{Conversations, MessageView, live::LiveStream},
+};
+
+/// How often a stream of another instance is looked at without a wake-up.
+const POLL_INTERVAL: Duration = Duration::from_millis(500);
+/// Most events read from the table at once.
+const BATCH: u32 = 500;
+
+/// An event as a follower gets it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FollowedEvent {
+    /// The event with its number.
+    pub event: StreamEvent,
+    /// With the last event: the answer as it stands now.
+    pub message: Option<Box<MessageView>>,
+}
+
+/// Follows one stream. Dropping it changes nothing for the stream.
+pub struct Following {
+    app: App,
+    actor: Actor,
+    scope: Scope,
+    stream: Stream,
+    after: i64,
+    ready: VecDeque<StreamEvent>,
+    wakeups: Option<BoxStream<'static, Topic>>,
+    ended: bool,
+}
+
+impl Conversations {
+    /// Follows a stream from after an event's number; 0 from its beginning.
+    ///
+    /// # Errors
+    /// `not_found`.
+    pub async fn follow(&self, actor: &Actor, id: StreamId, after: i64) -> Result<Following> {
+        let scope = self.app.parts.policy.allow(actor, Permission::ConversationsRead)?;
+        let tx = self.app.read(&scope).await?;
+        let found = tx.streams().get(id).await?;
+        tx.commit().await?;
+        let stream = found.ok_or_else(|| Error::not_found("stream", id.0))?;
+        let after = if stream.state == StreamState::Running {
+            after
+        } else {
+            // Whoever saw events that a crash took back gets at least the last one.
+            after.min(stream.last_event - 1)
+        };
+        Ok(Following {
+            app: self.app.clone(),
+            actor: actor.clone(),
+            scope,
+            stream,
+            after: after.max(0),
+            ready: VecDeque::new(),
+            wakeups: None,
+            ended: false,
+        })
+    }
+
+    /// The stream that runs in a conversation, if any: the oldest one.
+    ///
+    /// # Errors
+    /// `not_found`.
+    pub async fn running_stream(&self, actor: &Actor, id: ConversationId) -> Result<Option<StreamId>> {
+        let tx = self.app.read(&self.app.parts.policy.allow(actor, Permission::ConversationsRead)?).await?;
+        super::read::conversation(tx.as_ref(), id).await?;
+        let running = tx.streams().running(id).await?;
+        tx.commit().await?;
+        Ok(running.first().map(|stream| stream.id))
+    }
+}
+
+impl Following {
+    /// The next event; `None` after the last one.
+    ///
+    /// # Errors
+    /// When the database is away, or the actor may no longer read the conversation.
+    pub async fn next(&mut self) -> Result<Option<FollowedEvent>> {
+        if self.ended {
+            return Ok(None);
+        }
+        while self.ready.is_empty() {
+            match self.app.parts.live.get(self.stream.id) {
+                Some(live) => self.wait_live(&live).await,
+                None => self.wait_stored().await?,
+            }
+        }
+        let Some(event) = self.ready.pop_front() else { return Ok(None) };
+        self.after = event.number;
+        let mut message = None;
+        if event.event.is_last() {
+            self.ended = true;
+            let conversations = self.app.conversations();
+            let view = conversations.message(&self.actor, self.stream.conversation_id, self.stream.message_id).await?;
+            message = Some(Box::new(view));
+        }
+        Ok(Some(FollowedEvent { event, message }))
+    }
+
+    /// The stream that is followed.
+    #[must_use]
+    pub fn stream(&self) -> &Stream {
+        &self.stream
+    }
+
+    async fn wait_live(&mut self, live: &LiveStream) {
+        let mut progress = live.watch();
+        loop {
+            let seen = *progress.borrow_and_update();
+            self.ready.extend(live.after(self.after));
+            if !self.ready.is_empty() || seen.closed || progress.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    async fn wait_stored(&mut self) -> Result<()> {
+        let mut wakeups = self.wakeups.take().unwrap_or_else(|| self.app.parts.wakeups.subscribe());
+        loop {
+            let tx = self.app.read(&self.scope).await?;
+            let events = tx.streams().events(self.stream.id, self.after, BATCH).await?;
+            let running = match tx.streams().get(self.stream.id).await? {
+                Some(stream) => stream.state == StreamState::Running,
+                None => return Err(Error::not_found("stream", self.stream.id.0)),
+            };
+            tx.commit().await?;
+            if !events.is_empty() {
+                self.ready.extend(events);
+                self.wakeups = Some(wakeups);
+                return Ok(());
+            }
+            if !running && self.after > 0 {
+                // Everything was seen already: begin again before the last event.
+                self.after -= 1;
+                continue;
+            }
+            let topic = Topic::Stream(self.stream.id.0);
+            let woken = async { while wakeups.next().await.is_some_and(|woken| woken != topic) {} };
+            // A wake-up that is late or lost costs one interval.
+            if timeout(POLL_INTERVAL, woken).await.is_ok() && self.app.parts.shutdown.is_cancelled() {
+                tokio::time::sleep(POLL_INTERVAL).await;
+            }
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! Streams that run in this process. Their readers get each event as it comes, ahead of the table.
+//!
+//! A live stream keeps all its events until it ends, so a reader is only a place in a list: a slow
+//! or dead one holds nothing up and costs nothing.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use domain::{conversations::StreamEvent, ids::StreamId};
+use tokio::sync::{Notify, watch};
+
+/// One running stream.
+pub(crate) struct LiveStream {
+    events: Mutex<Vec<StreamEvent>>,
+    /// Number of events so far, and whether nothing more comes from here.
+    progress: watch::Sender<Progress>,
+    /// Somebody asked for a stop, or says that the table should be looked at.
+    pub(crate) nudge: Notify,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Progress {
+    pub(crate) count: usize,
+    pub(crate) closed: bool,
+}
+
+impl LiveStream {
+    /// Adds events and tells the readers.
+    pub(crate) fn push(&self, events: &[StreamEvent]) {
+        let count = {
+            let mut all = locked(&self.events);
+            all.extend_from_slice(events);
+            all.len()
+        };
+        self.progress.send_modify(|progress| progress.count = count);
+    }
+
+    /// The events after a number.
+    pub(crate) fn after(&self, number: i64) -> Vec<StreamEvent> {
+        let all = locked(&self.events);
+        let from = all.partition_point(|event| event.number <= number);
+        all[from..].to_vec()
+    }
+
+    /// Tells of every change.
+    pub(crate) fn watch(&self) -> watch::Receiver<Progress> {
+        self.progress.subscribe()
+    }
+}
+
+/// All streams that run in this process.
+#[derive(Clone, Default)]
+pub(crate) struct LiveStreams {
+    streams: Arc<Mutex<HashMap<StreamId, Arc<LiveStream>>>>,
+}
+
+impl LiveStreams {
+    /// Opens a stream; it closes when the returned guard is dropped, however the pump ends.
+    pub(crate) fn open(&self, id: StreamId) -> LiveGuard {
+        let live = Arc::new(LiveStream {
+            events: Mutex::default(),
+            progress: watch::Sender::new(Progress::default()),
+            nudge: Notify::new(),
+        });
+        locked(&self.streams).insert(id, Arc::clone(&live));
+        LiveGuard { id, live, streams: self.clone() }
+    }
+
+    /// The stream, if it runs here.
+    pub(crate) fn get(&self, id: StreamId) -> Option<Arc<LiveStream>> {
+        locked(&self.streams).get(&id).cloned()
+    }
+
+    /// Number of streams that run here.
+    pub(crate) fn len(&self) -> usize {
+        locked(&self.streams).len()
+    }
+}
+
+/// Keeps a stream open.
+pub(crate) struct LiveGuard {
+    id: StreamId,
+    pub(crate) live: Arc<LiveStream>,
+    streams: LiveStreams,
+}
+
+impl Drop for LiveGuard {
+    fn drop(&mut self) {
+        locked(&self.streams.streams).remove(&self.id);
+        self.live.progress.send_modify(|progress| progress.closed = true);
+    }
+}
+
+/// A lock that a panic elsewhere cannot take away: what is guarded is whole after every statement.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,33 @@
+//! Setup, sign-in, users, API keys: who someone is, and what it may do.
+
+use crate::App;
+
+mod access_token;
+mod actor_cache;
+mod api_key_format;
+mod api_keys;
+mod authenticate;
+mod keys;
+mod login;
+mod password;
+mod profile;
+mod refresh;
+mod setup;
+mod users;
+
+pub(crate) use actor_cache::ActorCache;
+pub use api_keys::{CreatedApiKey, NewApiKey};
+pub use authenticate::RequestContext;
+pub(crate) use keys::Keys;
+pub use keys::ServerSecret;
+pub use login::{Login, SignedIn};
+pub(crate) use password::Passwords;
+pub use profile::{Profile, ProfileChange};
+pub use setup::{NewInstallation, SetUp};
+pub use users::NewUser;
+
+/// The use cases of identity.
+#[derive(Clone)]
+pub struct Identity {
+    pub(crate) app: App,
+}

@@ -1,0 +1,145 @@
+//! Create, list and revoke one's own API keys.
+
+use domain::{
+    access::{Actor, Permission, PermissionSet},
+    clock::Timestamp,
+    error::ValueError,
+    gateways::Topic,
+    identity::ApiKey,
+    ids::ApiKeyId,
+    page::{Page, PageRequest},
+    text,
+};
+use serde_json::json;
+
+use super::{Identity, api_key_format, keys::hash_of};
+use crate::{Error, Result, audit::Act};
+
+/// Most bytes of a description.
+const MAX_DESCRIPTION_BYTES: usize = 1024;
+
+/// A key to be created.
+#[derive(Debug, Clone, Default)]
+pub struct NewApiKey {
+    /// The owner's name for it.
+    pub name: String,
+    /// What it is for.
+    pub description: Option<String>,
+    /// What it may do; `None`: whatever its owner may.
+    pub scopes: Option<Vec<String>>,
+    /// When it stops working.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// A key that was just created; the only time that it is shown.
+#[derive(Debug, Clone)]
+pub struct CreatedApiKey {
+    /// Its row.
+    pub api_key: ApiKey,
+    /// The key itself.
+    pub key: String,
+}
+
+impl Identity {
+    /// Creates a key of the actor's own.
+    ///
+    /// # Errors
+    /// `forbidden`; `invalid` for scopes that the actor does not have.
+    pub async fn create_api_key(&self, actor: &Actor, new: NewApiKey) -> Result<CreatedApiKey> {
+        let scope = self.app.parts.policy.allow(actor, Permission::ApiKeysWrite)?;
+        let tenant_id = scope.tenant_id().ok_or_else(Error::unauthenticated)?;
+        let name = text::name("name", &new.name)?;
+        let description = new
+            .description
+            .as_deref()
+            .map(|description| text::free("description", description, MAX_DESCRIPTION_BYTES))
+            .transpose()?;
+        let now = self.app.now();
+        if new.expires_at.is_some_and(|end| end <= now) {
+            return Err(ValueError::new("expires_at", "in_the_past", "must be in the future").into());
+        }
+        let made = api_key_format::generate(self.app.parts.ids.as_ref());
+        let api_key = ApiKey {
+            id: ApiKeyId(self.app.parts.ids.random()),
+            tenant_id,
+            user_id: actor.user_id,
+            name,
+            description,
+            prefix: made.prefix,
+            last_four: made.last_four,
+            key_hash: hash_of(&made.key),
+            scopes: new.scopes.map(|scopes| scopes_of(actor, &scopes)).transpose()?,
+            is_active: true,
+            expires_at: new.expires_at,
+            last_used_at: None,
+            created_at: now,
+            updated_at: now,
+        };
+        let app = self.app.clone();
+        let actor = actor.clone();
+        self.app
+            .detached(async move {
+                let tx = app.write(&scope).await?;
+                tx.api_keys().insert(&api_key).await?;
+                let after = json!({ "name": api_key.name, "prefix": api_key.prefix, "scopes": api_key.scopes });
+                app.audit(tx.as_ref(), &actor, Act::on("api_key_created", "api_key", api_key.id.0).now(after)).await?;
+                tx.commit().await?;
+                Ok(CreatedApiKey { api_key, key: made.key })
+            })
+            .await
+    }
+
+    /// The actor's keys, newest first.
+    ///
+    /// # Errors
+    /// `forbidden`.
+    pub async fn api_keys(&self, actor: &Actor, page: PageRequest) -> Result<Page<ApiKey>> {
+        let tx = self.app.read(&self.app.parts.policy.allow(actor, Permission::ApiKeysRead)?).await?;
+        let keys = tx.api_keys().list(page).await?;
+        tx.commit().await?;
+        Ok(keys)
+    }
+
+    /// Ends a key of the actor's own, everywhere within a second.
+    ///
+    /// # Errors
+    /// `not_found`.
+    pub async fn revoke_api_key(&self, actor: &Actor, id: ApiKeyId) -> Result<()> {
+        let scope = self.app.parts.policy.allow(actor, Permission::ApiKeysWrite)?;
+        let app = self.app.clone();
+        let actor = actor.clone();
+        self.app
+            .detached(async move {
+                let tx = app.write(&scope).await?;
+                if !tx.api_keys().revoke(id, app.now()).await? {
+                    return Err(Error::not_found("api_key", id.0));
+                }
+                app.audit(tx.as_ref(), &actor, Act::on("api_key_revoked", "api_key", id.0)).await?;
+                tx.commit().await?;
+                app.parts.actors.forget(actor.user_id);
+                app.parts.wakeups.send(Topic::Access(actor.user_id.0)).await;
+                Ok(())
+            })
+            .await
+    }
+}
+
+/// A key is never wider than its maker.
+fn scopes_of(actor: &Actor, scopes: &[String]) -> Result<PermissionSet> {
+    let mut set = PermissionSet::new();
+    for (index, scope) in scopes.iter().enumerate() {
+        let field = format!("scopes/{index}");
+        let permission: Permission =
+            scope.parse().map_err(|error: ValueError| ValueError { field: field.clone(), ..error })?;
+        if !actor.may(permission) {
+            let message = format!("you do not have the permission '{permission}' yourself");
+            return Err(ValueError::new(field, "not_yours", message).into());
+        }
+        set.insert(permission);
+    }
+    if set.is_empty() {
+        let message = "must name at least one permission, or be left out for all of yours";
+        return Err(ValueError::new("scopes", "empty", message).into());
+    }
+    Ok(set)
+}

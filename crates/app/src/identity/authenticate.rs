@@ -1,0 +1,163 @@
+//! Recognise an actor by its credential. One function for every door.
+
+use std::net::IpAddr;
+
+use domain::{
+    access::{Actor, Credential, Permission, PermissionSet, Scope, SystemRole},
+    identity::{Role, User},
+    ids::{ApiKeyId, TenantId},
+    store::Tx,
+    tenancy::Tenant,
+};
+
+use uuid::Uuid;
+
+use super::{Identity, actor_cache::Checked, api_key_format, keys::hash_of, login::session_scope};
+use crate::{App, Error, ErrorKind, Result, audit::Act};
+
+/// What is known of a request beside its credential.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RequestContext {
+    /// Where it came from.
+    pub ip_address: Option<IpAddr>,
+    /// What the client calls itself.
+    pub user_agent: Option<String>,
+    /// The slug or id of the tenant that a superadmin wants to act in.
+    pub enter_tenant: Option<String>,
+}
+
+impl Identity {
+    /// Recognises the bearer of an access token or an API key, with its rights of this moment (a
+    /// second old at most).
+    ///
+    /// # Errors
+    /// `unauthenticated`, whatever is wrong with the credential.
+    pub async fn authenticate(&self, bearer: &str, context: &RequestContext) -> Result<Actor> {
+        let mut actor = if bearer.starts_with(api_key_format::PREFIX) {
+            self.app.by_api_key(bearer).await?
+        } else {
+            self.app.by_access_token(bearer, context).await?
+        };
+        actor.ip_address = context.ip_address;
+        actor.user_agent.clone_from(&context.user_agent);
+        Ok(actor)
+    }
+}
+
+impl App {
+    async fn by_api_key(&self, key: &str) -> Result<Actor> {
+        if !api_key_format::is_well_formed(key) {
+            return Err(Error::unauthenticated());
+        }
+        let hash = hash_of(key);
+        let checked = Checked::ApiKey(hash.clone());
+        if let Some(actor) = self.parts.actors.get(&checked) {
+            return Ok(actor);
+        }
+        let tx = self.read(&Scope::sign_in()).await?;
+        let owner = tx.sign_in().api_key(&hash).await?;
+        tx.commit().await?;
+        let owner = owner.ok_or_else(Error::unauthenticated)?;
+        let tenant_id = owner.tenant_id.ok_or_else(Error::unauthenticated)?;
+        let tx = self.read(&Scope::system_in(tenant_id)).await?;
+        let key = tx.api_keys().get(owner.id).await?.filter(|key| key.is_live(self.now()));
+        let key = key.ok_or_else(Error::unauthenticated)?;
+        let (user, roles) = living_user(tx.as_ref(), &key.user_id).await?;
+        tx.commit().await?;
+        let mut actor = actor_of(&user, &roles, Credential::ApiKey(key.id));
+        if let Some(scopes) = &key.scopes {
+            actor.permissions.retain(|permission| scopes.contains(permission));
+        }
+        self.parts.actors.keep(checked, actor.clone());
+        if self.parts.actors.note_use(key.id) {
+            self.note_use(tenant_id, key.id);
+        }
+        Ok(actor)
+    }
+
+    async fn by_access_token(&self, token: &str, context: &RequestContext) -> Result<Actor> {
+        let claims = self.claims_of(token)?;
+        let entered = match (&context.enter_tenant, claims.tid) {
+            (Some(tenant), None) => Some(self.tenant_named(tenant).await?.id),
+            _ => None,
+        };
+        let checked = Checked::Session(claims.sid, claims.ver, entered);
+        if let Some(actor) = self.parts.actors.get(&checked) {
+            return Ok(actor);
+        }
+        let tx = self.read(&session_scope(claims.tid)).await?;
+        let session = tx.sessions().get(claims.sid).await?.ok_or_else(Error::unauthenticated)?;
+        if !session.is_live(self.now()) || session.version != claims.ver || session.user_id != claims.sub {
+            return Err(Error::unauthenticated());
+        }
+        let (user, roles) = living_user(tx.as_ref(), &claims.sub).await?;
+        tx.commit().await?;
+        let mut actor = actor_of(&user, &roles, Credential::Session(session.id));
+        if let Some(entered) = entered {
+            actor.tenant_id = Some(entered);
+            let tx = self.write(&Scope::system_in(entered)).await?;
+            self.audit(tx.as_ref(), &actor, Act::on("tenant_entered", "tenant", entered.0)).await?;
+            tx.commit().await?;
+        }
+        self.parts.actors.keep(checked, actor.clone());
+        Ok(actor)
+    }
+
+    /// The tenant of a slug or id.
+    async fn tenant_named(&self, name: &str) -> Result<Tenant> {
+        let tx = self.read(&Scope::system("a superadmin enters a tenant")).await?;
+        let tenant = match Uuid::try_parse(name) {
+            Ok(id) => tx.tenants().get(id.into()).await?,
+            Err(_) => tx.tenants().find_by_slug(name).await?,
+        };
+        tx.commit().await?;
+        tenant.ok_or_else(|| Error::new(ErrorKind::NotFound, "no_such_tenant", "there is no tenant of this name"))
+    }
+
+    /// Notes the use of a key, off the request's path.
+    fn note_use(&self, tenant_id: TenantId, key: ApiKeyId) {
+        let app = self.clone();
+        self.parts.tasks.spawn(async move {
+            let note = async {
+                let tx = app.write(&Scope::system_in(tenant_id)).await?;
+                tx.api_keys().record_use(key, app.now()).await?;
+                Ok::<_, Error>(tx.commit().await?)
+            };
+            if let Err(error) = note.await {
+                tracing::warn!(error = ?error, "the use of an API key could not be noted");
+            }
+        });
+    }
+}
+
+async fn living_user(tx: &dyn Tx, id: &domain::ids::UserId) -> Result<(User, Vec<Role>)> {
+    let user = tx.users().get(*id).await?.filter(|user| user.is_active);
+    let user = user.ok_or_else(Error::unauthenticated)?;
+    let roles = if user.tenant_id.is_some() { tx.roles().of_user(user.id).await? } else { Vec::new() };
+    Ok((user, roles))
+}
+
+fn actor_of(user: &User, roles: &[Role], credential: Credential) -> Actor {
+    let is_superadmin = user.tenant_id.is_none();
+    let permissions: PermissionSet = if is_superadmin {
+        SystemRole::Superadmin.permissions()
+    } else {
+        // No role of a tenant reaches beyond it, whatever its row says.
+        roles
+            .iter()
+            .flat_map(|role| role.permissions.iter().copied())
+            .filter(|permission| !matches!(permission, Permission::TenantsRead | Permission::TenantsWrite))
+            .collect()
+    };
+    let admin = SystemRole::TenantAdmin.as_str();
+    Actor {
+        user_id: user.id,
+        tenant_id: user.tenant_id,
+        is_superadmin,
+        is_tenant_admin: roles.iter().any(|role| role.is_system && role.name == admin),
+        permissions,
+        credential,
+        ip_address: None,
+        user_agent: None,
+    }
+}

@@ -1,0 +1,203 @@
+//! First run: the first tenant and its admin, once.
+
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use domain::{
+    access::{Scope, SystemRole},
+    identity::{Email, Role, TokenHash, User, UserRole, Username},
+    ids::{RoleId, TenantId, UserId, UserRoleId},
+    store::Tx,
+    tenancy::{Slug, Tenant},
+    text,
+};
+use serde_json::json;
+
+use super::{Identity, RequestContext, SignedIn, keys::hash_of, login::acting, password};
+use crate::{App, Error, ErrorKind, Result, audit::Act};
+
+/// The first tenant and its admin.
+#[derive(Debug, Clone)]
+pub struct NewInstallation {
+    /// The tenant's name.
+    pub tenant_name: String,
+    /// The admin's e-mail address.
+    pub email: String,
+    /// The admin's user name.
+    pub username: String,
+    /// The admin's password.
+    pub password: String,
+}
+
+/// A finished setup.
+#[derive(Debug, Clone)]
+pub struct SetUp {
+    /// The admin.
+    pub user: User,
+    /// The tenant.
+    pub tenant: Tenant,
+    /// The admin's first session.
+    pub signed_in: SignedIn,
+}
+
+impl Identity {
+    /// A new one-time setup token, in place of the last one; `None` once setup is done.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn offer_setup(&self) -> Result<Option<String>> {
+        let token = BASE64_URL_SAFE_NO_PAD.encode(self.app.parts.ids.secret());
+        let tx = self.app.write(&Scope::system("offer setup")).await?;
+        let offered = tx.installation().offer_setup(&hash_of(&token)).await?;
+        tx.commit().await?;
+        Ok(offered.then_some(token))
+    }
+
+    /// Whether setup is done.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn is_set_up(&self) -> Result<bool> {
+        let tx = self.app.read(&Scope::system("look whether setup is done")).await?;
+        let installation = tx.installation().get().await?;
+        tx.commit().await?;
+        Ok(installation.set_up_at.is_some())
+    }
+
+    /// Sets up with the offered token. Of any number of tries at once exactly one succeeds.
+    ///
+    /// # Errors
+    /// `setup_not_allowed` when setup is done or the token is not the offered one; `invalid`.
+    pub async fn set_up(&self, token: &str, new: NewInstallation, context: &RequestContext) -> Result<SetUp> {
+        let app = self.app.clone();
+        let (token, context) = (hash_of(token), context.clone());
+        // A wrong token is told before a password is hashed for it.
+        let tx = app.read(&Scope::system("look whether setup is done")).await?;
+        let installation = tx.installation().get().await?;
+        tx.commit().await?;
+        if installation.set_up_at.is_some() || installation.setup_token_hash.as_ref() != Some(&token) {
+            return Err(not_allowed());
+        }
+        self.app.detached(async move { app.set_up(Some(&token), new, &context).await }).await
+    }
+
+    /// Sets up without a token, for the operator on the host.
+    ///
+    /// # Errors
+    /// As [`Identity::set_up`].
+    pub async fn set_up_on_host(&self, new: NewInstallation) -> Result<SetUp> {
+        let app = self.app.clone();
+        self.app.detached(async move { app.set_up(None, new, &RequestContext::default()).await }).await
+    }
+}
+
+impl App {
+    async fn set_up(&self, token: Option<&TokenHash>, new: NewInstallation, context: &RequestContext) -> Result<SetUp> {
+        let name = text::name("tenant_name", &new.tenant_name)?;
+        let tenant = self.new_tenant(&name, Slug::from_name(&name));
+        let user = self.new_user(Some(tenant.id), &new.email, &new.username, new.password, &[&name]).await?;
+        let now = self.now();
+        let tx = self.write(&Scope::system_in(tenant.id)).await?;
+        if !tx.installation().complete_setup(token, now).await? {
+            return Err(not_allowed());
+        }
+        self.insert_tenant(tx.as_ref(), &tenant).await?;
+        self.insert_user(tx.as_ref(), &user, SystemRole::TenantAdmin, None).await?;
+        let act = Act::on("installation_set_up", "tenant", tenant.id.0)
+            .now(json!({ "name": tenant.name, "slug": tenant.slug.as_str() }));
+        self.audit_in(tx.as_ref(), Some(tenant.id), Some(&acting(&user, context)), act).await?;
+        let signed_in = self.open_session(tx.as_ref(), &user, context).await?;
+        tx.commit().await?;
+        Ok(SetUp { user, tenant, signed_in })
+    }
+
+    /// A tenant that is not stored yet.
+    pub(crate) fn new_tenant(&self, name: &str, slug: Slug) -> Tenant {
+        let now = self.now();
+        Tenant { id: TenantId(self.parts.ids.random()), name: name.to_owned(), slug, created_at: now, updated_at: now }
+    }
+
+    /// Stores a tenant with its system roles, in its own scope.
+    pub(crate) async fn insert_tenant(&self, tx: &dyn Tx, tenant: &Tenant) -> Result<()> {
+        tx.tenants().insert(tenant).await?;
+        for role in SystemRole::OF_TENANTS {
+            let row = Role {
+                id: RoleId(self.parts.ids.random()),
+                tenant_id: tenant.id,
+                name: role.as_str().to_owned(),
+                description: Some(role.description().to_owned()),
+                permissions: role.permissions(),
+                is_system: true,
+                created_at: tenant.created_at,
+                updated_at: tenant.created_at,
+            };
+            tx.roles().insert(&row).await?;
+        }
+        Ok(())
+    }
+
+    /// A user that is not stored yet, with a hashed password.
+    pub(super) async fn new_user(
+        &self,
+        tenant_id: Option<TenantId>,
+        email: &str,
+        username: &str,
+        password: String,
+        names: &[&str],
+    ) -> Result<User> {
+        let email = Email::parse(email)?;
+        let username = Username::parse(username)?;
+        let local = email.as_str().split('@').next().unwrap_or_default();
+        let mut known = vec!["banyan", email.as_str(), local, username.as_str()];
+        known.extend_from_slice(names);
+        password::check_new(&password, &known)?;
+        let password_hash = self.parts.passwords.hash(password).await?;
+        let now = self.now();
+        Ok(User {
+            id: UserId(self.parts.ids.random()),
+            tenant_id,
+            email,
+            username,
+            password_hash: Some(password_hash),
+            display_name: None,
+            first_name: None,
+            last_name: None,
+            avatar_url: None,
+            is_active: true,
+            email_verified: false,
+            email_verified_at: None,
+            last_login_at: None,
+            last_login_ip: None,
+            daily_request_quota: None,
+            created_at: now,
+            updated_at: now,
+            deleted_at: None,
+        })
+    }
+
+    /// Stores a user of a tenant with a role of it.
+    pub(super) async fn insert_user(
+        &self,
+        tx: &dyn Tx,
+        user: &User,
+        role: SystemRole,
+        assigned_by: Option<UserId>,
+    ) -> Result<()> {
+        let tenant_id = user.tenant_id.ok_or_else(|| Error::internal("only users of a tenant have its roles"))?;
+        tx.users().insert(user).await?;
+        let found = tx.roles().find_by_name(role.as_str()).await?;
+        let role = found.ok_or_else(|| Error::internal("a tenant has all system roles"))?;
+        let assignment = UserRole {
+            id: UserRoleId(self.parts.ids.random()),
+            tenant_id,
+            user_id: user.id,
+            role_id: role.id,
+            assigned_at: user.created_at,
+            assigned_by,
+        };
+        Ok(tx.roles().assign(&assignment).await?)
+    }
+}
+
+fn not_allowed() -> Error {
+    let message = "setup is done already, or the token is not the one that was printed last";
+    Error::new(ErrorKind::Forbidden, "setup_not_allowed", message)
+}

@@ -1,0 +1,27 @@
+//! Collections, sources, ingestion and search.
+
+use crate::App;
+
+mod collections;
+mod embed;
+mod ingest;
+mod plain_parser;
+mod retrieve;
+mod search;
+mod sources;
+mod upload;
+mod worker;
+
+pub use collections::NewCollection;
+pub(crate) use embed::Payer;
+pub use plain_parser::PlainParser;
+pub(crate) use retrieve::{Retrieval, Retrieved};
+pub use search::{SearchRequest, SearchResult};
+pub use sources::{SourceProgress, SourceView};
+pub use upload::{NewSource, UploadedSource};
+
+/// The use cases of knowledge.
+#[derive(Clone)]
+pub struct Knowledge {
+    pub(crate) app: App,
+}

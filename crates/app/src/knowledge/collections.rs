@@ -1,0 +1,126 @@
+//! Create, read and list collections.
+
+use domain::{
+    access::{Actor, Permission},
+    error::ValueError,
+    ids::CollectionId,
+    knowledge::{ChunkingSettings, Collection, CollectionVisibility, collection::MAX_COLLECTION_DEPTH},
+    page::{Page, PageRequest},
+    text,
+};
+use serde_json::json;
+
+use crate::{Error, ErrorKind, Idempotent, Outcome, Result, audit::Act, knowledge::Knowledge};
+
+/// Most bytes of a description.
+const MAX_DESCRIPTION_BYTES: usize = 4 * 1024;
+
+/// What a collection begins with.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct NewCollection {
+    /// Its name.
+    pub name: String,
+    /// What it is about.
+    pub description: Option<String>,
+    /// The collection around it.
+    pub parent_id: Option<CollectionId>,
+    /// Who may read it; by default its owner.
+    pub visibility: Option<CollectionVisibility>,
+}
+
+impl Knowledge {
+    /// Creates a collection.
+    ///
+    /// # Errors
+    /// `invalid`; `not_found` for a parent that the actor may not change; `too_deep`,
+    /// `wider_than_parent`.
+    pub async fn create_collection(
+        &self,
+        actor: &Actor,
+        new: NewCollection,
+        idempotent: Option<Idempotent<Collection>>,
+    ) -> Result<Outcome<Collection>> {
+        let scope = self.app.parts.policy.allow(actor, Permission::KnowledgeWrite)?;
+        let tenant_id = scope.tenant_id().ok_or_else(Error::unauthenticated)?;
+        let name = text::name("name", &new.name)?;
+        let description = new
+            .description
+            .as_deref()
+            .map(|description| text::free("description", description, MAX_DESCRIPTION_BYTES))
+            .transpose()?;
+        let visibility = new.visibility.unwrap_or(CollectionVisibility::Private);
+        if visibility == CollectionVisibility::Restricted {
+            let message = "grants are not supported yet; take 'private' or 'shared'";
+            return Err(ValueError::new("visibility", "not_yet_supported", message).into());
+        }
+        let now = self.app.now();
+        let collection = Collection {
+            id: CollectionId(self.app.parts.ids.random()),
+            tenant_id,
+            user_id: actor.owner(),
+            parent_id: new.parent_id,
+            name,
+            description,
+            visibility,
+            chunking: ChunkingSettings::default(),
+            chunk_count: 0,
+            generation: 0,
+            created_at: now,
+            updated_at: now,
+        };
+        let app = self.app.clone();
+        let actor = actor.clone();
+        self.app
+            .detached(async move {
+                let (app, actor, collection) = (&app, &actor, &collection);
+                app.effect(actor, &scope, idempotent.as_ref(), |tx| async move {
+                    if let Some(parent) = collection.parent_id {
+                        let found = tx.collections().get(parent).await?;
+                        let found = found.ok_or_else(|| Error::not_found("collection", parent.0))?;
+                        if collection.visibility > found.visibility {
+                            let message = "must not be wider than that of the collection around it";
+                            return Err(ValueError::new("visibility", "wider_than_parent", message).into());
+                        }
+                        if tx.collections().depth(parent).await? + 2 > MAX_COLLECTION_DEPTH {
+                            let message = format!("collections nest at most {MAX_COLLECTION_DEPTH} deep");
+                            return Err(Error::new(ErrorKind::Invalid, "too_deep", message));
+                        }
+                    }
+                    tx.collections().insert(collection).await?;
+                    let after = json!({ "name": collection.name, "visibility": collection.visibility.as_str() });
+                    let act = Act::on("collection_created", "collection", collection.id.0).now(after);
+                    app.audit(tx.as_ref(), actor, act).await?;
+                    Ok((collection.clone(), tx))
+                })
+                .await
+            })
+            .await
+    }
+
+    /// The collection.
+    ///
+    /// # Errors
+    /// `not_found`.
+    pub async fn collection(&self, actor: &Actor, id: CollectionId) -> Result<Collection> {
+        let tx = self.app.read(&self.app.parts.policy.allow(actor, Permission::KnowledgeRead)?).await?;
+        let collection = tx.collections().get(id).await?;
+        tx.commit().await?;
+        collection.ok_or_else(|| Error::not_found("collection", id.0))
+    }
+
+    /// Collections that the actor may read, newest first; with `parent` only its children.
+    ///
+    /// # Errors
+    /// `forbidden`.
+    pub async fn collections(
+        &self,
+        actor: &Actor,
+        parent: Option<CollectionId>,
+        page: PageRequest,
+    ) -> Result<Page<Collection>> {
+        let tx = self.app.read(&self.app.parts.policy.allow(actor, Permission::KnowledgeRead)?).await?;
+        let collections = tx.collections().list(parent, page).await?;
+        tx.commit().await?;
+        Ok(collections)
+    }
+}

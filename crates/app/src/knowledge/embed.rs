@@ -1,0 +1,77 @@
+//! Embedding with an account of it.
+
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+use domain::{
+    access::{Actor, Credential},
+    gateways::{Embedder, EmbeddingModel, EmbeddingPurpose, Embeddings},
+    ids::{ApiKeyId, ConversationId, MessageId, RequestId, TenantId, UserId},
+    usage::{AgentType, ProviderCall, TokenUsage, call::CALL_LEASE_SECONDS, estimate},
+};
+use serde_json::json;
+
+use crate::{
+    App, Result,
+    usage::{CallRecorder, Spent},
+};
+
+/// For whom something is embedded.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Payer {
+    pub(crate) tenant_id: TenantId,
+    pub(crate) user_id: Option<UserId>,
+    pub(crate) api_key_id: Option<ApiKeyId>,
+    pub(crate) conversation_id: Option<ConversationId>,
+    pub(crate) message_id: Option<MessageId>,
+}
+
+impl Payer {
+    /// The actor, in a tenant, for nothing in particular.
+    pub(crate) fn of(actor: &Actor, tenant_id: TenantId) -> Self {
+        let api_key_id = match actor.credential {
+            Credential::ApiKey(id) => Some(id),
+            Credential::Session(_) | Credential::Embedded => None,
+        };
+        Self { tenant_id, user_id: actor.owner(), api_key_id, conversation_id: None, message_id: None }
+    }
+}
+
+impl App {
+    /// Embeds texts; the caller writes what was spent into the ledger.
+    pub(crate) async fn embed(
+        &self,
+        embedder: &Arc<dyn Embedder>,
+        payer: Payer,
+        texts: &[String],
+        purpose: EmbeddingPurpose,
+    ) -> Result<(EmbeddingModel, Embeddings, Spent)> {
+        let model = embedder.model().await?;
+        let now = self.now();
+        let call = ProviderCall {
+            request_id: RequestId(self.parts.ids.random()),
+            tenant_id: payer.tenant_id,
+            user_id: payer.user_id,
+            api_key_id: payer.api_key_id,
+            conversation_id: payer.conversation_id,
+            message_id: payer.message_id,
+            agent_type: AgentType::Embedding,
+            provider: model.provider.clone(),
+            model: model.model.clone(),
+            estimated_input_tokens: texts.iter().map(|text| estimate::tokens_of(text)).sum(),
+            requested_at: now,
+            lease_expires_at: now + TimeDelta::seconds(CALL_LEASE_SECONDS),
+        };
+        let recorder = CallRecorder::start(self, call.clone());
+        let embeddings = embedder.embed(texts, purpose).await?;
+        drop(recorder);
+        let spent = Spent {
+            call,
+            tokens: TokenUsage { input_tokens: embeddings.input_tokens, ..TokenUsage::default() },
+            is_estimated: embeddings.is_estimated,
+            responded_at: self.now(),
+            metadata: json!({ "texts": texts.len() }),
+        };
+        Ok((model, embeddings, spent))
+    }
+}

@@ -1,0 +1,90 @@
+//! Search over what the actor may read.
+
+use domain::{
+    access::{Actor, Permission},
+    conversations::event::RetrievedItem,
+    error::ValueError,
+    ids::CollectionId,
+    knowledge::{
+        RetrievalMode,
+        retrieval::{DEFAULT_PASSAGES, MAX_PASSAGES},
+    },
+    text,
+};
+
+use super::{Knowledge, Retrieval};
+use crate::{Error, Result};
+
+/// Most bytes of a question.
+const MAX_QUERY_BYTES: usize = 16 * 1024;
+
+/// A search.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SearchRequest {
+    /// The question.
+    pub query: String,
+    /// Only in these collections and below; `None`: in all that the actor may read.
+    pub collections: Option<Vec<CollectionId>>,
+    /// Most passages, 1 to [`MAX_PASSAGES`].
+    pub limit: Option<u32>,
+    /// Which parts to use.
+    pub mode: RetrievalMode,
+}
+
+/// What a search found.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SearchResult {
+    /// The passages, best first.
+    pub items: Vec<RetrievedItem>,
+    /// Which parts were used in fact.
+    pub mode: RetrievalMode,
+}
+
+impl Knowledge {
+    /// Searches. The search is kept, with its hits and what it cost.
+    ///
+    /// # Errors
+    /// `invalid`; `not_found` for a collection that the actor may not read.
+    pub async fn search(&self, actor: &Actor, request: SearchRequest) -> Result<SearchResult> {
+        let scope = self.app.parts.policy.allow(actor, Permission::KnowledgeRead)?;
+        let query = text::free("query", &request.query, MAX_QUERY_BYTES)?;
+        if query.trim().is_empty() {
+            return Err(ValueError::new("query", "blank", "must not be blank").into());
+        }
+        let limit = request.limit.unwrap_or(DEFAULT_PASSAGES);
+        if !(1..=MAX_PASSAGES).contains(&limit) {
+            return Err(ValueError::new("limit", "out_of_range", format!("must be 1 to {MAX_PASSAGES}")).into());
+        }
+        if let Some(ids) = &request.collections {
+            let tx = self.app.read(&scope).await?;
+            for id in ids {
+                if tx.collections().get(*id).await?.is_none() {
+                    return Err(Error::not_found("collection", id.0));
+                }
+            }
+            tx.commit().await?;
+        }
+        let app = self.app.clone();
+        let actor = actor.clone();
+        self.app
+            .detached(async move {
+                let wanted = Retrieval {
+                    query: &query,
+                    collections: request.collections,
+                    mode: request.mode,
+                    limit,
+                    conversation_id: None,
+                    message_id: None,
+                };
+                let found = app.retrieve(&actor, &scope, wanted).await?;
+                let tx = app.write(&scope).await?;
+                tx.retrieval().insert_run(&found.run, &found.hits).await?;
+                if let Some(spent) = &found.spent {
+                    app.account(tx.as_ref(), spent, None).await?;
+                }
+                tx.commit().await?;
+                Ok(SearchResult { items: found.items, mode: found.run.mode })
+            })
+            .await
+    }
+}

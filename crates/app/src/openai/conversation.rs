@@ -1,0 +1,120 @@
+//! Chat completions that are kept as turns of a conversation.
+
+use domain::{
+    access::Actor,
+    conversations::{Origin, Parts, TurnEvent},
+    error::ValueError,
+    gateways::{ChatDelta, PromptRole, ToolCall},
+    ids::ConversationId,
+};
+
+use super::{
+    ChatCompletion, Completion, CompletionEvent, OpenAi,
+    log::{LogWriter, log},
+};
+use crate::{
+    Error, Outcome, Result,
+    conversations::{Following, NewConversation, NewMessage},
+};
+
+impl OpenAi {
+    /// Sends the last user message as a turn: of the named conversation, or of a new one.
+    pub(super) async fn complete_in_conversation(&self, actor: &Actor, asked: ChatCompletion) -> Result<Completion> {
+        let last = asked.request.messages.iter().rposition(|message| message.role == PromptRole::User);
+        let Some(last) = last else {
+            let message = "must hold a message with the role 'user' to be sent";
+            return Err(ValueError::new("messages", "no_question", message).into());
+        };
+        let (name, _) = self.app.parts.models.resolve(&asked.model).await?;
+        let conversation_id = match asked.conversation_id {
+            Some(id) => id,
+            None => self.new_conversation(actor, &asked, last).await?,
+        };
+        let conversations = self.app.conversations();
+        let message = NewMessage {
+            parts: Parts::text(asked.request.messages[last].text.clone()),
+            models: vec![name.to_string()],
+            ..NewMessage::default()
+        };
+        let Outcome::Done(opened) = conversations.send(actor, conversation_id, message, None).await? else {
+            return Err(Error::internal("a turn without a key cannot be a repetition"));
+        };
+        let Some((_, stream)) = opened.answers.first().copied() else {
+            return Err(Error::internal("a turn has an answer"));
+        };
+        let following = conversations.follow(actor, stream, 0).await?;
+        let request_id = following.stream().request_id;
+        let (events, reader) = log();
+        self.app.parts.tasks.spawn(relay(following, events));
+        Ok(Completion { model: name, request_id, conversation_id: Some(conversation_id), events: reader })
+    }
+
+    /// A conversation for what a client wants stored. Earlier messages of its prompt become the
+    /// system prompt and the beginning of the branch.
+    async fn new_conversation(&self, actor: &Actor, asked: &ChatCompletion, last: usize) -> Result<ConversationId> {
+        let system: Vec<&str> = asked.request.messages[..last]
+            .iter()
+            .filter(|message| message.role == PromptRole::System)
+            .map(|message| message.text.as_str())
+            .collect();
+        let new = NewConversation {
+            model: Some(asked.model.clone()),
+            system_prompt: (!system.is_empty()).then(|| system.join("\n\n")),
+            collections: Some(Vec::new()),
+            ..NewConversation::default()
+        };
+        let conversations = self.app.conversations();
+        let created = conversations.create_with_origin(actor, new, Origin::OpenAi, None).await?;
+        let Outcome::Done(conversation) = created else {
+            return Err(Error::internal("a conversation without a key cannot be a repetition"));
+        };
+        let earlier: Vec<_> = asked.request.messages[..last]
+            .iter()
+            .filter(|message| message.role != PromptRole::System)
+            .cloned()
+            .collect();
+        conversations.import_prompt(actor, conversation.id, &earlier).await?;
+        Ok(conversation.id)
+    }
+}
+
+/// Tells the events of a turn in the words of a completion.
+async fn relay(mut following: Following, events: LogWriter<CompletionEvent>) {
+    loop {
+        match following.next().await {
+            Ok(None) => return,
+            Ok(Some(followed)) => {
+                let last = followed.event.event.is_last();
+                if let Some(event) = translate(followed.event.event) {
+                    events.push(event);
+                }
+                if last {
+                    return;
+                }
+            }
+            Err(error) => {
+                events.push(CompletionEvent::Failed { code: error.code.to_owned(), message: error.message });
+                return;
+            }
+        }
+    }
+}
+
+fn translate(event: TurnEvent) -> Option<CompletionEvent> {
+    match event {
+        TurnEvent::TextDelta { text } => Some(CompletionEvent::Delta(ChatDelta::Text(text))),
+        TurnEvent::ReasoningDelta { text } => Some(CompletionEvent::Delta(ChatDelta::Reasoning(text))),
+        TurnEvent::ToolCall { id, name, arguments } => {
+            Some(CompletionEvent::Delta(ChatDelta::ToolCall(ToolCall { id, name, arguments })))
+        }
+        TurnEvent::TurnCompleted { usage, finish_reason, .. } => {
+            let finish_reason = finish_reason.unwrap_or_else(|| "stop".to_owned());
+            Some(CompletionEvent::Finished { finish_reason, usage })
+        }
+        TurnEvent::TurnFailed { error } => Some(CompletionEvent::Failed { code: error.code, message: error.message }),
+        TurnEvent::TurnStopped {} => {
+            Some(CompletionEvent::Finished { finish_reason: "stop".to_owned(), usage: Default::default() })
+        }
+        TurnEvent::TurnStarted { .. } | TurnEvent::RetrievalCompleted { .. } | TurnEvent::CitationAdded { .. } => None,
+    }
+}

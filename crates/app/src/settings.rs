@@ -1,0 +1,41 @@
+//! What an operator may set, with its defaults.
+
+use std::time::Duration;
+
+/// Bounds and choices of the use cases.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The model of conversations that name none; `None`: `banyan/extractive`.
+    pub default_chat_model: Option<String>,
+    /// Most bytes of an uploaded file.
+    pub max_upload_bytes: u64,
+    /// Most answers that run at once for a user.
+    pub max_running_per_user: u64,
+    /// Most answers that run at once in a conversation.
+    pub max_running_per_conversation: u64,
+    /// Ingestion jobs that run at once in this process; 0: this process does none.
+    pub ingest_workers: usize,
+    /// How long an access token works (at most ten minutes).
+    pub access_token_life: Duration,
+    /// A session that is not refreshed for this long ends.
+    pub session_idle: Duration,
+    /// A session ends after this, whatever happens.
+    pub session_absolute: Duration,
+}
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            default_chat_model: None,
+            max_upload_bytes: 100 * 1024 * 1024,
+            max_running_per_user: 32,
+            max_running_per_conversation: 8,
+            ingest_workers: 4,
+            access_token_life: Duration::from_secs(10 * 60),
+            session_idle: 14 * DAY,
+            session_absolute: 90 * DAY,
+        }
+    }
+}

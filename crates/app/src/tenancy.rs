@@ -1,0 +1,83 @@
+//! Tenants, for the superadmin.
+
+use domain::{
+    access::{Actor, Permission},
+    page::{Page, PageRequest},
+    tenancy::{Slug, Tenant},
+    text,
+};
+use serde_json::json;
+
+use crate::{App, Error, ErrorKind, Idempotent, Outcome, Result, audit::Act};
+
+/// The use cases of tenancy.
+#[derive(Clone)]
+pub struct Tenancy {
+    pub(crate) app: App,
+}
+
+/// A tenant to be created.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewTenant {
+    /// Its name.
+    pub name: String,
+    /// Its slug; by default made out of the name.
+    pub slug: Option<String>,
+}
+
+impl Tenancy {
+    /// Creates a tenant with its system roles. Its first users are made by entering it.
+    ///
+    /// # Errors
+    /// `forbidden` for everybody but a superadmin; `slug_taken`.
+    pub async fn create(
+        &self,
+        actor: &Actor,
+        new: NewTenant,
+        idempotent: Option<Idempotent<Tenant>>,
+    ) -> Result<Outcome<Tenant>> {
+        let name = text::name("name", &new.name)?;
+        let slug = match &new.slug {
+            Some(slug) => Slug::parse(slug)?,
+            None => Slug::from_name(&name),
+        };
+        let tenant = self.app.new_tenant(&name, slug);
+        let scope = self.app.parts.policy.allow_new_tenant(actor, tenant.id)?;
+        let app = self.app.clone();
+        let actor = actor.clone();
+        self.app
+            .detached(async move {
+                let (app, actor, tenant) = (&app, &actor, &tenant);
+                app.effect(actor, &scope, idempotent.as_ref(), |tx| async move {
+                    app.insert_tenant(tx.as_ref(), tenant).await.map_err(taken)?;
+                    let after = json!({ "name": tenant.name, "slug": tenant.slug.as_str() });
+                    let act = Act::on("tenant_created", "tenant", tenant.id.0).now(after);
+                    app.audit_in(tx.as_ref(), Some(tenant.id), Some(actor), act).await?;
+                    Ok((tenant.clone(), tx))
+                })
+                .await
+            })
+            .await
+    }
+
+    /// All tenants, newest first.
+    ///
+    /// # Errors
+    /// `forbidden` for everybody but a superadmin.
+    pub async fn list(&self, actor: &Actor, page: PageRequest) -> Result<Page<Tenant>> {
+        let scope = self.app.parts.policy.allow_installation(actor, Permission::TenantsRead, "list tenants")?;
+        let tx = self.app.read(&scope).await?;
+        let tenants = tx.tenants().list(page).await?;
+        tx.commit().await?;
+        Ok(tenants)
+    }
+}
+
+fn taken(error: Error) -> Error {
+    if error.kind == ErrorKind::Conflict {
+        let message = "there is a tenant with this slug already; name another 'slug'";
+        Error::new(ErrorKind::Conflict, "slug_taken", message).because(error)
+    } else {
+        error
+    }
+}

@@ -1,0 +1,17 @@
+//! The ledger: what calls to providers cost.
+
+use crate::App;
+
+mod account;
+mod record;
+mod summary;
+
+pub(crate) use account::Spent;
+pub(crate) use record::CallRecorder;
+pub use summary::{UsageSummary, discrepancies_of};
+
+/// The use cases of the ledger.
+#[derive(Clone)]
+pub struct Usage {
+    pub(crate) app: App,
+}

@@ -1,0 +1,99 @@
+//! Accounting: a call becomes a row of the ledger, once, with its price pinned.
+
+use domain::{
+    clock::Timestamp,
+    ids::UsageLogId,
+    money::Money,
+    store::Tx,
+    usage::{AgentType, PricedUsage, ProviderCall, TokenUsage, UsageLog, UsageTotals},
+};
+use serde_json::Value;
+
+use super::CallRecorder;
+use crate::{App, Result};
+
+/// Providers whose price is a known nothing: the built-in model, and encoders in this process.
+const FREE_PROVIDERS: [&str; 2] = ["banyan", "local"];
+
+/// A call that is over.
+pub(crate) struct Spent {
+    pub(crate) call: ProviderCall,
+    pub(crate) tokens: TokenUsage,
+    pub(crate) is_estimated: bool,
+    pub(crate) responded_at: Timestamp,
+    pub(crate) metadata: Value,
+}
+
+impl App {
+    /// Writes the call into the ledger and its conversation's totals, unless that was done before.
+    pub(crate) async fn account(
+        &self,
+        tx: &dyn Tx,
+        spent: &Spent,
+        recorder: Option<&CallRecorder>,
+    ) -> Result<UsageLog> {
+        let row = self.ledger_row(tx, spent).await?;
+        let is_new = tx.usage().insert(&row).await?;
+        if let (true, Some(conversation)) = (is_new, row.conversation_id) {
+            let totals = UsageTotals {
+                requests: 1,
+                input_tokens: row.tokens.input_tokens,
+                output_tokens: row.tokens.output_tokens,
+                cost: row.cost.unwrap_or_default(),
+                unknown_costs: u64::from(row.cost.is_none()),
+            };
+            let last_context = (row.agent_type == AgentType::Chat).then_some(row.tokens);
+            tx.conversations().add_usage(conversation, totals, last_context).await?;
+        }
+        if recorder.is_none_or(CallRecorder::may_have_recorded) {
+            tx.usage().forget_call(row.request_id).await?;
+        }
+        Ok(row)
+    }
+
+    /// The same for a call whose process is gone.
+    pub(crate) async fn account_abandoned(&self, tx: &dyn Tx, spent: &Spent) -> Result<UsageLog> {
+        self.account(tx, spent, None).await
+    }
+
+    async fn ledger_row(&self, tx: &dyn Tx, spent: &Spent) -> Result<UsageLog> {
+        let call = &spent.call;
+        let is_free = FREE_PROVIDERS.contains(&call.provider.as_str());
+        let price = if is_free {
+            None
+        } else {
+            tx.prices().find_in_force(&call.provider, &call.model, call.requested_at).await?
+        };
+        let nothing = PricedUsage { input_cost: Money::ZERO, output_cost: Money::ZERO, cost: Money::ZERO };
+        let priced = match &price {
+            Some(price) => price.cost_of(spent.tokens),
+            // No tokens cost nothing, whatever the price.
+            None => (is_free || spent.tokens.total() == 0).then_some(nothing),
+        };
+        let duration = (spent.responded_at - call.requested_at).num_milliseconds();
+        Ok(UsageLog {
+            id: UsageLogId(self.parts.ids.ordered()),
+            request_id: call.request_id,
+            tenant_id: call.tenant_id,
+            user_id: call.user_id,
+            api_key_id: call.api_key_id,
+            conversation_id: call.conversation_id,
+            message_id: call.message_id,
+            message_deleted: false,
+            agent_type: call.agent_type,
+            provider: call.provider.clone(),
+            model: call.model.clone(),
+            price_id: price.map(|price| price.id),
+            tokens: spent.tokens,
+            input_cost: priced.map(|priced| priced.input_cost),
+            output_cost: priced.map(|priced| priced.output_cost),
+            cost: priced.map(|priced| priced.cost),
+            is_estimated: spent.is_estimated,
+            corrects_id: None,
+            requested_at: call.requested_at,
+            responded_at: Some(spent.responded_at),
+            duration_ms: u64::try_from(duration).ok(),
+            metadata: spent.metadata.clone(),
+        })
+    }
+}

