@@ -73,10 +73,16 @@ impl State {
         self.conversations.get(&id).filter(|found| conversation(scope, found))
     }
 
-    /// Sources: as their collection, unless narrowed to their owner.
+    /// Sources: the user's own, and what the collection shows unless the source is narrowed.
     pub(crate) fn reaches_source(&self, scope: &TenantScope, source: &Source) -> bool {
         let narrowed = source.visibility.is_some_and(|visibility| visibility != CollectionVisibility::Shared);
-        self.collections.get(&source.collection_id).is_some_and(|found| collection(scope, found))
-            && (!narrowed || scope.knowledge == Reach::Tenant || is_own(scope, source.user_id))
+        let shown = || self.collections.get(&source.collection_id).is_some_and(|found| collection(scope, found));
+        source.tenant_id == scope.tenant_id
+            && match scope.knowledge {
+                Reach::Tenant => true,
+                Reach::Visible => is_own(scope, source.user_id) || (!narrowed && shown()),
+                Reach::Own => is_own(scope, source.user_id),
+                Reach::Nothing => false,
+            }
     }
 }

@@ -33,7 +33,7 @@ impl State {
         }
         if stream.state == StreamState::Running {
             if self.running().any(|other| other.message_id == stream.message_id) {
-                return Err(conflict("streams_running_message_id_key"));
+                return Err(conflict("streams_message_id_key"));
             }
             self.running_streams.insert_mut(stream.id);
         }

@@ -1,9 +1,12 @@
 //! Sources and their versions.
 
+use std::collections::HashSet;
+
 use async_trait::async_trait;
 use domain::{
     access::TenantScope,
     clock::Timestamp,
+    gateways::BlobKey,
     ids::{CollectionId, SourceId, SourceVersionId},
     knowledge::{ProcessingStatus, Source, SourceRepo, SourceVersion, VersionProgress},
     page::{Cursor, Page, PageRequest},
@@ -232,6 +235,17 @@ impl SourceRepo for MemoryTx {
                 stored.updated_at = at;
             }
             Ok(previous)
+        })
+    }
+
+    async fn unnamed_files(&self, keys: &[BlobKey]) -> Result<Vec<BlobKey>, StoreError> {
+        let tenant = self.tenant()?.tenant_id;
+        self.read(|state| {
+            let sources = state.sources.values().filter(|source| source.tenant_id == tenant);
+            let versions = state.source_versions.values().filter(|version| version.tenant_id == tenant);
+            let texts = versions.filter_map(|version| version.text_storage_key.as_ref());
+            let named: HashSet<&BlobKey> = sources.map(|source| &source.storage_key).chain(texts).collect();
+            Ok(keys.iter().filter(|key| !named.contains(key)).cloned().collect())
         })
     }
 }

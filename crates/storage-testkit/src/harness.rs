@@ -1,0 +1,32 @@
+//! How a backend lends itself to the suite.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use domain::store::Store;
+
+use crate::World;
+
+/// A backend under test, with one fresh, empty, migrated database. It lives as long as one case.
+#[async_trait]
+pub trait Harness: Send + Sync + Sized {
+    /// The store.
+    fn store(&self) -> Arc<dyn Store>;
+
+    /// Removes what the case has left behind.
+    async fn close(self) {}
+}
+
+/// Runs one case on a runtime of its own with two workers, so that tasks are really concurrent.
+pub fn run<H: Harness>(make: impl AsyncFnOnce() -> H, case: impl AsyncFnOnce(World)) {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .expect("a runtime can be built");
+    runtime.block_on(async {
+        let harness = make().await;
+        case(World::new(harness.store())).await;
+        harness.close().await;
+    });
+}

@@ -1,0 +1,7 @@
+//! Users, roles, sessions, keys, sign-in.
+
+pub mod api_keys;
+pub mod roles;
+pub mod sessions;
+pub mod sign_in;
+pub mod users;

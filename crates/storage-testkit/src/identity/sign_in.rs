@@ -1,0 +1,107 @@
+//! Look-ups before a tenant is known.
+
+use domain::{
+    access::Scope,
+    identity::{
+        User,
+        repo::{CredentialOwner, SignInAccount},
+    },
+};
+
+use crate::{World, scopes};
+
+async fn by_email(world: &World, email: &str) -> Option<SignInAccount> {
+    world.read(&Scope::sign_in(), async |tx| tx.sign_in().account_by_email(email).await).await
+}
+
+async fn by_username(world: &World, username: &str, slug: Option<&str>) -> Option<SignInAccount> {
+    world.read(&Scope::sign_in(), async |tx| tx.sign_in().account_by_username(username, slug).await).await
+}
+
+fn account(user: &User) -> SignInAccount {
+    SignInAccount { user_id: user.id, tenant_id: user.tenant_id, password_hash: user.password_hash.clone() }
+}
+
+/// An e-mail address leads to its account in any tenant, and to a superadmin.
+pub async fn an_email_leads_to_its_account(world: World) {
+    let cast = world.cast().await;
+    let root = User { password_hash: Some("$argon2id$x".to_owned()), ..world.make.user(None, "root") };
+    world.write(&Scope::system("contract suite"), async |tx| tx.users().insert(&root).await).await;
+    for user in [&cast.ada, &cast.eve, &root] {
+        assert_eq!(by_email(&world, user.email.as_str()).await, Some(account(user)));
+    }
+    assert_eq!(by_email(&world, "nobody@example.com").await, None);
+}
+
+/// A user name leads to its account in the tenant with the slug.
+pub async fn a_username_needs_its_tenant(world: World) {
+    let acme = world.tenant("acme").await;
+    let ada = world.user(&acme, "ada").await;
+    // With one tenant the slug may be left out.
+    assert_eq!(by_username(&world, "ada", None).await, Some(account(&ada)));
+    let other = world.tenant("other").await;
+    let namesake = world.user(&other, "ada").await;
+    assert_eq!(by_username(&world, "ada", Some("acme")).await, Some(account(&ada)));
+    assert_eq!(by_username(&world, "ada", Some("other")).await, Some(account(&namesake)));
+    assert_eq!(by_username(&world, "ada", None).await, None);
+    assert_eq!(by_username(&world, "ada", Some("third")).await, None);
+    assert_eq!(by_username(&world, "bob", Some("acme")).await, None);
+}
+
+/// Deleted and inactive accounts are not found, by any way.
+pub async fn only_living_active_accounts_are_found(world: World) {
+    let cast = world.cast().await;
+    let session = world.make.session(&cast.ada);
+    let (token, key) = (world.make.refresh_token(&session), world.make.api_key(&cast.ada));
+    world
+        .write(&scopes::own(&cast.ada), async |tx| {
+            tx.sessions().insert(&session).await?;
+            tx.sessions().insert_refresh_token(&token).await?;
+            tx.api_keys().insert(&key).await
+        })
+        .await;
+    let inactive = User { is_active: false, ..cast.ada.clone() };
+    let deleted = User { deleted_at: Some(world.make.now()), ..cast.ada.clone() };
+    for gone in [inactive, deleted] {
+        world.write(&scopes::system(&cast.ada), async |tx| tx.users().update(&gone).await).await;
+        assert_eq!(by_email(&world, cast.ada.email.as_str()).await, None);
+        assert_eq!(by_username(&world, "ada", Some("acme")).await, None);
+        world
+            .read(&Scope::sign_in(), async |tx| {
+                assert_eq!(tx.sign_in().refresh_token(&token.token_hash).await?, None);
+                assert_eq!(tx.sign_in().api_key(&key.key_hash).await?, None);
+                Ok(())
+            })
+            .await;
+    }
+}
+
+/// The hash of a token or key leads to its owner, whether the token still works or not.
+pub async fn hashes_lead_to_their_owners(world: World) {
+    let cast = world.cast().await;
+    let session = world.make.session(&cast.ada);
+    let (token, key) = (world.make.refresh_token(&session), world.make.api_key(&cast.ada));
+    let at = world.make.now();
+    world
+        .write(&scopes::own(&cast.ada), async |tx| {
+            tx.sessions().insert(&session).await?;
+            tx.sessions().insert_refresh_token(&token).await?;
+            tx.sessions().use_refresh_token(token.id, at).await?;
+            tx.sessions().revoke(session.id, at).await?;
+            tx.api_keys().insert(&key).await?;
+            tx.api_keys().revoke(key.id, at).await
+        })
+        .await;
+    let (user_id, tenant_id) = (cast.ada.id, cast.ada.tenant_id);
+    world
+        .read(&Scope::sign_in(), async |tx| {
+            let owner = CredentialOwner { id: token.id, user_id, tenant_id };
+            assert_eq!(tx.sign_in().refresh_token(&token.token_hash).await?, Some(owner));
+            assert_eq!(tx.sign_in().refresh_token(&key.key_hash).await?, None);
+            let owner = CredentialOwner { id: key.id, user_id, tenant_id };
+            assert_eq!(tx.sign_in().api_key(&key.key_hash).await?, Some(owner));
+            assert_eq!(tx.sign_in().api_key(&token.token_hash).await?, None);
+            Ok(())
+        })
+        .await;
+}
