@@ -1,0 +1,181 @@
+//! Providers that speak the OpenAI dialect: OpenAI itself, Ollama, vLLM, llama.cpp, gateways.
+
+mod assembler;
+mod chat;
+mod embedder;
+mod errors;
+mod models;
+mod redact;
+mod request;
+pub mod sse;
+mod wire;
+
+use std::{sync::Arc, time::Duration};
+
+use domain::{
+    clock::Clock,
+    gateways::{GatewayError, GatewayErrorKind},
+};
+use reqwest::{Method, Request, header};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::Value;
+use tokio::time::{Instant, sleep};
+use url::Url;
+
+pub use chat::OpenAiChat;
+pub use embedder::OpenAiEmbedder;
+pub use models::ModelLister;
+
+use crate::egress::{Egress, Limits, Response};
+
+/// Most retries of one call; only before its answer has begun.
+const MAX_RETRIES: u32 = 2;
+/// Longest wait that a peer may ask for; beyond it the error is given at once.
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(10);
+/// Most bytes of an error's body that are read.
+const MAX_ERROR_BYTES: u64 = 64 * 1024;
+/// Most bytes of an answer.
+const MAX_ANSWER_BYTES: u64 = 64 * 1024 * 1024;
+/// The host that wants `max_completion_tokens`, where others know only `max_tokens`.
+const OPENAI_HOST: &str = "api.openai.com";
+
+/// How long to wait for a provider.
+#[derive(Debug, Clone, Copy)]
+pub struct Patience {
+    /// From the call, retries included, to the first piece of its answer.
+    pub first_token: Duration,
+    /// Longest silence within an answer.
+    pub idle: Duration,
+    /// For the list of models.
+    pub list: Duration,
+    /// For a batch of embeddings, retries included.
+    pub embedding: Duration,
+    /// Before the first retry; doubled for the second, each with a jitter of a half.
+    pub retry: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self {
+            first_token: Duration::from_secs(60),
+            idle: Duration::from_secs(60),
+            list: Duration::from_secs(5),
+            embedding: Duration::from_secs(60),
+            retry: Duration::from_millis(500),
+        }
+    }
+}
+
+/// One provider: where it is, the key to it, and how long to wait for it.
+pub struct OpenAiConnection {
+    provider: String,
+    base_url: Url,
+    key: Option<SecretString>,
+    egress: Arc<Egress>,
+    clock: Arc<dyn Clock>,
+    patience: Patience,
+}
+
+impl OpenAiConnection {
+    /// A provider under its configured name; `base_url` is what stands before `/chat/completions`.
+    pub fn new(
+        provider: impl Into<String>,
+        base_url: Url,
+        key: Option<SecretString>,
+        egress: Arc<Egress>,
+        clock: Arc<dyn Clock>,
+        patience: Patience,
+    ) -> Self {
+        Self { provider: provider.into(), base_url, key, egress, clock, patience }
+    }
+
+    /// Its configured name.
+    #[must_use]
+    pub fn provider(&self) -> &str {
+        &self.provider
+    }
+
+    fn is_openai_itself(&self) -> bool {
+        self.base_url.host_str() == Some(OPENAI_HOST)
+    }
+
+    fn fail(&self, kind: GatewayErrorKind, message: &str) -> GatewayError {
+        GatewayError::new(kind, format!("the provider '{}' {message}", self.provider))
+    }
+
+    /// Posts JSON and answers a successful response; retried before that, within `wait`.
+    async fn post(
+        &self,
+        path: &str,
+        body: &Value,
+        wait: Duration,
+        total: Option<Duration>,
+    ) -> Result<Response, GatewayError> {
+        let body = serde_json::to_vec(body)
+            .map_err(|error| self.fail(GatewayErrorKind::InvalidRequest, "cannot be asked this").because(error))?;
+        let deadline = Instant::now() + wait;
+        let mut retries = 0;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let limits = Limits { headers: left, idle: self.patience.idle, total, max_bytes: MAX_ANSWER_BYTES };
+            let mut request = self.request(Method::POST, path)?;
+            request.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/json"));
+            *request.body_mut() = Some(body.clone().into());
+            let error = match self.send(request, limits).await {
+                Ok(response) => return Ok(response),
+                Err(error) => error,
+            };
+            let Some(pause) = self.pause_before_retry(&error, retries) else { return Err(error) };
+            if Instant::now() + pause >= deadline {
+                return Err(error);
+            }
+            tracing::info!(provider = %self.provider, code = error.kind.code(), ?pause, "the call is tried again");
+            retries += 1;
+            sleep(pause).await;
+        }
+    }
+
+    /// Sends one request; a status of failure becomes an error.
+    async fn send(&self, request: Request, limits: Limits) -> Result<Response, GatewayError> {
+        let response = self.egress.send(request, limits).await.map_err(|error| self.egress_error(error))?;
+        if response.status().is_success() { Ok(response) } else { Err(self.status_error(response).await) }
+    }
+
+    fn request(&self, method: Method, path: &str) -> Result<Request, GatewayError> {
+        let mut url = self.base_url.clone();
+        url.path_segments_mut()
+            .map_err(|()| self.fail(GatewayErrorKind::Forbidden, "has a base URL that cannot be called; correct it"))?
+            .pop_if_empty()
+            .extend(path.split('/'));
+        let mut request = Request::new(method, url);
+        if let Some(key) = &self.key {
+            let mut value =
+                header::HeaderValue::from_str(&format!("Bearer {}", key.expose_secret())).map_err(|_| {
+                    self.fail(
+                        GatewayErrorKind::Unauthorized,
+                        "has a key with characters that no header can hold; correct it",
+                    )
+                })?;
+            value.set_sensitive(true);
+            request.headers_mut().insert(header::AUTHORIZATION, value);
+        }
+        Ok(request)
+    }
+
+    /// How long to wait before another try; `None`: there is none.
+    fn pause_before_retry(&self, error: &GatewayError, retries: u32) -> Option<Duration> {
+        use GatewayErrorKind::{Failed, RateLimited, Unreachable};
+        if retries >= MAX_RETRIES
+            || !matches!(error.kind, RateLimited | Failed | Unreachable)
+            || errors::is_final(error)
+        {
+            return None;
+        }
+        let jittered = (self.patience.retry * 2_u32.pow(retries)).mul_f64(rand::random_range(0.5..1.5));
+        match error.retry_after {
+            Some(asked) if asked > MAX_RETRY_AFTER => None,
+            Some(asked) => Some(asked.max(jittered)),
+            None => Some(jittered),
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! Embeddings over the wire.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use base64::{Engine, engine::general_purpose::STANDARD};
+use domain::gateways::{Embedder, EmbeddingModel, EmbeddingPurpose, Embeddings, GatewayError, GatewayErrorKind};
+use serde_json::json;
+use tokio::sync::OnceCell;
+
+use super::{
+    OpenAiConnection,
+    wire::{EmbeddingList, Vector},
+};
+
+/// Most texts of one call; the most that every common server takes (text-embeddings-inference: 32).
+const MAX_BATCH: usize = 32;
+/// Longest vector that is taken.
+const MAX_DIMENSION: usize = 16_384;
+/// Window of OpenAI's embedding models, in tokens.
+const OPENAI_MAX_TOKENS: u32 = 8191;
+/// Window of a model that is not known: that of the BERT family.
+const DEFAULT_MAX_TOKENS: u32 = 512;
+/// Tokens that models put around a text.
+const FRAME_TOKENS: usize = 2;
+
+/// An embedding model behind a connection.
+pub struct OpenAiEmbedder {
+    connection: Arc<OpenAiConnection>,
+    model: String,
+    max_tokens: u32,
+    dimension: OnceCell<u32>,
+}
+
+impl OpenAiEmbedder {
+    /// The embedding model of that name. Its window is `max_tokens`, or what is known of the model,
+    /// or 512.
+    pub fn new(connection: Arc<OpenAiConnection>, model: impl Into<String>, max_tokens: Option<u32>) -> Self {
+        let model = model.into();
+        let known = if model.starts_with("text-embedding-") { OPENAI_MAX_TOKENS } else { DEFAULT_MAX_TOKENS };
+        Self { connection, model, max_tokens: max_tokens.unwrap_or(known), dimension: OnceCell::new() }
+    }
+
+    async fn call(&self, texts: &[String]) -> Result<Embeddings, GatewayError> {
+        let body = json!({ "model": self.model, "input": texts, "encoding_format": "base64" });
+        let wait = self.connection.patience.embedding;
+        let response = self.connection.post("embeddings", &body, wait, Some(wait)).await?;
+        let body = response.bytes().await.map_err(|error| self.connection.egress_error(error))?;
+        let list: EmbeddingList =
+            serde_json::from_slice(&body).map_err(|error| self.lie("that are no embeddings").because(error))?;
+        let tokens = list.usage.as_ref().and_then(|usage| usage.input());
+        let vectors = self.vectors(list, texts.len())?;
+        if let Some(first) = vectors.first() {
+            let length = u32::try_from(first.len()).map_err(|error| self.lie("too long").because(error))?;
+            let known = *self.dimension.get_or_init(|| async { length }).await;
+            if vectors.iter().any(|vector| vector.len() as u64 != u64::from(known)) {
+                return Err(self.lie("of different lengths"));
+            }
+        }
+        let estimate = || texts.iter().map(|text| u64::from(self.count_tokens(text))).sum();
+        Ok(Embeddings { vectors, input_tokens: tokens.unwrap_or_else(estimate), is_estimated: tokens.is_none() })
+    }
+
+    /// The vectors in the order of the texts, normalised.
+    fn vectors(&self, list: EmbeddingList, count: usize) -> Result<Vec<Vec<f32>>, GatewayError> {
+        if list.data.len() != count {
+            return Err(self.lie("in another number than there are texts"));
+        }
+        let mut vectors: Vec<Option<Vec<f32>>> = vec![None; count];
+        for (position, embedding) in list.data.into_iter().enumerate() {
+            let slot = vectors.get_mut(embedding.index.unwrap_or(position)).filter(|slot| slot.is_none());
+            let slot = slot.ok_or_else(|| self.lie("numbered wrongly"))?;
+            let numbers = match embedding.embedding {
+                Vector::Floats(numbers) => numbers,
+                Vector::Base64(text) => self.decode(&text)?,
+            };
+            *slot = Some(self.normalise(numbers)?);
+        }
+        Ok(vectors.into_iter().flatten().collect())
+    }
+
+    fn decode(&self, text: &str) -> Result<Vec<f32>, GatewayError> {
+        let bytes = STANDARD.decode(text).map_err(|error| self.lie("that are no base64").because(error))?;
+        let (numbers, rest) = bytes.as_chunks::<4>();
+        if !rest.is_empty() {
+            return Err(self.lie("that are no 32-bit numbers"));
+        }
+        Ok(numbers.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect())
+    }
+
+    fn normalise(&self, mut vector: Vec<f32>) -> Result<Vec<f32>, GatewayError> {
+        if vector.is_empty() || vector.len() > MAX_DIMENSION {
+            return Err(self.lie("that are empty or too long"));
+        }
+        let length = vector.iter().map(|number| f64::from(*number).powi(2)).sum::<f64>().sqrt();
+        if !length.is_finite() || length == 0.0 {
+            return Err(self.lie("that are zero or not finite"));
+        }
+        for number in &mut vector {
+            *number = (f64::from(*number) / length) as f32;
+        }
+        Ok(vector)
+    }
+
+    fn lie(&self, what: &str) -> GatewayError {
+        self.connection.fail(
+            GatewayErrorKind::Protocol,
+            &format!("sent vectors {what}; check that '{}' is an embedding model", self.model),
+        )
+    }
+}
+
+#[async_trait]
+impl Embedder for OpenAiEmbedder {
+    async fn model(&self) -> Result<EmbeddingModel, GatewayError> {
+        if self.dimension.get().is_none() {
+            self.call(&["dimension".to_owned()]).await?;
+        }
+        let dimension = self.dimension.get().copied().ok_or_else(|| self.lie("of no length"))?;
+        Ok(EmbeddingModel {
+            provider: self.connection.provider().to_owned(),
+            model: self.model.clone(),
+            dimension,
+            max_tokens: self.max_tokens,
+        })
+    }
+
+    async fn embed(&self, texts: &[String], _purpose: EmbeddingPurpose) -> Result<Embeddings, GatewayError> {
+        if texts.is_empty() {
+            return Ok(Embeddings { vectors: Vec::new(), input_tokens: 0, is_estimated: false });
+        }
+        if texts.len() > MAX_BATCH {
+            let message = format!("takes at most {MAX_BATCH} texts at once; split the batch");
+            return Err(self.connection.fail(GatewayErrorKind::InvalidRequest, &message));
+        }
+        self.call(texts).await
+    }
+
+    fn count_tokens(&self, text: &str) -> u32 {
+        u32::try_from(upper_estimate(text)).unwrap_or(u32::MAX)
+    }
+
+    fn max_batch(&self) -> usize {
+        MAX_BATCH
+    }
+}
+
+/// A close upper estimate for the vocabularies in use (byte-pair and WordPiece): a run of ASCII
+/// letters is a token for every four letters, two letters where the run is too long for a word; two
+/// digits, one mark or one line break are a token; other characters are one for every byte but the
+/// first.
+fn upper_estimate(text: &str) -> usize {
+    const LONG_WORD: usize = 16;
+    let mut tokens = FRAME_TOKENS;
+    let mut rest = text;
+    while let Some(character) = rest.chars().next() {
+        let run = |is_part: fn(&u8) -> bool| rest.bytes().take_while(is_part).count();
+        let (length, cost) = if character.is_ascii_alphabetic() {
+            let length = run(u8::is_ascii_alphabetic);
+            (length, length.div_ceil(if length > LONG_WORD { 2 } else { 4 }))
+        } else if character.is_ascii_digit() {
+            let length = run(u8::is_ascii_digit);
+            (length, length.div_ceil(2))
+        } else if character == ' ' || character == '\t' {
+            let length = run(|byte| matches!(byte, b' ' | b'\t'));
+            (length, length.saturating_sub(1).div_ceil(4))
+        } else {
+            (character.len_utf8(), (character.len_utf8() - 1).max(1))
+        };
+        tokens += cost;
+        rest = &rest[length..];
+    }
+    tokens
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_estimate_is_above_known_counts_and_close() {
+        // Counts of cl100k_base and of BERT's WordPiece (with its two frame tokens), the greater one.
+        for (text, count) in [
+            ("The quick brown fox jumps over the lazy dog.", 12),
+            ("How do I convert a string to a number?", 12),
+            ("tokenization", 4),
+        ] {
+            let estimate = upper_estimate(text);
+            assert!((count..=2 * count).contains(&estimate), "{text}: {estimate}");
+        }
+        assert_eq!(upper_estimate(""), FRAME_TOKENS);
+        assert!(upper_estimate("今日は晴れ") >= 7);
+    }
+}

@@ -1,0 +1,136 @@
+//! What a provider's failures are called, and what the user is told.
+
+use std::{error::Error, fmt, time::Duration};
+
+use chrono::DateTime;
+use domain::gateways::{GatewayError, GatewayErrorKind};
+use reqwest::{StatusCode, header::HeaderMap};
+use secrecy::ExposeSecret;
+use serde_json::Value;
+
+use super::{MAX_ERROR_BYTES, OpenAiConnection, redact::redact, wire::ErrorDetail};
+use crate::egress::{EgressError, Response};
+
+/// What the provider itself said, without secrets; for the log.
+#[derive(Debug)]
+struct ProviderSaid {
+    status: Option<StatusCode>,
+    message: String,
+    code: String,
+    is_final: bool,
+}
+
+impl fmt::Display for ProviderSaid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the provider said: {} ({}", self.message, self.code)?;
+        if let Some(status) = self.status {
+            write!(f, ", status {}", status.as_u16())?;
+        }
+        f.write_str(")")
+    }
+}
+
+impl Error for ProviderSaid {}
+
+/// Whether a failure that looks transient is none: no credit is left.
+pub(super) fn is_final(error: &GatewayError) -> bool {
+    error.source.as_ref().and_then(|source| source.downcast_ref::<ProviderSaid>()).is_some_and(|said| said.is_final)
+}
+
+impl OpenAiConnection {
+    pub(super) fn egress_error(&self, error: EgressError) -> GatewayError {
+        use GatewayErrorKind as Kind;
+        let (kind, message) = match &error {
+            EgressError::Forbidden(_) => {
+                (Kind::Forbidden, "has an address that may not be called; set it as a base URL in the environment")
+            }
+            EgressError::Unreachable(_) | EgressError::Setup(_) => {
+                (Kind::Unreachable, "cannot be reached; check its base URL and that it runs")
+            }
+            EgressError::Timeout => (Kind::Timeout, "did not answer in time; try again"),
+            EgressError::Broken(_) => (Kind::Interrupted, "broke off the connection; try again"),
+            EgressError::Protocol(_) => (Kind::Protocol, "does not speak HTTP as it should; check its base URL"),
+            EgressError::TooLarge { .. } => (Kind::Protocol, "sent more than an answer may hold"),
+        };
+        self.fail(kind, message).because(error)
+    }
+
+    /// The error of a response that is no success.
+    pub(super) async fn status_error(&self, mut response: Response) -> GatewayError {
+        let status = response.status();
+        let retry_after = self.retry_after(response.headers());
+        let mut body = Vec::new();
+        // The body only explains: one that breaks or is too long is told as far as it came.
+        while let Ok(Some(chunk)) = response.chunk().await {
+            body.extend_from_slice(&chunk);
+            if body.len() as u64 >= MAX_ERROR_BYTES {
+                break;
+            }
+        }
+        let json = serde_json::from_slice::<Value>(&body).ok();
+        let detail = json.as_ref().map(ErrorDetail::read).unwrap_or_default();
+        let mut error = self.said(Some(status), detail);
+        error.retry_after = retry_after;
+        error
+    }
+
+    /// The error object that stands in the middle of a stream.
+    pub(super) fn stream_error(&self, body: &Value) -> GatewayError {
+        let detail = ErrorDetail::read(body);
+        let numbers = detail.code.split(' ').filter_map(|code| code.parse::<u16>().ok());
+        let status = numbers.filter_map(|code| StatusCode::from_u16(code).ok()).find(|status| status.as_u16() >= 400);
+        self.said(status, detail)
+    }
+
+    fn said(&self, status: Option<StatusCode>, detail: ErrorDetail) -> GatewayError {
+        let key = self.key.as_ref().map_or("", |key| key.expose_secret());
+        let host = self.base_url.host_str().unwrap_or_default();
+        let said = ProviderSaid {
+            status,
+            message: redact(&detail.message, &[key, host]),
+            is_final: detail.code.contains("insufficient_quota"),
+            code: redact(&detail.code, &[key, host]),
+        };
+        let (kind, message) = self.classify(status, &said);
+        GatewayError::new(kind, message).because(said)
+    }
+
+    fn classify(&self, status: Option<StatusCode>, said: &ProviderSaid) -> (GatewayErrorKind, String) {
+        use GatewayErrorKind as Kind;
+        let about = |sentence: &str| format!("the provider '{}' {sentence}", self.provider);
+        let has = |part: &str| said.code.contains(part);
+        let refused = || {
+            let reason = if said.message.is_empty() { String::new() } else { format!(": {}", said.message) };
+            about(&format!("refused the request{reason}"))
+        };
+        if said.is_final {
+            return (Kind::RateLimited, about("has no credit left for this account; top it up"));
+        }
+        match status.map_or(0, |status| status.as_u16()) {
+            401 | 403 => (Kind::Unauthorized, about("refused the key; check it in the settings")),
+            404 if said.message.is_empty() && said.code.is_empty() => {
+                (Kind::Protocol, about("has no such path; check its base URL, which usually ends in /v1"))
+            }
+            404 => (Kind::UnknownModel, about("knows no such model; choose one of its list")),
+            _ if has("model_not_found") => (Kind::UnknownModel, about("knows no such model; choose one of its list")),
+            408 => (Kind::Timeout, about("did not answer in time; try again")),
+            429 => (Kind::RateLimited, about("asks to wait; try again later")),
+            _ if has("rate_limit") => (Kind::RateLimited, about("asks to wait; try again later")),
+            300..=399 => (Kind::Protocol, about("sends callers elsewhere; set the base URL that it redirects to")),
+            400..=499 => (Kind::InvalidRequest, refused()),
+            _ if has("invalid_request") || has("context_length") => (Kind::InvalidRequest, refused()),
+            _ => (Kind::Failed, about("failed; try again later")),
+        }
+    }
+
+    /// `retry-after-ms`, or `Retry-After` in seconds or as a date.
+    fn retry_after(&self, headers: &HeaderMap) -> Option<Duration> {
+        let text = |name: &str| headers.get(name)?.to_str().ok().map(str::trim);
+        let number = |name: &str| text(name)?.parse::<f64>().ok();
+        if let Some(seconds) = number("retry-after-ms").map(|ms| ms / 1000.0).or_else(|| number("retry-after")) {
+            return Duration::try_from_secs_f64(seconds).ok();
+        }
+        let date = DateTime::parse_from_rfc2822(text("retry-after")?).ok()?;
+        Some((date.to_utc() - self.clock.now()).to_std().unwrap_or_default())
+    }
+}

@@ -1,0 +1,92 @@
+//! A request for an answer, in the OpenAI dialect.
+
+use domain::gateways::{ChatRequest, PromptMessage, PromptRole};
+use serde_json::{Map, Value, json};
+
+/// The body of `POST /chat/completions`. What the caller passed through never overrides our fields.
+pub(super) fn body(request: ChatRequest, max_tokens_field: &str) -> Value {
+    let mut body: Map<String, Value> = request.extra;
+    body.insert("model".to_owned(), request.model.into());
+    body.insert("messages".to_owned(), request.messages.iter().map(message).collect());
+    body.insert("stream".to_owned(), true.into());
+    body.insert("stream_options".to_owned(), json!({ "include_usage": true }));
+    if let Some(tokens) = request.max_output_tokens {
+        body.insert(max_tokens_field.to_owned(), tokens.into());
+    }
+    if let Some(temperature) = request.temperature {
+        body.insert("temperature".to_owned(), decimal(temperature));
+    }
+    if let Some(top_p) = request.top_p {
+        body.insert("top_p".to_owned(), decimal(top_p));
+    }
+    if !request.stop.is_empty() {
+        body.insert("stop".to_owned(), request.stop.into());
+    }
+    Value::Object(body)
+}
+
+/// The number as people wrote it: 0.7, where widening an `f32` makes 0.699999988079071.
+fn decimal(number: f32) -> Value {
+    number.to_string().parse::<f64>().map_or(Value::Null, Value::from)
+}
+
+fn message(message: &PromptMessage) -> Value {
+    let role = match message.role {
+        PromptRole::System => "system",
+        PromptRole::User => "user",
+        PromptRole::Assistant => "assistant",
+        PromptRole::Tool => "tool",
+    };
+    let mut value = json!({ "role": role, "content": message.text });
+    if !message.tool_calls.is_empty() {
+        let calls = message.tool_calls.iter().map(|call| {
+            json!({ "id": call.id, "type": "function", "function": { "name": call.name, "arguments": call.arguments } })
+        });
+        value["tool_calls"] = calls.collect();
+        if message.text.is_empty() {
+            value["content"] = Value::Null;
+        }
+    }
+    if let Some(id) = &message.tool_call_id {
+        value["tool_call_id"] = id.as_str().into();
+    }
+    value
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use domain::gateways::ToolCall;
+
+    #[test]
+    fn our_fields_win_over_what_is_passed_through() {
+        let extra = json!({ "seed": 7, "stream": false, "model": "other", "tools": [] });
+        let request = ChatRequest {
+            model: "m".to_owned(),
+            temperature: Some(0.7),
+            max_output_tokens: Some(9),
+            stop: vec!["END".to_owned()],
+            extra: extra.as_object().cloned().unwrap(),
+            ..ChatRequest::default()
+        };
+        let expected = json!({
+            "model": "m", "messages": [], "stream": true, "stream_options": { "include_usage": true },
+            "temperature": 0.7, "max_tokens": 9, "stop": ["END"], "seed": 7, "tools": [],
+        });
+        assert_eq!(body(request, "max_tokens"), expected);
+    }
+
+    #[test]
+    fn tools_are_called_and_answered() {
+        let call = ToolCall { id: "c1".to_owned(), name: "f".to_owned(), arguments: "{}".to_owned() };
+        let called = PromptMessage { tool_calls: vec![call], ..PromptMessage::text(PromptRole::Assistant, "") };
+        let answered =
+            PromptMessage { tool_call_id: Some("c1".to_owned()), ..PromptMessage::text(PromptRole::Tool, "4") };
+        assert_eq!(
+            message(&called),
+            json!({ "role": "assistant", "content": null, "tool_calls": [
+                { "id": "c1", "type": "function", "function": { "name": "f", "arguments": "{}" } }] })
+        );
+        assert_eq!(message(&answered), json!({ "role": "tool", "content": "4", "tool_call_id": "c1" }));
+    }
+}

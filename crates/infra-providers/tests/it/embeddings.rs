@@ -1,0 +1,103 @@
+//! Embeddings over the wire, right and wrong.
+
+use std::time::Duration;
+
+use domain::gateways::{Embedder, EmbeddingPurpose::Document, GatewayErrorKind as Kind};
+use infra_providers::{
+    OpenAiEmbedder,
+    scripted::{EmbeddingFault, EmbeddingScript, ScriptedServer},
+};
+
+use crate::{check, connect};
+
+fn embedder(server: &ScriptedServer) -> OpenAiEmbedder {
+    OpenAiEmbedder::new(connect(&server.base_url()), "scripted-embedding", None)
+}
+
+fn texts(texts: &[&str]) -> Vec<String> {
+    texts.iter().map(|text| (*text).to_owned()).collect()
+}
+
+fn cosine(left: &[f32], right: &[f32]) -> f32 {
+    left.iter().zip(right).map(|(one, other)| one * other).sum()
+}
+
+#[tokio::test]
+async fn vectors_are_normalised_ordered_and_the_same_in_both_encodings() {
+    let server = ScriptedServer::start().await.unwrap();
+    let input = texts(&["owls hunt at night", "the night of the owls", "money and prices", "…"]);
+    let by_base64 = embedder(&server).embed(&input, Document).await.unwrap();
+    assert_eq!(server.requests()[0].body["encoding_format"], "base64");
+    server.set_embeddings(EmbeddingScript { only_floats: true, ..EmbeddingScript::default() });
+    let by_floats = embedder(&server).embed(&input, Document).await.unwrap();
+    assert_eq!(by_base64.vectors.len(), 4);
+    for (one, other) in by_base64.vectors.iter().zip(&by_floats.vectors) {
+        assert!((cosine(one, one) - 1.0).abs() < 1e-5);
+        assert!((cosine(one, other) - 1.0).abs() < 1e-5);
+    }
+    let [owls, night, money, _] = by_base64.vectors.as_slice() else { panic!("four vectors") };
+    assert!(cosine(owls, night) > cosine(owls, money) + 0.3, "vectors are in the order of the texts");
+    assert_eq!((by_base64.input_tokens, by_base64.is_estimated), (13, false));
+}
+
+#[tokio::test]
+async fn the_dimension_is_learned_once() {
+    let server = ScriptedServer::start().await.unwrap();
+    server.set_embeddings(EmbeddingScript { dimension: 48, ..EmbeddingScript::default() });
+    let embedder = embedder(&server);
+    for _ in 0..2 {
+        let model = embedder.model().await.unwrap();
+        assert_eq!((model.full_name().as_str(), model.dimension), ("openai/scripted-embedding", 48));
+    }
+    assert_eq!(server.requests().len(), 1);
+    server.set_embeddings(EmbeddingScript { dimension: 49, ..EmbeddingScript::default() });
+    let error = embedder.embed(&texts(&["a"]), Document).await.unwrap_err();
+    check(&error, Kind::Protocol);
+}
+
+#[tokio::test]
+async fn without_a_count_the_tokens_are_estimated() {
+    let server = ScriptedServer::start().await.unwrap();
+    server.set_embeddings(EmbeddingScript { tells_usage: false, ..EmbeddingScript::default() });
+    let embedder = embedder(&server);
+    let input = texts(&["owls hunt at night", "x"]);
+    let found = embedder.embed(&input, Document).await.unwrap();
+    let expected: u32 = input.iter().map(|text| embedder.count_tokens(text)).sum();
+    assert_eq!((found.input_tokens, found.is_estimated), (u64::from(expected), true));
+}
+
+#[tokio::test]
+async fn batches_are_bounded_and_nothing_costs_nothing() {
+    let server = ScriptedServer::start().await.unwrap();
+    let embedder = embedder(&server);
+    let full = vec!["word".to_owned(); embedder.max_batch()];
+    assert_eq!(embedder.embed(&full, Document).await.unwrap().vectors.len(), full.len());
+    let error = embedder.embed(&[full, texts(&["one more"])].concat(), Document).await.unwrap_err();
+    check(&error, Kind::InvalidRequest);
+    assert!(embedder.embed(&[], Document).await.unwrap().vectors.is_empty());
+    assert_eq!(server.requests().len(), 1);
+}
+
+#[tokio::test]
+async fn a_lying_or_failing_peer_is_told() {
+    let server = ScriptedServer::start().await.unwrap();
+    for (fault, kind, calls) in [
+        (EmbeddingFault::TooFew, Kind::Protocol, 1),
+        (EmbeddingFault::OtherLength, Kind::Protocol, 1),
+        (EmbeddingFault::Zeros, Kind::Protocol, 1),
+        (EmbeddingFault::BrokenBase64, Kind::Protocol, 1),
+        (EmbeddingFault::OtherJson, Kind::Protocol, 1),
+        (EmbeddingFault::Reset, Kind::Interrupted, 1),
+        (EmbeddingFault::Status(401), Kind::Unauthorized, 1),
+        (EmbeddingFault::Status(503), Kind::Failed, 3),
+    ] {
+        server.set_embeddings(EmbeddingScript { fault: Some(fault), ..EmbeddingScript::default() });
+        let before = server.requests().len();
+        let error = embedder(&server).embed(&texts(&["one", "two"]), Document).await.unwrap_err();
+        check(&error, kind);
+        assert_eq!(server.requests().len() - before, calls, "{fault:?}");
+    }
+    server.push_embeddings(EmbeddingScript { delay: Duration::from_secs(30), ..EmbeddingScript::default() });
+    let error = embedder(&server).embed(&texts(&["one"]), Document).await.unwrap_err();
+    check(&error, Kind::Timeout);
+}
