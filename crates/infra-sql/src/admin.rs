@@ -1,0 +1,7 @@
+//! The installation, the audit log, background jobs and idempotency keys.
+
+mod audit;
+mod idempotency;
+mod installation;
+mod jobs;
+mod rows;

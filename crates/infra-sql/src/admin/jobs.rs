@@ -1,0 +1,150 @@
+//! Stored jobs.
+
+use async_trait::async_trait;
+use domain::{
+    admin::{Job, JobFailure, JobLease, JobRepo, JobState},
+    clock::Timestamp,
+    ids::{JobId, SourceId},
+    store::StoreError,
+};
+use sea_orm::FromQueryResult;
+
+use super::rows::jobs;
+use crate::{SqlBackend, SqlRepos, sql::Sql, values::column};
+
+#[derive(FromQueryResult)]
+struct DueRow {
+    due: Option<Timestamp>,
+}
+
+fn select() -> Sql {
+    Sql::new("SELECT ").columns::<jobs::Entity>("j").text(" FROM jobs j WHERE ")
+}
+
+impl<B: SqlBackend> SqlRepos<B> {
+    /// Adds the condition that the jobs are of the scope's tenant, or of any for the installation.
+    fn jobs_in_reach(&self, sql: Sql) -> Result<Sql, StoreError> {
+        Ok(match self.tenant_or_installation()? {
+            Some(tenant) => sql.text("tenant_id = ").bind(tenant.0),
+            None => sql.text("1 = 1"),
+        })
+    }
+
+    /// Adds the condition that the job is the one of this lease, while it is its own.
+    fn leased(&self, sql: Sql, lease: JobLease) -> Result<Sql, StoreError> {
+        let JobLease { id, fence } = lease;
+        let sql = sql.text("state = 'running' AND id = ").bind(id.0).text(" AND fence = ").bind(fence).text(" AND ");
+        self.jobs_in_reach(sql)
+    }
+
+    /// Runs `UPDATE jobs SET updated_at = …` and what follows on the job of a lease.
+    async fn with_lease(&self, lease: JobLease, at: Timestamp, set: impl FnOnce(Sql) -> Sql) -> Result<(), StoreError> {
+        let sql = Sql::new("UPDATE jobs SET updated_at = ").bind(at).then(set).text(" WHERE ");
+        self.command(self.leased(sql, lease)?).await
+    }
+
+    async fn job(&self, sql: Sql) -> Result<Option<Job>, StoreError> {
+        self.row::<jobs::Model>(sql).await?.map(Job::try_from).transpose()
+    }
+}
+
+/// Ends the lease.
+fn leave(sql: Sql, next: JobState) -> Sql {
+    sql.text(", lease_expires_at = NULL, state = ").bind(next.as_str())
+}
+
+#[async_trait]
+impl<B: SqlBackend> JobRepo for SqlRepos<B> {
+    async fn enqueue(&self, job: &Job) -> Result<(), StoreError> {
+        self.own_tenant(job.tenant_id)?;
+        self.add(vec![jobs::Model::try_from(job)?]).await
+    }
+
+    async fn get(&self, id: JobId) -> Result<Option<Job>, StoreError> {
+        self.job(self.jobs_in_reach(select())?.text(" AND id = ").bind(id.0)).await
+    }
+
+    async fn find_by_source(&self, source: SourceId) -> Result<Option<Job>, StoreError> {
+        let sql = select()
+            .text("tenant_id = ")
+            .bind(self.tenant()?.tenant_id.0)
+            .text(" AND source_id = ")
+            .bind(source.0)
+            .text(" ORDER BY created_at DESC, id DESC LIMIT 1");
+        self.job(sql).await
+    }
+
+    async fn claim(&self, now: Timestamp, lease_expires_at: Timestamp) -> Result<Option<Job>, StoreError> {
+        self.installation_only()?;
+        let sql = Sql::new("WITH busy AS (SELECT tenant_id, COUNT(*) AS n FROM jobs WHERE state = 'running'")
+            .text(" AND lease_expires_at > ")
+            .bind(now)
+            .text(" GROUP BY tenant_id), due AS MATERIALIZED (SELECT j.tenant_id AS due_tenant, j.id AS due_id")
+            .text(" FROM jobs j LEFT JOIN busy ON busy.tenant_id = j.tenant_id")
+            .text(" WHERE (j.state = 'queued' AND j.run_at <= ")
+            .bind(now)
+            .text(") OR (j.state = 'running' AND j.lease_expires_at <= ")
+            .bind(now)
+            .text(") ORDER BY COALESCE(busy.n, 0), j.created_at, j.id LIMIT 1");
+        let sql = self
+            .for_update_of_j_skipping_locked(sql)
+            .text(") UPDATE jobs SET state = 'running', fence = fence + 1, attempts = attempts + 1")
+            .text(", lease_expires_at = ")
+            .bind(lease_expires_at)
+            .text(", updated_at = ")
+            .bind(now)
+            .text(" FROM due WHERE jobs.tenant_id = due_tenant AND jobs.id = due_id RETURNING ")
+            .columns::<jobs::Entity>("jobs");
+        self.returning::<jobs::Model>(sql).await?.pop().map(Job::try_from).transpose()
+    }
+
+    async fn renew(&self, lease: JobLease, lease_expires_at: Timestamp) -> Result<(), StoreError> {
+        self.with_lease(lease, self.now(), |sql| sql.text(", lease_expires_at = ").bind(lease_expires_at)).await
+    }
+
+    async fn hold(&self, lease: JobLease) -> Result<(), StoreError> {
+        let sql = self.leased(Sql::new("SELECT 1 FROM jobs WHERE "), lease)?;
+        if self.exists(self.for_update(sql)).await? { Ok(()) } else { Err(StoreError::Stale) }
+    }
+
+    async fn record_progress(&self, lease: JobLease, step: &str, done: u64, total: u64) -> Result<(), StoreError> {
+        let (done, total): (i64, i64) = (column(done)?, column(total)?);
+        let set = |sql: Sql| {
+            sql.text(", step = ")
+                .bind(step)
+                .text(", progress_done = ")
+                .bind(done)
+                .text(", progress_total = ")
+                .bind(total)
+        };
+        self.with_lease(lease, self.now(), set).await
+    }
+
+    async fn finish(&self, lease: JobLease, at: Timestamp) -> Result<(), StoreError> {
+        self.with_lease(lease, at, |sql| leave(sql, JobState::Done)).await
+    }
+
+    async fn fail(&self, lease: JobLease, failure: &JobFailure, at: Timestamp) -> Result<(), StoreError> {
+        let JobFailure { error, retry_at } = failure;
+        let set = |sql: Sql| {
+            let sql = sql.text(", error = ").bind(error.as_str());
+            match retry_at {
+                Some(retry_at) => leave(sql, JobState::Queued).text(", run_at = ").bind(*retry_at),
+                None => leave(sql, JobState::Dead),
+            }
+        };
+        self.with_lease(lease, at, set).await
+    }
+
+    async fn release(&self, lease: JobLease, at: Timestamp) -> Result<(), StoreError> {
+        let set = |sql| leave(sql, JobState::Queued).text(", attempts = attempts - 1, run_at = ").bind(at);
+        self.with_lease(lease, at, set).await
+    }
+
+    async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
+        let sql = Sql::new("SELECT MIN(CASE WHEN state = 'queued' THEN run_at ELSE lease_expires_at END) AS due")
+            .text(" FROM jobs WHERE state IN ('queued', 'running') AND ");
+        let row: Option<DueRow> = self.row(self.jobs_in_reach(sql)?).await?;
+        Ok(row.and_then(|DueRow { due }| due))
+    }
+}

@@ -1,0 +1,182 @@
+//! Stored messages. What walks the tree stands in `tree.rs`.
+
+use async_trait::async_trait;
+use domain::{
+    conversations::{AnswerUpdate, Message, MessageRepo, Sibling},
+    ids::{ConversationId, MessageId},
+    page::Page,
+    store::StoreError,
+};
+use sea_orm::{FromQueryResult, prelude::Uuid};
+
+use super::rows::messages;
+use crate::{SqlBackend, SqlRepos, sql::Sql, values::column};
+
+#[derive(FromQueryResult)]
+struct SiblingRow {
+    parent_id: Option<Uuid>,
+    id: Uuid,
+}
+
+#[derive(FromQueryResult)]
+struct VersionRow {
+    version: Option<i32>,
+}
+
+/// The entities of rows.
+pub(super) fn entities(rows: Vec<messages::Model>) -> Result<Vec<Message>, StoreError> {
+    rows.into_iter().map(Message::try_from).collect()
+}
+
+impl<B: SqlBackend> SqlRepos<B> {
+    /// Adds the condition that the message `m` is this one, living, and its conversation in reach.
+    pub(super) fn message_in_reach(&self, sql: Sql, id: MessageId) -> Result<Sql, StoreError> {
+        let sql = sql
+            .text("m.tenant_id = ")
+            .bind(self.tenant()?.tenant_id.0)
+            .text(" AND m.id = ")
+            .bind(id.0)
+            .text(" AND m.deleted_at IS NULL AND ");
+        self.of_conversation_in_reach(sql, "m.conversation_id")
+    }
+
+    /// Adds the condition that the living messages `m` are of this conversation, in reach.
+    fn living_messages(&self, sql: Sql, conversation: ConversationId) -> Result<Sql, StoreError> {
+        let sql = sql
+            .text("m.tenant_id = ")
+            .bind(self.tenant()?.tenant_id.0)
+            .text(" AND m.conversation_id = ")
+            .bind(conversation.0)
+            .text(" AND m.deleted_at IS NULL AND ");
+        self.of_conversation_in_reach(sql, "m.conversation_id")
+    }
+
+    async fn has_conversation(&self, id: ConversationId) -> Result<bool, StoreError> {
+        let sql = Sql::new("SELECT 1 FROM conversations WHERE tenant_id = ")
+            .bind(self.tenant()?.tenant_id.0)
+            .text(" AND id = ")
+            .bind(id.0);
+        self.exists(sql).await
+    }
+}
+
+#[async_trait]
+impl<B: SqlBackend> MessageRepo for SqlRepos<B> {
+    async fn get(&self, id: MessageId) -> Result<Option<Message>, StoreError> {
+        let sql = Sql::new("SELECT ").columns::<messages::Entity>("m").text(" FROM messages m WHERE ");
+        self.row::<messages::Model>(self.message_in_reach(sql, id)?).await?.map(Message::try_from).transpose()
+    }
+
+    async fn insert(&self, messages: &[Message]) -> Result<(), StoreError> {
+        let Some(first) = messages.first() else { return Ok(()) };
+        for message in messages {
+            self.own_tenant(message.tenant_id)?;
+        }
+        let rows = messages.iter().map(messages::Model::try_from).collect::<Result<Vec<_>, _>>()?;
+        let reached = |sql: Sql| {
+            let sql = sql.text("EXISTS (SELECT 1 FROM conversations c WHERE c.id = ").bind(first.conversation_id.0);
+            Ok(self.conversation_in_reach(sql.text(" AND "))?.text(")"))
+        };
+        if self.add_if(rows, reached).await? {
+            Ok(())
+        } else if self.has_conversation(first.conversation_id).await? {
+            Err(StoreError::Stale)
+        } else {
+            Err(self.poison(StoreError::ForeignKey))
+        }
+    }
+
+    async fn branch(&self, last: MessageId, limit: u32) -> Result<Vec<Message>, StoreError> {
+        entities(self.rows(self.branch_query(last, limit)?).await?)
+    }
+
+    async fn tree(
+        &self,
+        conversation: ConversationId,
+        after_seq: i64,
+        limit: u32,
+    ) -> Result<Page<Message, i64>, StoreError> {
+        let sql = Sql::new("SELECT ").columns::<messages::Entity>("m").text(" FROM messages m WHERE ");
+        let sql = self
+            .living_messages(sql, conversation)?
+            .text(" AND m.seq > ")
+            .bind(after_seq)
+            .text(" ORDER BY m.seq LIMIT ")
+            .bind(i64::from(limit) + 1);
+        Ok(Page::from_rows(entities(self.rows(sql).await?)?, limit, |message| message.seq))
+    }
+
+    async fn siblings(
+        &self,
+        conversation: ConversationId,
+        parents: &[Option<MessageId>],
+    ) -> Result<Vec<Sibling>, StoreError> {
+        let sql = Sql::new("SELECT m.parent_id, m.id FROM messages m WHERE ");
+        let mut sql = self
+            .living_messages(sql, conversation)?
+            .text(" AND (m.parent_id IN ")
+            .bind_list(parents.iter().flatten().map(|id| id.0));
+        if parents.contains(&None) {
+            sql = sql.text(" OR m.parent_id IS NULL");
+        }
+        let rows = self.rows(sql.text(") ORDER BY m.seq")).await?;
+        let sibling = |SiblingRow { parent_id, id }| Sibling { parent_id: parent_id.map(Into::into), id: id.into() };
+        Ok(rows.into_iter().map(sibling).collect())
+    }
+
+    async fn next_version(&self, conversation: ConversationId, parent: Option<MessageId>) -> Result<i32, StoreError> {
+        let sql = Sql::new("SELECT (SELECT MAX(m.version) FROM messages m WHERE m.tenant_id = c.tenant_id")
+            .text(" AND m.conversation_id = c.id AND m.parent_id");
+        let sql = match parent {
+            Some(parent) => sql.text(" = ").bind(parent.0),
+            None => sql.text(" IS NULL"),
+        };
+        let sql = sql.text(") AS version FROM conversations c WHERE c.id = ").bind(conversation.0).text(" AND ");
+        let VersionRow { version } = self.row(self.conversation_in_reach(sql)?).await?.ok_or(StoreError::Stale)?;
+        version
+            .unwrap_or(0)
+            .checked_add(1)
+            .ok_or_else(|| StoreError::Check("a message has too many siblings".to_owned()))
+    }
+
+    async fn set_active_child(&self, parent: MessageId, child: MessageId) -> Result<(), StoreError> {
+        let sql = Sql::new("UPDATE messages AS m SET active_child_id = ")
+            .bind(child.0)
+            .text(", updated_at = ")
+            .bind(self.now())
+            .text(" WHERE ");
+        self.command(self.message_in_reach(sql, parent)?).await
+    }
+
+    async fn activate_path(&self, id: MessageId) -> Result<(), StoreError> {
+        self.execute(self.activate_path_command(id)?).await.map(|_| ())
+    }
+
+    async fn leaf(&self, id: MessageId) -> Result<MessageId, StoreError> {
+        self.id(self.leaf_query(id)?).await?.map(Into::into).ok_or(StoreError::Stale)
+    }
+
+    async fn update_answer(&self, id: MessageId, update: &AnswerUpdate) -> Result<(), StoreError> {
+        let AnswerUpdate { status, parts, tokens, cost, finish_reason, error, at } = update.clone();
+        let input: Option<i64> = tokens.map(|tokens| column(tokens.input_tokens)).transpose()?;
+        let output: Option<i64> = tokens.map(|tokens| column(tokens.output_tokens)).transpose()?;
+        let sql = Sql::new("UPDATE messages AS m SET status = ")
+            .bind(status.as_str())
+            .text(", parts = ")
+            .bind(parts.to_stored())
+            .text(", input_tokens = ")
+            .bind(input)
+            .text(", output_tokens = ")
+            .bind(output)
+            .text(", cost_nano_usd = ")
+            .bind(cost.map(|cost| cost.0))
+            .text(", finish_reason = ")
+            .bind(finish_reason)
+            .text(", error = ")
+            .bind(error)
+            .text(", updated_at = ")
+            .bind(at)
+            .text(" WHERE ");
+        self.command(self.message_in_reach(sql, id)?).await
+    }
+}

@@ -1,0 +1,190 @@
+//! Stored streams and their events.
+
+use async_trait::async_trait;
+use domain::{
+    clock::Timestamp,
+    conversations::{ExpiredStream, Stream, StreamEvent, StreamLease, StreamRepo, StreamState},
+    ids::{ConversationId, StreamId, UserId},
+    store::StoreError,
+};
+use sea_orm::{FromQueryResult, prelude::Uuid};
+
+use super::rows::{stream_events, streams};
+use crate::{SqlBackend, SqlRepos, sql::Sql};
+
+#[derive(FromQueryResult)]
+struct StopRow {
+    stop_requested_at: Option<Timestamp>,
+}
+
+#[derive(FromQueryResult)]
+struct ExpiredRow {
+    tenant_id: Uuid,
+    id: Uuid,
+    epoch: i64,
+}
+
+impl<B: SqlBackend> SqlRepos<B> {
+    fn streams_in_reach(&self) -> Result<Sql, StoreError> {
+        let sql = Sql::new("SELECT ")
+            .columns::<streams::Entity>("s")
+            .text(" FROM streams s WHERE s.tenant_id = ")
+            .bind(self.tenant()?.tenant_id.0)
+            .text(" AND ");
+        self.of_conversation_in_reach(sql, "s.conversation_id")
+    }
+
+    /// Begins a command on the running stream of this lease. The lease is the right to it, whatever
+    /// became of the conversation.
+    fn where_leased(&self, sql: Sql, lease: StreamLease) -> Result<Sql, StoreError> {
+        let StreamLease { id, epoch } = lease;
+        Ok(sql
+            .text(" WHERE tenant_id = ")
+            .bind(self.tenant()?.tenant_id.0)
+            .text(" AND id = ")
+            .bind(id.0)
+            .text(" AND state = 'running' AND epoch = ")
+            .bind(epoch))
+    }
+
+    async fn add_events(&self, id: StreamId, events: &[StreamEvent]) -> Result<(), StoreError> {
+        let tenant = self.tenant()?.tenant_id;
+        let row = |event| stream_events::Model::new(tenant, id, event);
+        self.add(events.iter().map(row).collect::<Result<_, _>>()?).await
+    }
+}
+
+/// Adds the number of the last event, if there is any.
+fn set_last_event(sql: Sql, events: &[StreamEvent]) -> Sql {
+    match events.last() {
+        Some(last) => sql.text(", last_event = ").bind(last.number),
+        None => sql,
+    }
+}
+
+#[async_trait]
+impl<B: SqlBackend> StreamRepo for SqlRepos<B> {
+    async fn get(&self, id: StreamId) -> Result<Option<Stream>, StoreError> {
+        let sql = self.streams_in_reach()?.text(" AND s.id = ").bind(id.0);
+        self.row::<streams::Model>(sql).await?.map(Stream::try_from).transpose()
+    }
+
+    async fn running(&self, conversation: ConversationId) -> Result<Vec<Stream>, StoreError> {
+        let sql = self
+            .streams_in_reach()?
+            .text(" AND s.conversation_id = ")
+            .bind(conversation.0)
+            .text(" AND s.state = 'running' ORDER BY s.created_at, s.id");
+        self.rows::<streams::Model>(sql).await?.into_iter().map(Stream::try_from).collect()
+    }
+
+    async fn count_running(&self, user: UserId) -> Result<u64, StoreError> {
+        let sql = Sql::new("SELECT COUNT(*) AS n FROM streams WHERE tenant_id = ")
+            .bind(self.tenant()?.tenant_id.0)
+            .text(" AND state = 'running' AND user_id = ")
+            .bind(user.0);
+        self.count_of(sql).await
+    }
+
+    async fn insert(&self, stream: &Stream, events: &[StreamEvent]) -> Result<(), StoreError> {
+        self.own_tenant(stream.tenant_id)?;
+        self.add(vec![streams::Model::from(stream)]).await?;
+        self.add_events(stream.id, events).await
+    }
+
+    async fn append(
+        &self,
+        lease: StreamLease,
+        events: &[StreamEvent],
+        lease_expires_at: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let sql = Sql::new("UPDATE streams SET lease_expires_at = ")
+            .bind(lease_expires_at)
+            .text(", updated_at = ")
+            .bind(self.now())
+            .then(|sql| set_last_event(sql, events));
+        let sql = self.where_leased(sql, lease)?.text(" RETURNING stop_requested_at");
+        let StopRow { stop_requested_at } = self.returning(sql).await?.pop().ok_or(StoreError::Stale)?;
+        self.add_events(lease.id, events).await?;
+        Ok(stop_requested_at.is_some())
+    }
+
+    async fn finish(
+        &self,
+        lease: StreamLease,
+        state: StreamState,
+        events: &[StreamEvent],
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        if state == StreamState::Running {
+            return Err(StoreError::Check("a stream does not end as running".to_owned()));
+        }
+        let sql = Sql::new("UPDATE streams SET state = ")
+            .bind(state.as_str())
+            .text(", ended_at = ")
+            .bind(at)
+            .text(", updated_at = ")
+            .bind(at)
+            .then(|sql| set_last_event(sql, events));
+        self.command(self.where_leased(sql, lease)?).await?;
+        self.add_events(lease.id, events).await
+    }
+
+    async fn request_stop(&self, id: StreamId, at: Timestamp) -> Result<bool, StoreError> {
+        let sql = Sql::new("UPDATE streams AS s SET stop_requested_at = COALESCE(s.stop_requested_at, ")
+            .bind(at)
+            .text("), updated_at = ")
+            .bind(at)
+            .text(" WHERE s.tenant_id = ")
+            .bind(self.tenant()?.tenant_id.0)
+            .text(" AND s.id = ")
+            .bind(id.0)
+            .text(" AND s.state = 'running' AND ");
+        Ok(self.execute(self.of_conversation_in_reach(sql, "s.conversation_id")?).await? > 0)
+    }
+
+    async fn events(&self, id: StreamId, after: i64, limit: u32) -> Result<Vec<StreamEvent>, StoreError> {
+        let sql = Sql::new("SELECT ")
+            .columns::<stream_events::Entity>("e")
+            .text(" FROM streams s JOIN stream_events e ON e.tenant_id = s.tenant_id AND e.stream_id = s.id")
+            .text(" WHERE s.tenant_id = ")
+            .bind(self.tenant()?.tenant_id.0)
+            .text(" AND s.id = ")
+            .bind(id.0)
+            .text(" AND ");
+        let sql = self
+            .of_conversation_in_reach(sql, "s.conversation_id")?
+            .text(" AND e.number > ")
+            .bind(after)
+            .text(" ORDER BY e.number LIMIT ")
+            .bind(i64::from(limit));
+        self.rows::<stream_events::Model>(sql).await?.into_iter().map(StreamEvent::try_from).collect()
+    }
+
+    async fn take_expired(
+        &self,
+        now: Timestamp,
+        lease_expires_at: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<ExpiredStream>, StoreError> {
+        self.installation_only()?;
+        let sql = Sql::new("WITH due AS MATERIALIZED (SELECT tenant_id AS due_tenant, id AS due_id FROM streams")
+            .text(" WHERE state = 'running' AND lease_expires_at <= ")
+            .bind(now)
+            .text(" ORDER BY lease_expires_at, id LIMIT ")
+            .bind(i64::from(limit));
+        let sql = self
+            .for_update_skipping_locked(sql)
+            .text(") UPDATE streams AS s SET epoch = s.epoch + 1, lease_expires_at = ")
+            .bind(lease_expires_at)
+            .text(", updated_at = ")
+            .bind(now)
+            .text(" FROM due WHERE s.tenant_id = due_tenant AND s.id = due_id RETURNING tenant_id, id, epoch");
+        let rows = self.returning(sql).await?;
+        let expired = |ExpiredRow { tenant_id, id, epoch }| ExpiredStream {
+            tenant_id: tenant_id.into(),
+            lease: StreamLease { id: id.into(), epoch },
+        };
+        Ok(rows.into_iter().map(expired).collect())
+    }
+}

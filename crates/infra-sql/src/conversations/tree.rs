@@ -1,0 +1,62 @@
+//! Walks through the tree of messages: each costs what it passes, not what the tree holds.
+
+use domain::{ids::MessageId, store::StoreError};
+
+use super::rows::messages;
+use crate::{SqlBackend, SqlRepos, sql::Sql};
+
+impl<B: SqlBackend> SqlRepos<B> {
+    /// At most `limit` messages from the living message `last` upwards, root first.
+    pub(super) fn branch_query(&self, last: MessageId, limit: u32) -> Result<Sql, StoreError> {
+        let tenant = self.tenant()?.tenant_id.0;
+        let sql = Sql::new("WITH RECURSIVE p AS (SELECT 1 AS depth, ")
+            .columns::<messages::Entity>("m")
+            .text(" FROM messages m WHERE ");
+        Ok(self
+            .message_in_reach(sql, last)?
+            .text(" UNION ALL SELECT p.depth + 1, ")
+            .columns::<messages::Entity>("m")
+            .text(" FROM p JOIN messages m ON m.tenant_id = ")
+            .bind(tenant)
+            .text(" AND m.id = p.parent_id WHERE m.deleted_at IS NULL AND p.depth < ")
+            .bind(i64::from(limit))
+            .text(") SELECT ")
+            .columns::<messages::Entity>("p")
+            .text(" FROM p ORDER BY p.depth DESC LIMIT ")
+            .bind(i64::from(limit)))
+    }
+
+    /// Makes every message above `id` point to the next one towards it, where it does not yet.
+    pub(super) fn activate_path_command(&self, id: MessageId) -> Result<Sql, StoreError> {
+        let tenant = self.tenant()?.tenant_id.0;
+        let sql = Sql::new("WITH RECURSIVE p AS (SELECT m.id, m.parent_id FROM messages m WHERE ");
+        Ok(self
+            .message_in_reach(sql, id)?
+            .text(" UNION ALL SELECT m.id, m.parent_id FROM p JOIN messages m ON m.tenant_id = ")
+            .bind(tenant)
+            .text(" AND m.id = p.parent_id) UPDATE messages AS m SET active_child_id = p.id, updated_at = ")
+            .bind(self.now())
+            .text(" FROM p WHERE m.tenant_id = ")
+            .bind(tenant)
+            .text(" AND m.id = p.parent_id AND (m.active_child_id IS NULL OR m.active_child_id <> p.id)"))
+    }
+
+    /// The leaf below `id`: by the active child, else by the newest living one.
+    pub(super) fn leaf_query(&self, id: MessageId) -> Result<Sql, StoreError> {
+        let tenant = self.tenant()?.tenant_id.0;
+        let sql = Sql::new("WITH RECURSIVE p AS (SELECT 1 AS depth, m.id, m.conversation_id, m.active_child_id")
+            .text(" FROM messages m WHERE ");
+        Ok(self
+            .message_in_reach(sql, id)?
+            .text(" UNION ALL SELECT p.depth + 1, m.id, m.conversation_id, m.active_child_id")
+            .text(" FROM p JOIN messages m ON m.tenant_id = ")
+            .bind(tenant)
+            .text(" AND m.id = COALESCE((SELECT a.id FROM messages a WHERE a.tenant_id = ")
+            .bind(tenant)
+            .text(" AND a.id = p.active_child_id AND a.deleted_at IS NULL), (SELECT n.id FROM messages n")
+            .text(" WHERE n.tenant_id = ")
+            .bind(tenant)
+            .text(" AND n.conversation_id = p.conversation_id AND n.parent_id = p.id AND n.deleted_at IS NULL")
+            .text(" ORDER BY n.seq DESC LIMIT 1))) SELECT id FROM p ORDER BY depth DESC LIMIT 1"))
+    }
+}

@@ -1,0 +1,107 @@
+//! The only place that asks which database it is.
+
+use sea_orm::DbBackend;
+
+use crate::{SqlBackend, SqlRepos, sql::Sql};
+
+impl<B: SqlBackend> SqlRepos<B> {
+    fn is_postgres(&self) -> bool {
+        self.backend.get_database_backend() == DbBackend::Postgres
+    }
+
+    /// Adds text on PostgreSQL only.
+    fn on_postgres(&self, sql: Sql, text: &'static str) -> Sql {
+        if self.is_postgres() { sql.text(text) } else { sql }
+    }
+
+    /// Locks the rows of a query against other writers until the transaction ends, but lets others
+    /// refer to them. SQLite has one writer.
+    pub(crate) fn for_update(&self, sql: Sql) -> Sql {
+        self.on_postgres(sql, " FOR NO KEY UPDATE")
+    }
+
+    /// The same, leaving out rows that another transaction holds.
+    pub(crate) fn for_update_skipping_locked(&self, sql: Sql) -> Sql {
+        self.on_postgres(sql, " FOR NO KEY UPDATE SKIP LOCKED")
+    }
+
+    /// The same for the table with this alias among the joined ones: `j`.
+    pub(crate) fn for_update_of_j_skipping_locked(&self, sql: Sql) -> Sql {
+        self.on_postgres(sql, " FOR NO KEY UPDATE OF j SKIP LOCKED")
+    }
+
+    /// Adds the condition that the title of the conversation `c` holds this text, without regard to
+    /// ASCII case (`lower` knows more letters on PostgreSQL, unless told not to).
+    pub(crate) fn title_holds(&self, sql: Sql, text: &str) -> Sql {
+        let sql = if self.is_postgres() {
+            sql.text("strpos(lower(c.title COLLATE \"C\"), ")
+        } else {
+            sql.text("instr(lower(c.title), ")
+        };
+        sql.bind(text.to_ascii_lowercase()).text(") > 0")
+    }
+
+    /// Adds the UTC day of `u.requested_at` as text.
+    pub(crate) fn requested_day(&self, sql: Sql) -> Sql {
+        if self.is_postgres() {
+            sql.text("to_char(u.requested_at AT TIME ZONE 'UTC', 'YYYY-MM-DD')")
+        } else {
+            sql.text("substr(u.requested_at, 1, 10)")
+        }
+    }
+
+    /// Adds a column of ids as text in hexadecimal, with or without dashes.
+    pub(crate) fn id_as_text(&self, sql: Sql, column: &'static str) -> Sql {
+        if self.is_postgres() {
+            sql.text(column).text("::text")
+        } else {
+            sql.text("lower(hex(").text(column).text("))")
+        }
+    }
+
+    /// The account with this e-mail address, before a tenant is known.
+    pub(crate) fn account_by_email_query(&self, email: &str) -> Sql {
+        if self.is_postgres() {
+            return Sql::new("SELECT user_id, tenant_id, password_hash FROM sign_in_account_by_email(")
+                .bind(email)
+                .text(")");
+        }
+        Sql::new("SELECT id AS user_id, tenant_id, password_hash FROM users")
+            .text(" WHERE deleted_at IS NULL AND is_active AND email = ")
+            .bind(email)
+    }
+
+    /// The account with this user name in a tenant, or in the only one there is.
+    pub(crate) fn account_by_username_query(&self, username: &str, slug: Option<&str>) -> Sql {
+        if self.is_postgres() {
+            return Sql::new("SELECT user_id, tenant_id, password_hash FROM sign_in_account_by_username(")
+                .bind(username)
+                .text(", ")
+                .bind(slug)
+                .text(")");
+        }
+        let sql = Sql::new("SELECT u.id AS user_id, u.tenant_id, u.password_hash FROM tenants t")
+            .text(" JOIN users u ON u.tenant_id = t.id WHERE u.deleted_at IS NULL AND u.is_active AND u.username = ")
+            .bind(username);
+        match slug {
+            Some(slug) => sql.text(" AND t.slug = ").bind(slug),
+            None => sql.text(" AND NOT EXISTS (SELECT 1 FROM tenants other WHERE other.id <> t.id)"),
+        }
+    }
+
+    /// The owner of a refresh token.
+    pub(crate) fn refresh_token_owner_query(&self, hash: &str) -> Sql {
+        if self.is_postgres() {
+            return Sql::new("SELECT id, user_id, tenant_id FROM sign_in_refresh_token(").bind(hash).text(")");
+        }
+        Sql::new("SELECT id, user_id, tenant_id FROM refresh_tokens WHERE token_hash = ").bind(hash)
+    }
+
+    /// The owner of an API key.
+    pub(crate) fn api_key_owner_query(&self, hash: &str) -> Sql {
+        if self.is_postgres() {
+            return Sql::new("SELECT id, user_id, tenant_id FROM sign_in_api_key(").bind(hash).text(")");
+        }
+        Sql::new("SELECT id, user_id, tenant_id FROM api_keys WHERE key_hash = ").bind(hash)
+    }
+}

@@ -1,0 +1,8 @@
+//! Users, roles, sessions and keys.
+
+mod api_keys;
+mod roles;
+mod rows;
+mod sessions;
+mod sign_in;
+mod users;

@@ -1,0 +1,9 @@
+//! Collections, sources, chunks, searches and citations.
+
+mod chunks;
+mod collections;
+mod retrieval;
+mod retrieval_rows;
+mod rows;
+mod sources;
+mod versions;

@@ -1,0 +1,87 @@
+//! Stored searches and citations.
+
+use async_trait::async_trait;
+use domain::{
+    ids::MessageId,
+    knowledge::{Citation, CitationStanding, CitedPassage, RetrievalHit, RetrievalRepo, RetrievalRun},
+    store::StoreError,
+};
+use sea_orm::{FromQueryResult, QueryResult};
+
+use super::retrieval_rows::{citations, retrieval_hits, retrieval_runs};
+use crate::{SqlBackend, SqlRepos, sql::Sql};
+
+/// A citation with what decides its standing.
+struct CitedRow {
+    citation: citations::Model,
+    /// The source is there and in reach; `None`: there is no source.
+    is_readable: Option<bool>,
+    is_current: Option<bool>,
+}
+
+impl FromQueryResult for CitedRow {
+    fn from_query_result(row: &QueryResult, prefix: &str) -> Result<Self, sea_orm::DbErr> {
+        Ok(Self {
+            citation: citations::Model::from_query_result(row, prefix)?,
+            is_readable: row.try_get(prefix, "is_readable")?,
+            is_current: row.try_get(prefix, "is_current")?,
+        })
+    }
+}
+
+impl TryFrom<CitedRow> for CitedPassage {
+    type Error = StoreError;
+
+    fn try_from(row: CitedRow) -> Result<Self, StoreError> {
+        let CitedRow { citation, is_readable, is_current } = row;
+        let mut citation = Citation::try_from(citation)?;
+        let is_whole = citation.chunk_id.is_some() && citation.source_version_id.is_some();
+        let standing = match (is_readable, is_current) {
+            (None, _) => CitationStanding::Deleted,
+            (Some(false), _) => CitationStanding::AccessRevoked,
+            (Some(true), _) if !is_whole => CitationStanding::Deleted,
+            (Some(true), Some(true)) => CitationStanding::Current,
+            (Some(true), _) => CitationStanding::Superseded,
+        };
+        if standing == CitationStanding::AccessRevoked {
+            citation.quote.clear();
+            citation.filename.clear();
+        }
+        Ok(Self { citation, standing })
+    }
+}
+
+#[async_trait]
+impl<B: SqlBackend> RetrievalRepo for SqlRepos<B> {
+    async fn insert_run(&self, run: &RetrievalRun, hits: &[RetrievalHit]) -> Result<(), StoreError> {
+        self.own_tenant(run.tenant_id)?;
+        self.add(vec![retrieval_runs::Model::try_from(run)?]).await?;
+        self.add(hits.iter().map(|hit| retrieval_hits::Model::new(run, hit)).collect()).await
+    }
+
+    async fn insert_citations(&self, citations: &[Citation]) -> Result<(), StoreError> {
+        for citation in citations {
+            self.own_tenant(citation.tenant_id)?;
+        }
+        self.add(citations.iter().map(citations::Model::from).collect()).await
+    }
+
+    async fn citations_of(&self, messages: &[MessageId]) -> Result<Vec<CitedPassage>, StoreError> {
+        let sql = Sql::new("SELECT ")
+            .columns::<citations::Entity>("t")
+            .text(", o.current_version_id = t.source_version_id AS is_current")
+            .text(", CASE WHEN o.id IS NULL THEN NULL ELSE ");
+        let sql = self
+            .of_source_in_reach(sql, "o.id")?
+            .text(" END AS is_readable FROM citations t JOIN messages m ON m.tenant_id = t.tenant_id")
+            .text(" AND m.id = t.message_id AND m.deleted_at IS NULL")
+            .text(" LEFT JOIN sources o ON o.tenant_id = t.tenant_id AND o.id = t.source_id WHERE t.tenant_id = ")
+            .bind(self.tenant()?.tenant_id.0)
+            .text(" AND t.message_id IN ")
+            .bind_list(messages.iter().map(|id| id.0))
+            .text(" AND ");
+        let sql =
+            self.of_conversation_in_reach(sql, "t.conversation_id")?.text(" ORDER BY t.message_id, t.citation_index");
+        self.rows::<CitedRow>(sql).await?.into_iter().map(CitedPassage::try_from).collect()
+    }
+}

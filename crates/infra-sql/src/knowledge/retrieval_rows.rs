@@ -1,0 +1,218 @@
+//! The rows of searches and citations.
+
+pub(crate) mod retrieval_runs {
+    use domain::{clock::Timestamp, knowledge::RetrievalRun, store::StoreError};
+    use sea_orm::entity::prelude::*;
+
+    use crate::values::column;
+
+    #[sea_orm::model]
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "retrieval_runs")]
+    pub(crate) struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub id: Uuid,
+        pub tenant_id: Uuid,
+        pub user_id: Option<Uuid>,
+        pub conversation_id: Option<Uuid>,
+        pub message_id: Option<Uuid>,
+        pub query: String,
+        pub mode: String,
+        pub parameters: Json,
+        pub embedding_model: Option<String>,
+        pub duration_ms: i64,
+        pub created_at: Timestamp,
+    }
+
+    impl ActiveModelBehavior for ActiveModel {}
+
+    impl TryFrom<&RetrievalRun> for Model {
+        type Error = StoreError;
+
+        fn try_from(run: &RetrievalRun) -> Result<Self, StoreError> {
+            let RetrievalRun {
+                id,
+                tenant_id,
+                user_id,
+                conversation_id,
+                message_id,
+                query,
+                mode,
+                parameters,
+                embedding_model,
+                duration_ms,
+                created_at,
+            } = run.clone();
+            Ok(Self {
+                id: id.0,
+                tenant_id: tenant_id.0,
+                user_id: user_id.map(|id| id.0),
+                conversation_id: conversation_id.map(|id| id.0),
+                message_id: message_id.map(|id| id.0),
+                query,
+                mode: mode.as_str().to_owned(),
+                parameters,
+                embedding_model,
+                duration_ms: column(duration_ms)?,
+                created_at,
+            })
+        }
+    }
+}
+
+pub(crate) mod retrieval_hits {
+    use domain::{
+        clock::Timestamp,
+        knowledge::{RetrievalHit, RetrievalRun},
+    };
+    use sea_orm::entity::prelude::*;
+
+    #[sea_orm::model]
+    #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+    #[sea_orm(table_name = "retrieval_hits")]
+    pub(crate) struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub tenant_id: Uuid,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub retrieval_run_id: Uuid,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub chunk_id: Uuid,
+        pub rank: i64,
+        pub score: f64,
+        pub vector_rank: Option<i64>,
+        pub vector_score: Option<f64>,
+        pub lexical_rank: Option<i64>,
+        pub lexical_score: Option<f64>,
+        pub is_used: bool,
+        pub created_at: Timestamp,
+    }
+
+    impl ActiveModelBehavior for ActiveModel {}
+
+    impl Model {
+        /// The row of a hit of this search.
+        pub(crate) fn new(run: &RetrievalRun, hit: &RetrievalHit) -> Self {
+            let RetrievalHit { chunk_id, rank, score, vector_rank, vector_score, lexical_rank, lexical_score, is_used } =
+                *hit;
+            Self {
+                tenant_id: run.tenant_id.0,
+                retrieval_run_id: run.id.0,
+                chunk_id: chunk_id.0,
+                rank: i64::from(rank),
+                score,
+                vector_rank: vector_rank.map(i64::from),
+                vector_score,
+                lexical_rank: lexical_rank.map(i64::from),
+                lexical_score,
+                is_used,
+                created_at: run.created_at,
+            }
+        }
+    }
+}
+
+pub(crate) mod citations {
+    use domain::{clock::Timestamp, knowledge::Citation, store::StoreError};
+    use sea_orm::entity::prelude::*;
+
+    use crate::values::number;
+
+    #[sea_orm::model]
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "citations")]
+    pub(crate) struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub id: Uuid,
+        pub tenant_id: Uuid,
+        pub conversation_id: Uuid,
+        pub message_id: Uuid,
+        pub citation_index: i64,
+        pub chunk_id: Option<Uuid>,
+        pub source_id: Option<Uuid>,
+        pub source_version_id: Option<Uuid>,
+        pub filename: String,
+        pub page: Option<i64>,
+        pub quote: String,
+        pub quote_start: i64,
+        pub quote_end: i64,
+        pub created_at: Timestamp,
+    }
+
+    impl ActiveModelBehavior for ActiveModel {}
+
+    impl From<&Citation> for Model {
+        fn from(citation: &Citation) -> Self {
+            let Citation {
+                id,
+                tenant_id,
+                conversation_id,
+                message_id,
+                index,
+                chunk_id,
+                source_id,
+                source_version_id,
+                filename,
+                page,
+                quote,
+                quote_start,
+                quote_end,
+                created_at,
+            } = citation.clone();
+            Self {
+                id: id.0,
+                tenant_id: tenant_id.0,
+                conversation_id: conversation_id.0,
+                message_id: message_id.0,
+                citation_index: i64::from(index),
+                chunk_id: chunk_id.map(|id| id.0),
+                source_id: source_id.map(|id| id.0),
+                source_version_id: source_version_id.map(|id| id.0),
+                filename,
+                page: page.map(i64::from),
+                quote,
+                quote_start: i64::from(quote_start),
+                quote_end: i64::from(quote_end),
+                created_at,
+            }
+        }
+    }
+
+    impl TryFrom<Model> for Citation {
+        type Error = StoreError;
+
+        fn try_from(row: Model) -> Result<Self, StoreError> {
+            let Model {
+                id,
+                tenant_id,
+                conversation_id,
+                message_id,
+                citation_index,
+                chunk_id,
+                source_id,
+                source_version_id,
+                filename,
+                page,
+                quote,
+                quote_start,
+                quote_end,
+                created_at,
+            } = row;
+            Ok(Self {
+                id: id.into(),
+                tenant_id: tenant_id.into(),
+                conversation_id: conversation_id.into(),
+                message_id: message_id.into(),
+                index: number(citation_index)?,
+                chunk_id: chunk_id.map(Into::into),
+                source_id: source_id.map(Into::into),
+                source_version_id: source_version_id.map(Into::into),
+                filename,
+                page: page.map(number).transpose()?,
+                quote,
+                quote_start: number(quote_start)?,
+                quote_end: number(quote_end)?,
+                created_at,
+            })
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! Stored sources and their versions.
+
+use std::collections::HashSet;
+
+use async_trait::async_trait;
+use domain::{
+    clock::Timestamp,
+    gateways::BlobKey,
+    ids::{CollectionId, SourceId, SourceVersionId},
+    knowledge::{ProcessingStatus, Source, SourceRepo, SourceVersion, VersionProgress},
+    page::{Cursor, Page, PageRequest},
+    store::StoreError,
+};
+use sea_orm::FromQueryResult;
+
+use super::rows::sources;
+use crate::{SqlBackend, SqlRepos, page::page as keyset, readable::source_in_reach, sql::Sql};
+
+#[derive(FromQueryResult)]
+struct NameRow {
+    name: String,
+}
+
+impl<B: SqlBackend> SqlRepos<B> {
+    /// Adds the condition that the source `s` of the collection `k` is of the scope's tenant and in
+    /// reach, and that `k` is its collection.
+    pub(super) fn source_of_tenant_in_reach(&self, sql: Sql) -> Result<Sql, StoreError> {
+        let scope = self.tenant()?;
+        let sql = sql
+            .text("s.tenant_id = ")
+            .bind(scope.tenant_id.0)
+            .text(" AND k.tenant_id = s.tenant_id AND k.id = s.collection_id AND ");
+        Ok(source_in_reach(sql, scope))
+    }
+
+    /// Adds the condition that the source of a row is in reach.
+    pub(super) fn of_source_in_reach(&self, sql: Sql, source: &'static str) -> Result<Sql, StoreError> {
+        let sql = sql.text("EXISTS (SELECT 1 FROM sources s, collections k WHERE s.id = ").text(source).text(" AND ");
+        Ok(self.source_of_tenant_in_reach(sql)?.text(")"))
+    }
+
+    /// Adds the condition that this row of `sources`, named `t`, is in reach.
+    fn where_source(&self, sql: Sql, id: SourceId) -> Result<Sql, StoreError> {
+        let sql = sql.text(" WHERE t.tenant_id = ").bind(self.tenant()?.tenant_id.0).text(" AND t.id = ").bind(id.0);
+        self.of_source_in_reach(sql.text(" AND "), "t.id")
+    }
+
+    fn sources_in_reach(&self) -> Result<Sql, StoreError> {
+        let sql = Sql::new("SELECT ").columns::<sources::Entity>("s").text(" FROM sources s, collections k WHERE ");
+        self.source_of_tenant_in_reach(sql)
+    }
+
+    async fn source(&self, sql: Sql) -> Result<Option<Source>, StoreError> {
+        self.row::<sources::Model>(sql).await?.map(Source::try_from).transpose()
+    }
+
+    async fn many_sources(&self, sql: Sql) -> Result<Vec<Source>, StoreError> {
+        self.rows::<sources::Model>(sql).await?.into_iter().map(Source::try_from).collect()
+    }
+
+    async fn has_collection(&self, id: CollectionId) -> Result<bool, StoreError> {
+        let sql = Sql::new("SELECT 1 FROM collections WHERE tenant_id = ")
+            .bind(self.tenant()?.tenant_id.0)
+            .text(" AND id = ")
+            .bind(id.0);
+        self.exists(sql).await
+    }
+}
+
+#[async_trait]
+impl<B: SqlBackend> SourceRepo for SqlRepos<B> {
+    async fn get(&self, id: SourceId) -> Result<Option<Source>, StoreError> {
+        self.source(self.sources_in_reach()?.text(" AND s.id = ").bind(id.0)).await
+    }
+
+    async fn get_many(&self, ids: &[SourceId]) -> Result<Vec<Source>, StoreError> {
+        let sql = self.sources_in_reach()?.text(" AND s.id IN ").bind_list(ids.iter().map(|id| id.0));
+        self.many_sources(sql).await
+    }
+
+    async fn list(&self, collection: CollectionId, page: PageRequest) -> Result<Page<Source>, StoreError> {
+        let sql = self.sources_in_reach()?.text(" AND s.collection_id = ").bind(collection.0);
+        let sources = self.many_sources(keyset(sql, "s", page)).await?;
+        Ok(Page::from_rows(sources, page.limit, |source| Cursor { at: source.created_at, id: source.id.0 }))
+    }
+
+    async fn find_by_hash(&self, collection: CollectionId, content_hash: &str) -> Result<Option<Source>, StoreError> {
+        let sql = self
+            .sources_in_reach()?
+            .text(" AND s.collection_id = ")
+            .bind(collection.0)
+            .text(" AND s.content_hash = ")
+            .bind(content_hash);
+        self.source(sql).await
+    }
+
+    async fn insert(&self, source: &Source) -> Result<(), StoreError> {
+        self.own_tenant(source.tenant_id)?;
+        let reached = |sql: Sql| {
+            let sql = sql.text("EXISTS (SELECT 1 FROM collections k WHERE k.id = ").bind(source.collection_id.0);
+            Ok(self.collection_of_tenant_in_reach(sql.text(" AND "))?.text(")"))
+        };
+        if self.add_if(vec![sources::Model::try_from(source)?], reached).await? {
+            Ok(())
+        } else if self.has_collection(source.collection_id).await? {
+            Err(StoreError::Stale)
+        } else {
+            Err(self.poison(StoreError::ForeignKey))
+        }
+    }
+
+    async fn set_status(&self, id: SourceId, progress: &VersionProgress) -> Result<(), StoreError> {
+        let VersionProgress { status, error, at } = progress.clone();
+        let mut sql = Sql::new("UPDATE sources AS t SET error = ").bind(error).text(", updated_at = ").bind(at);
+        if let Some(status) = status {
+            sql = sql.text(", status = ").bind(status.as_str());
+        }
+        if status == Some(ProcessingStatus::Processed) {
+            sql = sql.text(", processed_at = COALESCE(processed_at, ").bind(at).text(")");
+        }
+        self.command(self.where_source(sql, id)?).await
+    }
+
+    async fn insert_version(&self, version: &SourceVersion) -> Result<(), StoreError> {
+        self.add_version(version).await
+    }
+
+    async fn version(&self, id: SourceVersionId) -> Result<Option<SourceVersion>, StoreError> {
+        self.version_in_reach(self.versions_in_reach()?.text(" AND v.id = ").bind(id.0)).await
+    }
+
+    async fn latest_version(&self, source: SourceId) -> Result<Option<SourceVersion>, StoreError> {
+        let sql = self.versions_in_reach()?.text(" AND v.source_id = ").bind(source.0);
+        self.version_in_reach(sql.text(" ORDER BY v.version DESC LIMIT 1")).await
+    }
+
+    async fn update_version(&self, version: &SourceVersion) -> Result<(), StoreError> {
+        self.change_version(version).await
+    }
+
+    async fn set_version_status(&self, id: SourceVersionId, progress: &VersionProgress) -> Result<(), StoreError> {
+        self.move_version(id, progress).await
+    }
+
+    async fn publish(
+        &self,
+        source: SourceId,
+        version: SourceVersionId,
+        at: Timestamp,
+    ) -> Result<Option<SourceVersionId>, StoreError> {
+        let sql =
+            self.where_source(Sql::new("SELECT ").columns::<sources::Entity>("t").text(" FROM sources t"), source)?;
+        let found: sources::Model = self.row(self.for_update(sql)).await?.ok_or(StoreError::Stale)?;
+        self.mark_published(source, version, at).await?;
+        let sql =
+            Sql::new("UPDATE sources AS t SET current_version_id = ").bind(version.0).text(", updated_at = ").bind(at);
+        self.command(self.where_source(sql, source)?).await?;
+        Ok(found.current_version_id.map(Into::into))
+    }
+
+    async fn unnamed_files(&self, keys: &[BlobKey]) -> Result<Vec<BlobKey>, StoreError> {
+        let tenant = self.tenant()?.tenant_id.0;
+        let sql = Sql::new("SELECT storage_key AS name FROM sources WHERE tenant_id = ")
+            .bind(tenant)
+            .text(" AND storage_key IN ")
+            .bind_list(keys.iter().map(BlobKey::as_str))
+            .text(" UNION SELECT text_storage_key FROM source_versions WHERE tenant_id = ")
+            .bind(tenant)
+            .text(" AND text_storage_key IN ")
+            .bind_list(keys.iter().map(BlobKey::as_str));
+        let named: Vec<NameRow> = self.rows(sql).await?;
+        let named: HashSet<String> = named.into_iter().map(|NameRow { name }| name).collect();
+        Ok(keys.iter().filter(|key| !named.contains(key.as_str())).cloned().collect())
+    }
+}

@@ -1,0 +1,20 @@
+//! Keyset pages, newest first, by (`created_at`, `id`).
+
+use domain::page::PageRequest;
+
+use crate::sql::Sql;
+
+/// Adds the rest of a list's statement: where the page starts (after an existing condition), its
+/// order, and one row more than it holds, which tells that there is a next page.
+pub(crate) fn page(mut sql: Sql, alias: &'static str, page: PageRequest) -> Sql {
+    if let Some(cursor) = page.cursor {
+        sql = sql.text(" AND (").text(alias).text(".created_at, ").text(alias);
+        sql = sql.text(".id) < (").bind(cursor.at).text(", ").bind(cursor.id).text(")");
+    }
+    sql.text(" ORDER BY ")
+        .text(alias)
+        .text(".created_at DESC, ")
+        .text(alias)
+        .text(".id DESC LIMIT ")
+        .bind(i64::from(page.limit) + 1)
+}

@@ -1,0 +1,386 @@
+//! The unit of work: the gates that every statement passes.
+
+use std::{
+    future::Future,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use async_trait::async_trait;
+use domain::{
+    access::{Scope, TenantScope},
+    admin::{AuditRepo, IdempotencyRepo, InstallationRepo, JobRepo},
+    clock::{Clock, Timestamp},
+    conversations::{ConversationRepo, MessageRepo, StreamRepo},
+    gateways::{ChunkIndex, IndexEntry, IndexHit, Readable},
+    identity::{ApiKeyRepo, RoleRepo, SessionRepo, SignInRepo, UserRepo},
+    ids::{SourceId, SourceVersionId, TenantId},
+    knowledge::{ChunkRepo, CollectionRepo, RetrievalRepo, SourceRepo},
+    store::{Mode, Repos, StoreError, Tx},
+    tenancy::TenantRepo,
+    usage::{PriceRepo, UsageRepo},
+};
+use sea_orm::{
+    ActiveModelBehavior, DbErr, EntityTrait, FromQueryResult, Insert, IntoActiveModel, Iterable, ModelTrait,
+    prelude::Uuid, sea_query::OnConflict,
+};
+
+use crate::{SqlBackend, error::store_error, sql::Sql, values::number};
+
+/// Most values bound to one INSERT: SQLite takes 32,766, PostgreSQL 65,535.
+const MAX_BOUND_VALUES: usize = 32_000;
+
+/// The repositories of a unit of work over a backend's connection.
+pub struct SqlRepos<B> {
+    pub(crate) backend: B,
+    clock: Arc<dyn Clock>,
+    /// A statement failed. PostgreSQL refuses the rest by itself, SQLite does not.
+    poisoned: AtomicBool,
+}
+
+#[derive(FromQueryResult)]
+struct IdRow {
+    id: Uuid,
+}
+
+#[derive(FromQueryResult)]
+struct CountRow {
+    n: i64,
+}
+
+/// Rows of one INSERT.
+fn batch_of<M: ModelTrait>() -> usize {
+    MAX_BOUND_VALUES / <M::Entity as EntityTrait>::Column::iter().count().max(1)
+}
+
+impl<B: SqlBackend> SqlRepos<B> {
+    /// Puts the repositories over a connection whose transaction has begun.
+    pub fn new(backend: B, clock: Arc<dyn Clock>) -> Self {
+        Self { backend, clock, poisoned: AtomicBool::new(false) }
+    }
+
+    /// The time, for commands that are not given it.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// The scope inside a tenant.
+    pub(crate) fn tenant(&self) -> Result<&TenantScope, StoreError> {
+        self.backend.scope().tenant().ok_or(StoreError::OutOfScope("this needs the scope of a tenant"))
+    }
+
+    /// The tenant, or `None` for the installation; sign-in reaches neither.
+    pub(crate) fn tenant_or_installation(&self) -> Result<Option<TenantId>, StoreError> {
+        match self.backend.scope() {
+            Scope::Tenant(scope) => Ok(Some(scope.tenant_id)),
+            Scope::Installation { .. } => Ok(None),
+            Scope::SignIn => Err(StoreError::OutOfScope("sign-in only looks accounts up")),
+        }
+    }
+
+    /// Refuses anything but work across tenants.
+    pub(crate) fn installation_only(&self) -> Result<(), StoreError> {
+        match self.backend.scope() {
+            Scope::Installation { .. } => Ok(()),
+            Scope::Tenant(_) | Scope::SignIn => Err(StoreError::OutOfScope("this needs the scope of the installation")),
+        }
+    }
+
+    /// Refuses a row of another tenant than the scope's.
+    pub(crate) fn own_tenant(&self, tenant: TenantId) -> Result<(), StoreError> {
+        if self.tenant()?.tenant_id == tenant {
+            Ok(())
+        } else {
+            Err(StoreError::OutOfScope("the row belongs to another tenant"))
+        }
+    }
+
+    /// Refuses a row of another tenant than the scope's, or of any in the installation's scope.
+    pub(crate) fn own_tenant_or_none(&self, tenant: Option<TenantId>) -> Result<(), StoreError> {
+        if self.tenant_or_installation()? == tenant {
+            Ok(())
+        } else {
+            Err(StoreError::OutOfScope("the row belongs to another tenant"))
+        }
+    }
+
+    /// All rows of a query.
+    pub(crate) async fn rows<T: FromQueryResult>(&self, sql: Sql) -> Result<Vec<T>, StoreError> {
+        self.refuse_if_poisoned()?;
+        self.rows_of(sql).await
+    }
+
+    /// The first row of a query.
+    pub(crate) async fn row<T: FromQueryResult>(&self, sql: Sql) -> Result<Option<T>, StoreError> {
+        self.refuse_if_poisoned()?;
+        self.row_of(sql).await
+    }
+
+    /// The rows that a writing statement returns.
+    pub(crate) async fn returning<T: FromQueryResult>(&self, sql: Sql) -> Result<Vec<T>, StoreError> {
+        self.refuse_unless_writable()?;
+        self.rows_of(sql).await
+    }
+
+    /// Whether a query answers any row.
+    pub(crate) async fn exists(&self, sql: Sql) -> Result<bool, StoreError> {
+        self.refuse_if_poisoned()?;
+        let statement = sql.statement(self.backend.get_database_backend());
+        let row = self.noting(async { self.backend.query_one_raw(statement).await.map_err(store_error) }).await?;
+        Ok(row.is_some())
+    }
+
+    /// The column `id` of a query's first row.
+    pub(crate) async fn id(&self, sql: Sql) -> Result<Option<Uuid>, StoreError> {
+        let row: Option<IdRow> = self.row(sql).await?;
+        Ok(row.map(|IdRow { id }| id))
+    }
+
+    /// The column `n` of a query that counts.
+    pub(crate) async fn count_of(&self, sql: Sql) -> Result<u64, StoreError> {
+        let row: Option<CountRow> = self.row(sql).await?;
+        number(row.map_or(0, |CountRow { n }| n))
+    }
+
+    /// Runs a writing statement; answers how many rows it changed.
+    pub(crate) async fn execute(&self, sql: Sql) -> Result<u64, StoreError> {
+        self.refuse_unless_writable()?;
+        let statement = sql.statement(self.backend.get_database_backend());
+        self.noting(async { Ok(self.backend.execute_raw(statement).await.map_err(store_error)?.rows_affected()) }).await
+    }
+
+    /// Runs a command on one row that the scope must reach.
+    pub(crate) async fn command(&self, sql: Sql) -> Result<(), StoreError> {
+        if self.execute(sql).await? == 0 { Err(StoreError::Stale) } else { Ok(()) }
+    }
+
+    /// Adds rows.
+    pub(crate) async fn add<M>(&self, rows: Vec<M>) -> Result<(), StoreError>
+    where
+        M: ModelTrait + IntoActiveModel<<M::Entity as EntityTrait>::ActiveModel>,
+        <M::Entity as EntityTrait>::ActiveModel: ActiveModelBehavior + Send,
+    {
+        self.insert_rows(rows, None).await.map(|_| ())
+    }
+
+    /// Adds rows, but for those whose key on these columns is taken; answers how many it added.
+    pub(crate) async fn add_missing<M>(
+        &self,
+        rows: Vec<M>,
+        key: &[<M::Entity as EntityTrait>::Column],
+    ) -> Result<u64, StoreError>
+    where
+        M: ModelTrait + IntoActiveModel<<M::Entity as EntityTrait>::ActiveModel>,
+        <M::Entity as EntityTrait>::ActiveModel: ActiveModelBehavior + Send,
+    {
+        let mut on_conflict = OnConflict::columns(key.iter().copied());
+        self.insert_rows(rows, Some(on_conflict.do_nothing().to_owned())).await
+    }
+
+    /// Adds rows where a condition holds; tells whether it does.
+    pub(crate) async fn add_if<M>(
+        &self,
+        rows: Vec<M>,
+        condition: impl Fn(Sql) -> Result<Sql, StoreError> + Send,
+    ) -> Result<bool, StoreError>
+    where
+        M: ModelTrait + IntoActiveModel<<M::Entity as EntityTrait>::ActiveModel>,
+    {
+        let mut rows = rows.into_iter().peekable();
+        let mut holds = true;
+        while holds && rows.peek().is_some() {
+            let sql = Sql::new("").insert_values(rows.by_ref().take(batch_of::<M>()));
+            holds = self.execute(condition(sql.text(" WHERE "))?).await? > 0;
+        }
+        Ok(holds)
+    }
+
+    /// Refuses the rest of the transaction for an error that no statement gave.
+    pub(crate) fn poison(&self, error: StoreError) -> StoreError {
+        self.poisoned.store(true, Ordering::Release);
+        error
+    }
+
+    async fn insert_rows<M>(&self, rows: Vec<M>, on_conflict: Option<OnConflict>) -> Result<u64, StoreError>
+    where
+        M: ModelTrait + IntoActiveModel<<M::Entity as EntityTrait>::ActiveModel>,
+        <M::Entity as EntityTrait>::ActiveModel: ActiveModelBehavior + Send,
+    {
+        self.refuse_unless_writable()?;
+        let mut rows = rows.into_iter().map(IntoActiveModel::into_active_model).peekable();
+        let mut added = 0;
+        while rows.peek().is_some() {
+            let mut insert = Insert::many(rows.by_ref().take(batch_of::<M>()));
+            if let Some(on_conflict) = &on_conflict {
+                insert = insert.on_conflict(on_conflict.clone());
+            }
+            added += self
+                .noting(async {
+                    match insert.exec_without_returning(&self.backend).await {
+                        Err(DbErr::RecordNotInserted) => Ok(0),
+                        answer => answer.map_err(store_error),
+                    }
+                })
+                .await?;
+        }
+        Ok(added)
+    }
+
+    async fn rows_of<T: FromQueryResult>(&self, sql: Sql) -> Result<Vec<T>, StoreError> {
+        let statement = sql.statement(self.backend.get_database_backend());
+        let rows = self.noting(async { self.backend.query_all_raw(statement).await.map_err(store_error) }).await?;
+        rows.iter().map(|row| T::from_query_result(row, "").map_err(store_error)).collect()
+    }
+
+    async fn row_of<T: FromQueryResult>(&self, sql: Sql) -> Result<Option<T>, StoreError> {
+        let statement = sql.statement(self.backend.get_database_backend());
+        let row = self.noting(async { self.backend.query_one_raw(statement).await.map_err(store_error) }).await?;
+        row.map(|row| T::from_query_result(&row, "").map_err(store_error)).transpose()
+    }
+
+    /// Remembers that a statement failed: the rest of the transaction is refused.
+    async fn noting<T>(&self, statement: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+        let answer = statement.await;
+        if answer.is_err() {
+            self.poisoned.store(true, Ordering::Release);
+        }
+        answer
+    }
+
+    fn refuse_if_poisoned(&self) -> Result<(), StoreError> {
+        if self.poisoned.load(Ordering::Acquire) { Err(StoreError::Poisoned) } else { Ok(()) }
+    }
+
+    fn refuse_unless_writable(&self) -> Result<(), StoreError> {
+        self.refuse_if_poisoned()?;
+        match self.backend.mode() {
+            Mode::Write => Ok(()),
+            Mode::Read => Err(StoreError::OutOfScope("a write in a read transaction")),
+        }
+    }
+}
+
+#[async_trait]
+impl<B: SqlBackend> Tx for SqlRepos<B> {
+    async fn commit(self: Box<Self>) -> Result<(), StoreError> {
+        if let Err(error) = self.refuse_if_poisoned() {
+            self.backend.rollback().await?;
+            return Err(error);
+        }
+        self.backend.commit().await
+    }
+
+    async fn rollback(self: Box<Self>) -> Result<(), StoreError> {
+        self.backend.rollback().await
+    }
+}
+
+/// The backend's index behind the same gates as the repositories.
+#[async_trait]
+impl<B: SqlBackend> ChunkIndex for SqlRepos<B> {
+    async fn insert(&self, entries: &[IndexEntry]) -> Result<(), StoreError> {
+        self.tenant()?;
+        self.refuse_unless_writable()?;
+        self.noting(self.backend.insert(entries)).await
+    }
+
+    async fn count(&self, version: SourceVersionId, model: &str) -> Result<u64, StoreError> {
+        self.tenant()?;
+        self.refuse_if_poisoned()?;
+        self.noting(self.backend.count(version, model)).await
+    }
+
+    async fn publish(
+        &self,
+        source: SourceId,
+        version: SourceVersionId,
+        previous: Option<SourceVersionId>,
+    ) -> Result<(), StoreError> {
+        self.tenant()?;
+        self.refuse_unless_writable()?;
+        self.noting(self.backend.publish(source, version, previous)).await
+    }
+
+    async fn nearest(
+        &self,
+        model: &str,
+        vector: &[f32],
+        readable: &Readable,
+        limit: u32,
+    ) -> Result<Vec<IndexHit>, StoreError> {
+        self.tenant()?;
+        self.refuse_if_poisoned()?;
+        self.noting(self.backend.nearest(model, vector, readable, limit)).await
+    }
+
+    async fn lexical(&self, query: &str, readable: &Readable, limit: u32) -> Result<Vec<IndexHit>, StoreError> {
+        self.tenant()?;
+        self.refuse_if_poisoned()?;
+        self.noting(self.backend.lexical(query, readable, limit)).await
+    }
+}
+
+impl<B: SqlBackend> Repos for SqlRepos<B> {
+    fn installation(&self) -> &dyn InstallationRepo {
+        self
+    }
+    fn sign_in(&self) -> &dyn SignInRepo {
+        self
+    }
+    fn tenants(&self) -> &dyn TenantRepo {
+        self
+    }
+    fn users(&self) -> &dyn UserRepo {
+        self
+    }
+    fn roles(&self) -> &dyn RoleRepo {
+        self
+    }
+    fn sessions(&self) -> &dyn SessionRepo {
+        self
+    }
+    fn api_keys(&self) -> &dyn ApiKeyRepo {
+        self
+    }
+    fn conversations(&self) -> &dyn ConversationRepo {
+        self
+    }
+    fn messages(&self) -> &dyn MessageRepo {
+        self
+    }
+    fn streams(&self) -> &dyn StreamRepo {
+        self
+    }
+    fn collections(&self) -> &dyn CollectionRepo {
+        self
+    }
+    fn sources(&self) -> &dyn SourceRepo {
+        self
+    }
+    fn chunks(&self) -> &dyn ChunkRepo {
+        self
+    }
+    fn chunk_index(&self) -> &dyn ChunkIndex {
+        self
+    }
+    fn retrieval(&self) -> &dyn RetrievalRepo {
+        self
+    }
+    fn usage(&self) -> &dyn UsageRepo {
+        self
+    }
+    fn prices(&self) -> &dyn PriceRepo {
+        self
+    }
+    fn audit(&self) -> &dyn AuditRepo {
+        self
+    }
+    fn jobs(&self) -> &dyn JobRepo {
+        self
+    }
+    fn idempotency(&self) -> &dyn IdempotencyRepo {
+        self
+    }
+}

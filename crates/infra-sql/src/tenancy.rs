@@ -1,0 +1,4 @@
+//! Tenants.
+
+mod repo;
+mod rows;

@@ -1,0 +1,54 @@
+//! Statements on calls under way.
+
+use domain::{clock::Timestamp, ids::RequestId, store::StoreError, usage::ProviderCall};
+
+use super::rows::provider_calls;
+use crate::{SqlBackend, SqlRepos, sql::Sql};
+
+fn select() -> Sql {
+    Sql::new("SELECT ").columns::<provider_calls::Entity>("p").text(" FROM provider_calls p WHERE ")
+}
+
+impl<B: SqlBackend> SqlRepos<B> {
+    pub(super) async fn put_call(&self, call: &ProviderCall) -> Result<(), StoreError> {
+        self.own_tenant(call.tenant_id)?;
+        let sql = Sql::default()
+            .insert_values([provider_calls::Model::new(call, self.now())?])
+            // The condition is for SQLite's parser: it tells the conflict clause from a join.
+            .text(" WHERE 1 = 1 ON CONFLICT (tenant_id, request_id) DO UPDATE SET")
+            .text(" lease_expires_at = excluded.lease_expires_at, updated_at = excluded.updated_at");
+        self.execute(sql).await.map(|_| ())
+    }
+
+    pub(super) async fn remove_call(&self, request: RequestId) -> Result<(), StoreError> {
+        let sql = Sql::new("DELETE FROM provider_calls WHERE tenant_id = ")
+            .bind(self.tenant()?.tenant_id.0)
+            .text(" AND request_id = ")
+            .bind(request.0);
+        self.execute(sql).await.map(|_| ())
+    }
+
+    pub(super) async fn find_call(&self, request: RequestId) -> Result<Option<ProviderCall>, StoreError> {
+        let sql = select()
+            .text("p.tenant_id = ")
+            .bind(self.tenant()?.tenant_id.0)
+            .text(" AND p.request_id = ")
+            .bind(request.0);
+        self.row::<provider_calls::Model>(sql).await?.map(ProviderCall::try_from).transpose()
+    }
+
+    pub(super) async fn find_abandoned_calls(
+        &self,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<ProviderCall>, StoreError> {
+        self.installation_only()?;
+        let sql = select()
+            .text("p.lease_expires_at <= ")
+            .bind(now)
+            .text(" ORDER BY p.lease_expires_at, p.request_id LIMIT ")
+            .bind(i64::from(limit));
+        let rows = self.rows::<provider_calls::Model>(self.for_update_skipping_locked(sql)).await?;
+        rows.into_iter().map(ProviderCall::try_from).collect()
+    }
+}
