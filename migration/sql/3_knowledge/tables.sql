@@ -52,6 +52,7 @@ CREATE TABLE sources (
 
 CREATE INDEX ix_sources_collection_created ON sources (tenant_id, collection_id, created_at, id);
 CREATE INDEX ix_sources_user ON sources (tenant_id, user_id);
+CREATE INDEX ix_sources_storage_key ON sources (tenant_id, storage_key);
 
 -- `collection_id` is the source's: the key with all three makes it so, and that of chunks below it.
 CREATE TABLE source_versions (
@@ -84,6 +85,8 @@ CREATE TABLE source_versions (
 --postgres ALTER TABLE sources ADD FOREIGN KEY (tenant_id, id, current_version_id)
 --postgres     REFERENCES source_versions (tenant_id, source_id, id)
 --postgres     ON DELETE SET NULL (current_version_id) DEFERRABLE INITIALLY DEFERRED;
+CREATE INDEX ix_source_versions_text ON source_versions (tenant_id, text_storage_key)
+    WHERE text_storage_key IS NOT NULL;
 CREATE INDEX ix_sources_current_version ON sources (tenant_id, id, current_version_id)
     WHERE current_version_id IS NOT NULL;
 
