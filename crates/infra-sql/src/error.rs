@@ -8,8 +8,8 @@ use sea_orm::{
 
 /// Turns an error of the database into the store's, with the names of constraints kept.
 ///
-/// SQLite does not tell the name of a unique constraint but its columns; the name is put together
-/// from them by the schema's rule, `<table>_<columns without tenant_id>_key`.
+/// SQLite does not tell the name of a unique constraint but its columns; the name that the schema
+/// gives it is looked up from them.
 #[must_use]
 pub fn store_error(error: DbErr) -> StoreError {
     match &error {
@@ -67,14 +67,18 @@ fn postgres_error(code: &str, constraint: Option<&str>, message: &str) -> Option
 
 /// By extended result code (<https://www.sqlite.org/rescode.html>).
 fn sqlite_error(code: u32, message: &str) -> Option<StoreError> {
+    let what = message.split_once("constraint failed: ").map_or(message, |(_, what)| what);
     match code {
-        2067 | 1555 => Some(StoreError::Conflict { constraint: unique_constraint(message) }),
-        787 => Some(StoreError::ForeignKey),
-        // Check, not null, and what a trigger refuses.
-        275 | 1299 | 1811 => {
-            let what = message.split_once("constraint failed: ").map_or(message, |(_, what)| what);
-            Some(StoreError::Check(what.to_owned()))
+        1555 => {
+            let table = what.split_once('.').map_or(what, |(table, _)| table);
+            Some(StoreError::Conflict { constraint: format!("{table}_pkey") })
         }
+        2067 => Some(StoreError::Conflict { constraint: unique_constraint(what) }),
+        787 => Some(StoreError::ForeignKey),
+        // Check, not null.
+        275 | 1299 => Some(StoreError::Check(what.to_owned())),
+        // A trigger, which names its rule before a colon.
+        1811 => Some(StoreError::Check(what.split_once(':').map_or(what, |(name, _)| name).to_owned())),
         _ => match code & 0xff {
             // Busy, locked.
             5 | 6 => Some(StoreError::Retry),
@@ -86,36 +90,80 @@ fn sqlite_error(code: u32, message: &str) -> Option<StoreError> {
     }
 }
 
-/// The name of a unique constraint from `UNIQUE constraint failed: users.tenant_id, users.username`
-/// or `UNIQUE constraint failed: index 'users_email_key'`.
-fn unique_constraint(message: &str) -> String {
-    let what = message.split_once("constraint failed: ").map_or(message, |(_, what)| what);
+/// Unique constraints whose name is not made of all their columns.
+const NAMED: [(&str, &str); 9] = [
+    ("user_roles_user_id_role_id", "uq_user_roles_user_role"),
+    ("sources_collection_id_content_hash", "uq_sources_content"),
+    ("source_versions_source_id_version", "uq_source_versions_version"),
+    ("chunks_source_version_id_ordinal", "uq_chunks_ordinal"),
+    ("messages_conversation_id_seq", "uq_messages_seq"),
+    ("streams_message_id", "uq_streams_running_message"),
+    ("citations_message_id_citation_index", "uq_citations_index"),
+    ("model_prices_provider_model_valid_from", "uq_model_prices_model"),
+    ("usage_logs_request_id", "uq_usage_logs_request"),
+];
+
+/// The name of a unique constraint from `users.tenant_id, users.username`, or from
+/// `index 'uq_users_email'` where the key is an expression.
+fn unique_constraint(what: &str) -> String {
     if let Some(index) = what.strip_prefix("index '") {
         return index.trim_end_matches('\'').to_owned();
     }
     let table = what.split_once('.').map_or(what, |(table, _)| table);
-    let columns: Vec<&str> = what
-        .split(", ")
-        .filter_map(|column| column.split_once('.').map(|(_, name)| name))
-        .filter(|name| *name != "tenant_id")
-        .collect();
-    format!("{table}_{}_key", columns.join("_"))
+    let columns = what.split(", ").filter_map(|column| column.split_once('.').map(|(_, name)| name));
+    let columns: Vec<&str> = columns.filter(|name| *name != "tenant_id").collect();
+    let key = format!("{table}_{}", columns.join("_"));
+    match NAMED.iter().find(|(columns, _)| *columns == key) {
+        Some((_, name)) => (*name).to_owned(),
+        None => format!("uq_{key}"),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// `(table, columns, name)` of the schema's named unique constraints and indexes.
+    fn unique_constraints() -> Vec<(String, String, String)> {
+        let mut found = Vec::new();
+        let folders = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../../migration/sql")).unwrap();
+        for folder in folders {
+            let sql = std::fs::read_to_string(folder.unwrap().path().join("tables.sql")).unwrap();
+            let mut table = String::new();
+            for line in sql.lines() {
+                if let Some(rest) = line.strip_prefix("CREATE TABLE ") {
+                    table = rest.split(' ').next().unwrap().to_owned();
+                }
+                let Some((_, rest)) = line.split_once("uq_") else { continue };
+                let name = format!("uq_{}", rest.split(' ').next().unwrap());
+                let columns = match rest.split_once('(') {
+                    // A constraint of the one column that the line begins with.
+                    _ if line.contains("UNIQUE CHECK") => line.trim().split(' ').next().unwrap(),
+                    Some((_, columns)) => columns.split(')').next().unwrap(),
+                    None => panic!("{line}"),
+                };
+                found.push((table.clone(), columns.to_owned(), name));
+            }
+        }
+        found
+    }
+
     #[test]
-    fn sqlite_names_a_unique_constraint_by_the_rule_of_the_schema() {
-        for (message, name) in [
-            ("UNIQUE constraint failed: users.tenant_id, users.username", "users_username_key"),
-            ("UNIQUE constraint failed: index 'users_email_key'", "users_email_key"),
-            ("UNIQUE constraint failed: usage_logs.request_id", "usage_logs_request_id_key"),
-        ] {
-            let Some(StoreError::Conflict { constraint }) = sqlite_error(2067, message) else { panic!("{message}") };
+    fn sqlite_conflicts_get_the_names_of_the_schema() {
+        let constraints = unique_constraints();
+        assert!(constraints.len() > 15, "{constraints:?}");
+        for (table, columns, name) in constraints {
+            // Keys that only others refer to (they end in the primary key), and superadmins' names.
+            if columns.ends_with(" id") || name == "uq_users_superadmin_username" {
+                continue;
+            }
+            let columns: Vec<String> = columns.split(", ").map(|column| format!("{table}.{column}")).collect();
+            let message = format!("UNIQUE constraint failed: {}", columns.join(", "));
+            let Some(StoreError::Conflict { constraint }) = sqlite_error(2067, &message) else { panic!("{message}") };
             assert_eq!(constraint, name);
         }
+        let primary = sqlite_error(1555, "UNIQUE constraint failed: messages.tenant_id, messages.id");
+        assert!(matches!(primary, Some(StoreError::Conflict { constraint }) if constraint == "messages_pkey"));
     }
 
     #[test]
@@ -127,7 +175,8 @@ mod tests {
         assert!(matches!(postgres_error("25P02", None, ""), Some(StoreError::Poisoned)));
         let check = sqlite_error(275, "CHECK constraint failed: messages_role_check");
         assert!(matches!(check, Some(StoreError::Check(name)) if name == "messages_role_check"));
-        assert!(matches!(sqlite_error(1811, "a step that is not allowed"), Some(StoreError::Check(_))));
+        let trigger = sqlite_error(1811, "messages_status_step: a message may not take this step");
+        assert!(matches!(trigger, Some(StoreError::Check(name)) if name == "messages_status_step"));
         assert!(postgres_error("42601", None, "syntax").is_none());
     }
 
