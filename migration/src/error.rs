@@ -37,6 +37,14 @@ pub enum MigrateError {
         /// Its version.
         found: String,
     },
+    /// The login could go around row-level security.
+    #[error(
+        "the login '{login}' is a superuser, bypasses row-level security or makes roles; name another, or a new one"
+    )]
+    PrivilegedLogin {
+        /// The login.
+        login: String,
+    },
     /// The function works on PostgreSQL only.
     #[error("only PostgreSQL is prepared; SQLite needs nothing")]
     NotPostgres,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sea_orm_migration::{
     DbErr,
-    sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement, TransactionTrait, Value},
+    sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement, TransactionTrait, TryGetable, Value},
 };
 
 use super::{APP, INSUFFICIENT_PRIVILEGE, JOBS, OWNER, has_state};
@@ -41,6 +41,7 @@ pub struct Prepared {
 ///
 /// # Errors
 /// [`MigrateError::ServerTooOld`], [`MigrateError::PgvectorMissing`], [`MigrateError::PgvectorTooOld`],
+/// [`MigrateError::PrivilegedLogin`] where the login is there and has rights that it must not have,
 /// [`MigrateError::NotPostgres`], or what the database reported.
 pub async fn prepare(
     admin: &DatabaseConnection,
@@ -53,7 +54,9 @@ pub async fn prepare(
     check_server(admin).await?;
     for attempt in 1.. {
         match prepare_cluster(admin, login, password).await {
-            Err(error) if attempt < ATTEMPTS && MEETING_STATES.iter().any(|state| has_state(&error, state)) => {
+            Err(MigrateError::Database(error))
+                if attempt < ATTEMPTS && MEETING_STATES.iter().any(|state| has_state(&error, state)) =>
+            {
                 tokio::time::sleep(PAUSE * attempt).await;
             }
             result => {
@@ -86,16 +89,12 @@ async fn check_server(admin: &DatabaseConnection) -> Result<(), MigrateError> {
 }
 
 /// Roles and memberships, in one transaction that may be tried again.
-async fn prepare_cluster(admin: &DatabaseConnection, login: &str, password: Option<&str>) -> Result<(), DbErr> {
+async fn prepare_cluster(admin: &DatabaseConnection, login: &str, password: Option<&str>) -> Result<(), MigrateError> {
     let tx = admin.begin().await?;
     for role in [OWNER, APP, JOBS] {
-        make_role(&tx, role, "NOLOGIN").await?;
+        make_role(&tx, role).await?;
     }
-    make_role(&tx, login, "LOGIN").await?;
-    if let Some(password) = password {
-        let sql = format!("ALTER ROLE {} PASSWORD {}", identifier(login), literal(password));
-        tx.execute_unprepared(&sql).await?;
-    }
+    make_login(&tx, login, password).await?;
     for role in [OWNER, APP, JOBS] {
         let member = "SELECT EXISTS (SELECT FROM pg_auth_members m WHERE m.roleid = $1::text::regrole \
                       AND m.member = quote_ident($2)::regrole AND NOT m.inherit_option AND m.set_option)";
@@ -104,19 +103,34 @@ async fn prepare_cluster(admin: &DatabaseConnection, login: &str, password: Opti
             tx.execute_unprepared(&sql).await?;
         }
     }
-    tx.commit().await
+    Ok(tx.commit().await?)
 }
 
-/// Makes a role without rights, or takes from an existing one those that would open the wall.
-async fn make_role(tx: &impl ConnectionTrait, role: &str, login: &str) -> Result<(), DbErr> {
-    let exists: bool = scalar(tx, "SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1)", [role.into()]).await?;
-    let attributes = format!("{login} NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE NOREPLICATION");
-    let harmless = "SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1 AND NOT rolsuper AND NOT rolbypassrls \
-                    AND NOT rolcreatedb AND NOT rolcreaterole AND NOT rolreplication AND rolcanlogin = $2)";
-    if !exists {
-        tx.execute_unprepared(&format!("CREATE ROLE {} {attributes}", identifier(role))).await?;
-    } else if !scalar::<bool>(tx, harmless, [role.into(), (login == "LOGIN").into()]).await? {
-        tx.execute_unprepared(&format!("ALTER ROLE {} {attributes}", identifier(role))).await?;
+/// Makes one of the three roles, or takes from it what would open the wall.
+async fn make_role(tx: &impl ConnectionTrait, role: &str) -> Result<(), DbErr> {
+    let attributes = "NOLOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE NOREPLICATION";
+    let as_it_should_be = "SELECT NOT (rolcanlogin OR rolsuper OR rolbypassrls OR rolcreatedb OR rolcreaterole \
+                           OR rolreplication) FROM pg_roles WHERE rolname = $1";
+    match optional::<bool>(tx, as_it_should_be, [role.into()]).await? {
+        Some(true) => Ok(()),
+        Some(false) => tx.execute_unprepared(&format!("ALTER ROLE {role} {attributes}")).await.map(drop),
+        None => tx.execute_unprepared(&format!("CREATE ROLE {role} {attributes}")).await.map(drop),
+    }
+}
+
+/// Makes the login. One that is there keeps its rights, so it must not have any that open the wall.
+async fn make_login(tx: &impl ConnectionTrait, login: &str, password: Option<&str>) -> Result<(), MigrateError> {
+    let privileged = "SELECT rolsuper OR rolbypassrls OR rolcreaterole FROM pg_roles WHERE rolname = $1";
+    match optional::<bool>(tx, privileged, [login.into()]).await? {
+        Some(true) => return Err(MigrateError::PrivilegedLogin { login: login.to_owned() }),
+        Some(false) => {}
+        None => {
+            tx.execute_unprepared(&format!("CREATE ROLE {} LOGIN", identifier(login))).await?;
+        }
+    }
+    if let Some(password) = password {
+        let sql = format!("ALTER ROLE {} LOGIN PASSWORD {}", identifier(login), literal(password));
+        tx.execute_unprepared(&sql).await?;
     }
     Ok(())
 }
@@ -158,15 +172,23 @@ async fn make_search_leakproof(admin: &DatabaseConnection) -> Result<bool, DbErr
     }
 }
 
-/// The one value that a query answers.
-async fn scalar<T: sea_orm_migration::sea_orm::TryGetable>(
+/// The one value of a query, if it answers a row.
+async fn optional<T: TryGetable>(
+    db: &impl ConnectionTrait,
+    sql: &str,
+    values: impl IntoIterator<Item = Value>,
+) -> Result<Option<T>, DbErr> {
+    let statement = Statement::from_sql_and_values(DbBackend::Postgres, sql, values);
+    db.query_one_raw(statement).await?.map(|row| row.try_get_by_index(0)).transpose()
+}
+
+/// The one value of a query that always answers a row.
+async fn scalar<T: TryGetable>(
     db: &impl ConnectionTrait,
     sql: &str,
     values: impl IntoIterator<Item = Value>,
 ) -> Result<T, DbErr> {
-    let statement = Statement::from_sql_and_values(DbBackend::Postgres, sql, values);
-    let row = db.query_one_raw(statement).await?;
-    row.ok_or_else(|| DbErr::RecordNotFound(sql.to_owned()))?.try_get_by_index(0)
+    optional(db, sql, values).await?.ok_or_else(|| DbErr::RecordNotFound(sql.to_owned()))
 }
 
 /// A quoted identifier.

@@ -112,7 +112,7 @@ async fn preparing_is_safe_by_many_in_several_databases() {
     let (one, two) = (TestDatabase::postgres().await, TestDatabase::postgres().await);
     // A role with rights that would open the wall loses them, whoever gave them.
     let admin = one.admin();
-    admin.execute_unprepared(&format!("ALTER ROLE {LOGIN} CREATEDB")).await.unwrap();
+    admin.execute_unprepared("ALTER ROLE banyan_app REPLICATION").await.unwrap();
     let tasks: Vec<_> = (0..4)
         .flat_map(|_| [one.admin().clone(), two.admin().clone()])
         .map(|admin| tokio::spawn(async move { postgres::prepare(&admin, LOGIN, Some("it's a \"test\"")).await }))
@@ -120,8 +120,8 @@ async fn preparing_is_safe_by_many_in_several_databases() {
     for task in tasks {
         assert!(task.await.unwrap().unwrap().leakproof_search);
     }
-    let login = format!("SELECT rolsuper OR rolbypassrls OR rolcreatedb FROM pg_roles WHERE rolname = '{LOGIN}'");
-    assert_eq!(column::<bool>(admin, &login).await.unwrap(), [false]);
+    let app = "SELECT rolreplication FROM pg_roles WHERE rolname = 'banyan_app'";
+    assert_eq!(column::<bool>(admin, app).await.unwrap(), [false]);
     let member = format!(
         "SELECT roleid::regrole || ' ' || inherit_option || ' ' || set_option || ' ' || admin_option
          FROM pg_auth_members WHERE member = '{LOGIN}'::regrole ORDER BY 1"
@@ -130,6 +130,10 @@ async fn preparing_is_safe_by_many_in_several_databases() {
         column::<String>(admin, &member).await.unwrap(),
         ["banyan_app false true false", "banyan_jobs false true false", "banyan_owner false true false"]
     );
+    // A login that could go around the policies is refused, and not stripped of what it may be for.
+    let superuser = column::<String>(admin, "SELECT current_user::text").await.unwrap();
+    let error = postgres::prepare(admin, &superuser[0], None).await.unwrap_err();
+    assert!(matches!(error, MigrateError::PrivilegedLogin { .. }), "{error}");
     let error = postgres::prepare(&TestDatabase::sqlite().await.db, LOGIN, None).await.unwrap_err();
     assert!(matches!(error, MigrateError::NotPostgres));
     one.remove().await;

@@ -198,16 +198,15 @@ const DEPTH: i64 = 3_000;
 
 async fn a_deep_conversation_can_be_deleted(database: TestDatabase) {
     fill(&database).await;
+    let (id, before) = (id_of("i", &database), id_of("(i - 1)", &database));
     let chain = format!(
         "WITH RECURSIVE n (i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < {DEPTH})
          INSERT INTO messages (id, tenant_id, conversation_id, parent_id, seq, role, status, parts, attachments,
             version, is_edited, content_version, irregular, metadata)
-         SELECT {id}, #1, #22, {parent}, i, 'assistant', 'complete', '{{}}', '[]', 1, false, 1, false, '{{}}' FROM n",
-        id = id_of("i", &database),
-        parent = format!("CASE WHEN i = 2 THEN #33 ELSE {} END", id_of("(i - 1)", &database)),
+         SELECT {id}, #1, #22, CASE WHEN i = 2 THEN {first} ELSE {before} END, i, 'assistant', 'complete', '{{}}',
+            '[]', 1, false, 1, false, '{{}}' FROM n",
+        first = if database.is_postgres() { "#33::uuid" } else { "#33" },
     );
-    // The first case of the choice is text to PostgreSQL unless it is told.
-    let chain = if database.is_postgres() { chain.replace("THEN #33", "THEN #33::uuid") } else { chain };
     run(database.admin(), &chain).await.unwrap();
     assert_eq!(count(database.admin(), "messages WHERE conversation_id = #22").await, DEPTH);
     delete(&database, "DELETE FROM conversations WHERE id = #22", &[("messages", 2)]).await;
