@@ -1,0 +1,92 @@
+//! The outline of a PDF (its bookmarks) tells which lines of its pages are headings.
+
+use std::collections::HashMap;
+
+use pdf_oxide::{
+    PdfDocument,
+    outline::{Destination, OutlineItem},
+};
+
+/// Most entries that are used.
+const MAX_ENTRIES: usize = 50_000;
+const MAX_LEVEL: u8 = 6;
+
+/// An entry of the outline that has not been found on its page yet.
+struct Entry {
+    key: String,
+    level: u8,
+}
+
+/// The entries of a document's outline by page, from 0.
+#[derive(Default)]
+pub(super) struct Headings(HashMap<usize, Vec<Entry>>);
+
+impl Headings {
+    /// The headings of a document; none where it has no outline.
+    pub(super) fn of(pdf: &PdfDocument) -> Self {
+        let items = match pdf.get_outline() {
+            Ok(items) => items.unwrap_or_default(),
+            Err(error) => {
+                eprintln!("the outline cannot be read: {error}");
+                return Self::default();
+            }
+        };
+        let mut headings = Self::default();
+        let mut waiting: Vec<(&OutlineItem, u8)> = items.iter().rev().map(|item| (item, 1)).collect();
+        let mut entries = 0;
+        while let Some((item, level)) = waiting.pop() {
+            entries += 1;
+            if entries > MAX_ENTRIES {
+                break;
+            }
+            let key = key(&item.title);
+            if let (Some(Destination::PageIndex(page)), false) = (&item.dest, key.is_empty()) {
+                headings.0.entry(*page).or_default().push(Entry { key, level });
+            }
+            let next = (level + 1).min(MAX_LEVEL);
+            waiting.extend(item.children.iter().rev().map(|child| (child, next)));
+        }
+        headings
+    }
+
+    /// The level of a line of a page if it is a heading, with or without its number. Each heading
+    /// is found once: what repeats is a page's header.
+    pub(super) fn take(&mut self, page: usize, line: &str) -> Option<u8> {
+        let line = key(line);
+        let entries = self.0.get_mut(&page).filter(|_| !line.is_empty())?;
+        let at = entries.iter().position(|entry| is_same(&entry.key, &line) || is_same(&line, &entry.key))?;
+        Some(entries.remove(at).level)
+    }
+}
+
+/// Letters and digits only, as spaces and marks differ between outlines and pages.
+fn key(title: &str) -> String {
+    title.chars().filter(|character| character.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+}
+
+/// Whether the longer one is the shorter one behind a number.
+fn is_same(longer: &str, shorter: &str) -> bool {
+    let number = longer.strip_suffix(shorter);
+    number.is_some_and(|number| {
+        let number = number.strip_prefix("chapter").or_else(|| number.strip_prefix("appendix")).unwrap_or(number);
+        number.chars().all(|character| character.is_ascii_digit()) || number.chars().count() == 1
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_heading_is_found_once_and_with_or_without_its_number() {
+        let entry = |title: &str, level| Entry { key: key(title), level };
+        let entries = vec![entry("2.1 The Plan", 2), entry("Basics", 1), entry("Notes", 3)];
+        let mut headings = Headings(HashMap::from([(4, entries)]));
+        assert_eq!(headings.take(4, "The  plan"), Some(2));
+        assert_eq!(headings.take(4, "The plan"), None);
+        assert_eq!(headings.take(4, "Chapter 3: Basics"), Some(1));
+        assert_eq!(headings.take(3, "Notes"), None);
+        assert_eq!(headings.take(4, "More notes"), None);
+        assert_eq!(headings.take(4, "A Notes"), Some(3));
+    }
+}
