@@ -94,7 +94,9 @@ impl<B: SqlBackend> SqlRepos<B> {
         if self.is_postgres() {
             return Sql::new("SELECT id, user_id, tenant_id FROM sign_in_refresh_token(").bind(hash).text(")");
         }
-        Sql::new("SELECT id, user_id, tenant_id FROM refresh_tokens WHERE token_hash = ").bind(hash)
+        Sql::new("SELECT r.id, r.user_id, r.tenant_id FROM refresh_tokens r JOIN users u ON u.id = r.user_id")
+            .text(" WHERE u.deleted_at IS NULL AND u.is_active AND r.token_hash = ")
+            .bind(hash)
     }
 
     /// The owner of an API key.
@@ -102,6 +104,8 @@ impl<B: SqlBackend> SqlRepos<B> {
         if self.is_postgres() {
             return Sql::new("SELECT id, user_id, tenant_id FROM sign_in_api_key(").bind(hash).text(")");
         }
-        Sql::new("SELECT id, user_id, tenant_id FROM api_keys WHERE key_hash = ").bind(hash)
+        Sql::new("SELECT k.id, k.user_id, k.tenant_id FROM api_keys k JOIN users u ON u.id = k.user_id")
+            .text(" WHERE u.deleted_at IS NULL AND u.is_active AND k.key_hash = ")
+            .bind(hash)
     }
 }

@@ -22,12 +22,14 @@ use domain::{
     tenancy::TenantRepo,
     usage::{PriceRepo, UsageRepo},
 };
-use sea_orm::{
-    ActiveModelBehavior, DbErr, EntityTrait, FromQueryResult, Insert, IntoActiveModel, Iterable, ModelTrait,
-    prelude::Uuid, sea_query::OnConflict,
-};
+use sea_orm::{EntityTrait, FromQueryResult, Iterable, prelude::Uuid};
 
-use crate::{SqlBackend, error::store_error, sql::Sql, values::number};
+use crate::{
+    SqlBackend,
+    error::store_error,
+    sql::{Row, Sql},
+    values::number,
+};
 
 /// Most values bound to one INSERT: SQLite takes 32,766, PostgreSQL 65,535.
 const MAX_BOUND_VALUES: usize = 32_000;
@@ -51,7 +53,7 @@ struct CountRow {
 }
 
 /// Rows of one INSERT.
-fn batch_of<M: ModelTrait>() -> usize {
+fn batch_of<M: Row>() -> usize {
     MAX_BOUND_VALUES / <M::Entity as EntityTrait>::Column::iter().count().max(1)
 }
 
@@ -147,8 +149,11 @@ impl<B: SqlBackend> SqlRepos<B> {
     /// Runs a writing statement; answers how many rows it changed.
     pub(crate) async fn execute(&self, sql: Sql) -> Result<u64, StoreError> {
         self.refuse_unless_writable()?;
-        let statement = sql.statement(self.backend.get_database_backend());
-        self.noting(async { Ok(self.backend.execute_raw(statement).await.map_err(store_error)?.rows_affected()) }).await
+        let changed = async {
+            let statement = sql.refuse_nul()?.statement(self.backend.get_database_backend());
+            Ok(self.backend.execute_raw(statement).await.map_err(store_error)?.rows_affected())
+        };
+        self.noting(changed).await
     }
 
     /// Runs a command on one row that the scope must reach.
@@ -157,42 +162,34 @@ impl<B: SqlBackend> SqlRepos<B> {
     }
 
     /// Adds rows.
-    pub(crate) async fn add<M>(&self, rows: Vec<M>) -> Result<(), StoreError>
-    where
-        M: ModelTrait + IntoActiveModel<<M::Entity as EntityTrait>::ActiveModel>,
-        <M::Entity as EntityTrait>::ActiveModel: ActiveModelBehavior + Send,
-    {
-        self.insert_rows(rows, None).await.map(|_| ())
+    pub(crate) async fn add<M: Row>(&self, rows: Vec<M>) -> Result<(), StoreError> {
+        self.add_unless(rows, "").await.map(|_| ())
     }
 
-    /// Adds rows, but for those whose key on these columns is taken; answers how many it added.
-    pub(crate) async fn add_missing<M>(
-        &self,
-        rows: Vec<M>,
-        key: &[<M::Entity as EntityTrait>::Column],
-    ) -> Result<u64, StoreError>
-    where
-        M: ModelTrait + IntoActiveModel<<M::Entity as EntityTrait>::ActiveModel>,
-        <M::Entity as EntityTrait>::ActiveModel: ActiveModelBehavior + Send,
-    {
-        let mut on_conflict = OnConflict::columns(key.iter().copied());
-        self.insert_rows(rows, Some(on_conflict.do_nothing().to_owned())).await
+    /// Adds rows with a clause for those whose key is taken; answers how many it added or changed.
+    pub(crate) async fn add_unless<M: Row>(&self, rows: Vec<M>, on_conflict: &'static str) -> Result<u64, StoreError> {
+        let mut rows = rows.into_iter().peekable();
+        let mut changed = 0;
+        while rows.peek().is_some() {
+            let sql = Sql::new("INSERT INTO ").table_with_columns::<M::Entity>().text(" ");
+            let sql = sql.values(rows.by_ref().take(batch_of::<M>())).text(on_conflict);
+            changed += self.execute(sql).await?;
+        }
+        Ok(changed)
     }
 
     /// Adds rows where a condition holds; tells whether it does.
-    pub(crate) async fn add_if<M>(
+    pub(crate) async fn add_if<M: Row>(
         &self,
         rows: Vec<M>,
         condition: impl Fn(Sql) -> Result<Sql, StoreError> + Send,
-    ) -> Result<bool, StoreError>
-    where
-        M: ModelTrait + IntoActiveModel<<M::Entity as EntityTrait>::ActiveModel>,
-    {
+    ) -> Result<bool, StoreError> {
         let mut rows = rows.into_iter().peekable();
         let mut holds = true;
         while holds && rows.peek().is_some() {
-            let sql = Sql::new("").insert_values(rows.by_ref().take(batch_of::<M>()));
-            holds = self.execute(condition(sql.text(" WHERE "))?).await? > 0;
+            let sql = Sql::new("INSERT INTO ").table_with_columns::<M::Entity>().text(" SELECT * FROM (");
+            let sql = sql.values(rows.by_ref().take(batch_of::<M>())).text(") AS v WHERE ");
+            holds = self.execute(condition(sql)?).await? > 0;
         }
         Ok(holds)
     }
@@ -201,31 +198,6 @@ impl<B: SqlBackend> SqlRepos<B> {
     pub(crate) fn poison(&self, error: StoreError) -> StoreError {
         self.poisoned.store(true, Ordering::Release);
         error
-    }
-
-    async fn insert_rows<M>(&self, rows: Vec<M>, on_conflict: Option<OnConflict>) -> Result<u64, StoreError>
-    where
-        M: ModelTrait + IntoActiveModel<<M::Entity as EntityTrait>::ActiveModel>,
-        <M::Entity as EntityTrait>::ActiveModel: ActiveModelBehavior + Send,
-    {
-        self.refuse_unless_writable()?;
-        let mut rows = rows.into_iter().map(IntoActiveModel::into_active_model).peekable();
-        let mut added = 0;
-        while rows.peek().is_some() {
-            let mut insert = Insert::many(rows.by_ref().take(batch_of::<M>()));
-            if let Some(on_conflict) = &on_conflict {
-                insert = insert.on_conflict(on_conflict.clone());
-            }
-            added += self
-                .noting(async {
-                    match insert.exec_without_returning(&self.backend).await {
-                        Err(DbErr::RecordNotInserted) => Ok(0),
-                        answer => answer.map_err(store_error),
-                    }
-                })
-                .await?;
-        }
-        Ok(added)
     }
 
     async fn rows_of<T: FromQueryResult>(&self, sql: Sql) -> Result<Vec<T>, StoreError> {

@@ -1,9 +1,15 @@
 //! A statement in the making: text and the values bound to it, in step.
 
+use domain::store::StoreError;
 use sea_orm::{
-    ActiveModelTrait, DbBackend, EntityName, EntityTrait, IdenStatic, IntoActiveModel, Iterable, ModelTrait, Statement,
-    Value,
+    ActiveModelTrait, DbBackend, EntityTrait, IdenStatic, IntoActiveModel, Iterable, ModelTrait, Statement, Value,
+    prelude::Json,
 };
+
+/// A row of an entity.
+pub(crate) trait Row: ModelTrait + IntoActiveModel<<Self::Entity as EntityTrait>::ActiveModel> {}
+
+impl<M: ModelTrait + IntoActiveModel<<M::Entity as EntityTrait>::ActiveModel>> Row for M {}
 
 /// A statement in the making. Text is fixed at compile time; whatever comes from outside is bound.
 /// Placeholders are `$1`, `$2`, …, which both databases' drivers read.
@@ -65,52 +71,71 @@ impl Sql {
         self
     }
 
+    /// Adds the name of an entity's table, and its columns in brackets.
+    #[must_use]
+    pub(crate) fn table_with_columns<E: EntityTrait>(mut self) -> Self {
+        self.text.push_str(E::default().table_name());
+        for (index, column) in E::Column::iter().enumerate() {
+            self = self.text(if index == 0 { " (" } else { ", " });
+            self.text.push_str(column.as_str());
+        }
+        self.text(")")
+    }
+
+    /// Adds `VALUES` with all columns of these rows.
+    #[must_use]
+    pub(crate) fn values<M: Row>(mut self, rows: impl IntoIterator<Item = M>) -> Self {
+        let mut separator = "VALUES ";
+        for row in rows {
+            let mut row = row.into_active_model();
+            let values = <M::Entity as EntityTrait>::Column::iter().filter_map(|column| row.take(column).into_value());
+            self = self.text(separator).bind_list(values);
+            separator = ", ";
+        }
+        self
+    }
+
     /// Adds `column = value` for these columns of a row.
     #[must_use]
-    pub(crate) fn assign<M>(self, row: M, columns: &[<M::Entity as EntityTrait>::Column]) -> Self
-    where
-        M: ModelTrait + IntoActiveModel<<M::Entity as EntityTrait>::ActiveModel>,
-    {
+    pub(crate) fn assign<M: Row>(mut self, row: M, columns: &[<M::Entity as EntityTrait>::Column]) -> Self {
         let mut row = row.into_active_model();
-        let mut sql = self;
         let mut separator = "";
         for column in columns {
             let Some(value) = row.take(*column).into_value() else { continue };
-            sql = sql.text(separator);
-            sql.text.push_str(column.as_str());
-            sql = sql.text(" = ").bind(value);
+            self = self.text(separator);
+            self.text.push_str(column.as_str());
+            self = self.text(" = ").bind(value);
             separator = ", ";
         }
-        sql
+        self
     }
 
-    /// Adds `INSERT INTO … SELECT` of these rows, up to where a condition may follow.
-    #[must_use]
-    pub(crate) fn insert_values<M>(self, rows: impl IntoIterator<Item = M>) -> Self
-    where
-        M: ModelTrait + IntoActiveModel<<M::Entity as EntityTrait>::ActiveModel>,
-    {
-        let mut sql = self.text("INSERT INTO ");
-        sql.text.push_str(M::Entity::default().table_name());
-        let mut separator = " (";
-        for column in <M::Entity as EntityTrait>::Column::iter() {
-            sql = sql.text(separator);
-            sql.text.push_str(column.as_str());
-            separator = ", ";
+    /// Refuses text and JSON with NUL: SQLite would take what PostgreSQL does not.
+    pub(crate) fn refuse_nul(self) -> Result<Self, StoreError> {
+        let holds_nul = self.values.iter().any(|value| match value {
+            Value::String(Some(text)) => text.contains('\0'),
+            Value::Json(Some(json)) => json_holds_nul(json),
+            _ => false,
+        });
+        if holds_nul {
+            return Err(StoreError::Check("text must not hold the character NUL".to_owned()));
         }
-        sql = sql.text(") SELECT * FROM (VALUES ");
-        for (index, row) in rows.into_iter().enumerate() {
-            let mut row = row.into_active_model();
-            let values = <M::Entity as EntityTrait>::Column::iter().filter_map(|column| row.take(column).into_value());
-            sql = sql.text(if index == 0 { "" } else { ", " }).bind_list(values);
-        }
-        sql.text(") AS v")
+        Ok(self)
     }
 
     /// The statement for a database.
     #[must_use]
     pub fn statement(self, backend: DbBackend) -> Statement {
         Statement::from_sql_and_values(backend, self.text, self.values)
+    }
+}
+
+fn json_holds_nul(value: &Json) -> bool {
+    match value {
+        Json::String(text) => text.contains('\0'),
+        Json::Array(items) => items.iter().any(json_holds_nul),
+        Json::Object(fields) => fields.iter().any(|(key, value)| key.contains('\0') || json_holds_nul(value)),
+        Json::Null | Json::Bool(_) | Json::Number(_) => false,
     }
 }
 
@@ -123,6 +148,15 @@ mod tests {
         let sql = Sql::new("a = ").bind(1).text(" AND b IN ").bind_list([2, 3]).text(" AND c = ").bind("x");
         assert_eq!(sql.text, "a = $1 AND b IN ($2, $3) AND c = $4");
         assert_eq!(sql.values.len(), 4);
+    }
+
+    #[test]
+    fn nul_is_refused_wherever_it_hides() {
+        let json = |value: Json| Sql::new("").bind(1).bind(value).refuse_nul().is_err();
+        assert!(Sql::new("").bind("a\0b").refuse_nul().is_err());
+        assert!(json(serde_json::json!([{ "a": "\0" }])));
+        assert!(json(serde_json::json!({ "\0": 1 })));
+        assert!(!json(serde_json::json!({ "a": "\\u0000" })));
     }
 
     #[test]

@@ -30,13 +30,19 @@ $$;
 CREATE FUNCTION sign_in_refresh_token(hash text)
 RETURNS TABLE (id uuid, user_id uuid, tenant_id uuid)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = '' AS $$
-    SELECT r.id, r.user_id, r.tenant_id FROM public.refresh_tokens r WHERE r.token_hash = $1
+    SELECT r.id, r.user_id, r.tenant_id
+    FROM public.refresh_tokens r
+    JOIN public.users u ON u.id = r.user_id
+    WHERE r.token_hash = $1 AND u.deleted_at IS NULL AND u.is_active
 $$;
 
 CREATE FUNCTION sign_in_api_key(hash text)
 RETURNS TABLE (id uuid, user_id uuid, tenant_id uuid)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = '' AS $$
-    SELECT k.id, k.user_id, k.tenant_id FROM public.api_keys k WHERE k.key_hash = $1
+    SELECT k.id, k.user_id, k.tenant_id
+    FROM public.api_keys k
+    JOIN public.users u ON u.id = k.user_id
+    WHERE k.key_hash = $1 AND u.deleted_at IS NULL AND u.is_active
 $$;
 
 REVOKE EXECUTE ON FUNCTION sign_in_account_by_email(text), sign_in_account_by_username(text, text),

@@ -38,15 +38,12 @@ impl<B: SqlBackend> IdempotencyRepo for SqlRepos<B> {
         if self.tenant()?.user_id != Some(record.user_id) {
             return Err(StoreError::OutOfScope("an idempotency key is kept in the scope of its user"));
         }
-        let sql = Sql::default()
-            .insert_values([idempotency_keys::Model::from(record)])
-            // The condition is for SQLite's parser: it tells the conflict clause from a join.
-            .text(" WHERE 1 = 1 ON CONFLICT (tenant_id, user_id, key) DO UPDATE SET")
-            .text(" fingerprint = excluded.fingerprint, answer_status = excluded.answer_status")
-            .text(", answer_body = excluded.answer_body, created_at = excluded.created_at")
-            .text(", updated_at = excluded.updated_at, expires_at = excluded.expires_at")
-            .text(" WHERE idempotency_keys.expires_at <= excluded.created_at");
-        if self.execute(sql).await? == 0 {
+        let replace_expired = " ON CONFLICT (tenant_id, user_id, key) DO UPDATE SET fingerprint = excluded.fingerprint, \
+                               answer_status = excluded.answer_status, answer_body = excluded.answer_body, \
+                               created_at = excluded.created_at, updated_at = excluded.updated_at, \
+                               expires_at = excluded.expires_at \
+                               WHERE idempotency_keys.expires_at <= excluded.created_at";
+        if self.add_unless(vec![idempotency_keys::Model::from(record)], replace_expired).await? == 0 {
             let constraint = "idempotency_keys_pkey".to_owned();
             return Err(self.poison(StoreError::Conflict { constraint }));
         }

@@ -55,8 +55,8 @@ impl<B: SqlBackend> SessionRepo for SqlRepos<B> {
 
     async fn insert_refresh_token(&self, token: &RefreshToken) -> Result<(), StoreError> {
         self.own_tenant_or_none(token.tenant_id)?;
-        let key = [refresh_tokens::Column::TokenHash];
-        self.add_missing(vec![refresh_tokens::Model::from(token)], &key).await.map(|_| ())
+        let rows = vec![refresh_tokens::Model::from(token)];
+        self.add_unless(rows, " ON CONFLICT (token_hash) DO NOTHING").await.map(|_| ())
     }
 
     async fn use_refresh_token(&self, id: RefreshTokenId, at: Timestamp) -> Result<bool, StoreError> {

@@ -60,7 +60,6 @@ impl<B: SqlBackend> UserRepo for SqlRepos<B> {
     }
 
     async fn update(&self, user: &User) -> Result<(), StoreError> {
-        self.own_tenant_or_none(user.tenant_id)?;
         let columns: Vec<Column> =
             Column::iter().filter(|c| !matches!(c, Column::Id | Column::TenantId | Column::CreatedAt)).collect();
         let sql = Sql::new("UPDATE users SET ").assign(users::Model::from(user), &columns);

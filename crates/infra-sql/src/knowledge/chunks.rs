@@ -31,9 +31,8 @@ impl<B: SqlBackend> ChunkRepo for SqlRepos<B> {
         for chunk in chunks {
             self.own_tenant(chunk.tenant_id)?;
         }
-        let rows = chunks.iter().map(chunks::Model::try_from).collect::<Result<_, _>>()?;
-        let key = [chunks::Column::TenantId, chunks::Column::SourceVersionId, chunks::Column::Ordinal];
-        self.add_missing::<chunks::Model>(rows, &key).await.map(|_| ())
+        let rows: Vec<chunks::Model> = chunks.iter().map(chunks::Model::try_from).collect::<Result<_, _>>()?;
+        self.add_unless(rows, " ON CONFLICT (tenant_id, source_version_id, ordinal) DO NOTHING").await.map(|_| ())
     }
 
     async fn get_many(&self, ids: &[ChunkId]) -> Result<Vec<Chunk>, StoreError> {

@@ -12,12 +12,9 @@ fn select() -> Sql {
 impl<B: SqlBackend> SqlRepos<B> {
     pub(super) async fn put_call(&self, call: &ProviderCall) -> Result<(), StoreError> {
         self.own_tenant(call.tenant_id)?;
-        let sql = Sql::default()
-            .insert_values([provider_calls::Model::new(call, self.now())?])
-            // The condition is for SQLite's parser: it tells the conflict clause from a join.
-            .text(" WHERE 1 = 1 ON CONFLICT (tenant_id, request_id) DO UPDATE SET")
-            .text(" lease_expires_at = excluded.lease_expires_at, updated_at = excluded.updated_at");
-        self.execute(sql).await.map(|_| ())
+        let renew = " ON CONFLICT (tenant_id, request_id) DO UPDATE SET lease_expires_at = excluded.lease_expires_at, \
+                     updated_at = excluded.updated_at";
+        self.add_unless(vec![provider_calls::Model::new(call, self.now())?], renew).await.map(|_| ())
     }
 
     pub(super) async fn remove_call(&self, request: RequestId) -> Result<(), StoreError> {

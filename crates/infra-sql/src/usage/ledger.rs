@@ -105,8 +105,8 @@ impl<B: SqlBackend> UsageRepo for SqlRepos<B> {
 
     async fn insert(&self, row: &UsageLog) -> Result<bool, StoreError> {
         self.own_tenant(row.tenant_id)?;
-        let key = [usage_logs::Column::TenantId, usage_logs::Column::RequestId];
-        Ok(self.add_missing(vec![usage_logs::Model::new(row, self.now())?], &key).await? > 0)
+        let rows = vec![usage_logs::Model::new(row, self.now())?];
+        Ok(self.add_unless(rows, " ON CONFLICT (tenant_id, request_id) DO NOTHING").await? > 0)
     }
 
     async fn summary(&self, filter: UsageFilter, by: UsageGrouping) -> Result<Vec<UsageGroup>, StoreError> {
