@@ -1,0 +1,7 @@
+//! Rules of `docs/ARCHITECTURE.md` that the compiler does not keep.
+
+mod crates;
+mod secrets;
+mod sources;
+mod sql;
+mod tree;

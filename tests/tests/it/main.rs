@@ -1,0 +1,3 @@
+//! Tests of the whole: its architecture, and the server as a black box.
+
+mod architecture;
