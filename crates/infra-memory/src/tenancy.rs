@@ -32,6 +32,14 @@ impl TenantRepo for MemoryTx {
         self.read(|state| Ok(state.tenants.get(&id).filter(|_| self.reaches_tenant(id)).cloned()))
     }
 
+    async fn find_by_slug(&self, slug: &str) -> Result<Option<Tenant>, StoreError> {
+        self.refuse_sign_in()?;
+        self.read(|state| {
+            let mut reached = state.tenants.values().filter(|tenant| self.reaches_tenant(tenant.id));
+            Ok(reached.find(|tenant| tenant.slug.as_str() == slug).cloned())
+        })
+    }
+
     async fn list(&self, page: PageRequest) -> Result<Page<Tenant>, StoreError> {
         self.refuse_sign_in()?;
         self.read(|state| {

@@ -22,10 +22,16 @@ mod ports;
 mod suite;
 mod world;
 
+pub mod admin;
+pub mod conversations;
 pub mod identity;
+pub mod knowledge;
+pub mod recall;
 pub mod scopes;
+pub mod storm;
 pub mod tenancy;
 pub mod transactions;
+pub mod usage;
 pub mod values;
 
 pub use fixtures::{Fixtures, lease_of, normalised};

@@ -35,6 +35,8 @@ pub async fn a_tenant_sees_itself_only(world: World) {
     world
         .read(&own, async |tx| {
             assert_eq!(tx.tenants().get(tenants[1].id).await?, None);
+            assert_eq!(tx.tenants().find_by_slug("tenant-1").await?, None);
+            assert_eq!(tx.tenants().find_by_slug("tenant-0").await?.as_ref(), Some(&tenants[0]));
             let page = tx.tenants().list(Default::default()).await?;
             assert_eq!(page.items, tenants[..1]);
             assert_eq!(page.next, None);
@@ -45,6 +47,13 @@ pub async fn a_tenant_sees_itself_only(world: World) {
     let all = Scope::system("contract suite");
     let listed = walk(3, async |page| world.read(&all, async |tx| tx.tenants().list(page).await).await).await;
     assert_eq!(listed, tenants);
+    world
+        .read(&all, async |tx| {
+            assert_eq!(tx.tenants().find_by_slug(tenants[3].slug.as_str()).await?.as_ref(), Some(&tenants[3]));
+            assert_eq!(tx.tenants().find_by_slug("tenant-99").await?, None);
+            Ok(())
+        })
+        .await;
 }
 
 /// A tenant is added in its own scope, not in that of another.

@@ -1,0 +1,62 @@
+//! The audit log.
+
+use domain::{access::Scope, admin::AuditLog, store::StoreError};
+use serde_json::json;
+
+use crate::{World, assert_refused, page::walk, scopes};
+
+/// Every field comes back, newest first, page by page.
+pub async fn round_trip(world: World) {
+    let cast = world.cast().await;
+    let scope = scopes::whole(&cast.ada);
+    let full = AuditLog {
+        entity_id: Some(world.make.id()),
+        changes: Some(json!({ "before": { "title": null }, "after": { "title": "ü" } })),
+        ip_address: Some("203.0.113.9".parse().unwrap()),
+        user_agent: Some("curl".to_owned()),
+        ..world.make.audit(&cast.ada)
+    };
+    let mut rows = vec![full, AuditLog { user_id: None, ..world.make.audit(&cast.ada) }];
+    for _ in 0..4 {
+        world.make.clock.advance(chrono::TimeDelta::microseconds(1));
+        rows.push(world.make.audit(&cast.ada));
+    }
+    for row in &rows {
+        world.write(&scope, async |tx| tx.audit().insert(row).await).await;
+    }
+    rows.sort_by_key(|row| std::cmp::Reverse((row.created_at, row.id)));
+    let listed = walk(4, async |page| world.read(&scope, async |tx| tx.audit().list(page).await).await).await;
+    assert_eq!(listed, rows);
+}
+
+/// Acts on the installation and on another tenant are not in a tenant's log.
+pub async fn each_tenant_has_its_own_log(world: World) {
+    let cast = world.cast().await;
+    let installation = Scope::system("contract suite");
+    let ours = world.make.audit(&cast.ada);
+    let theirs = world.make.audit(&cast.eve);
+    let whole = AuditLog { tenant_id: None, user_id: None, ..world.make.audit(&cast.ada) };
+    for (scope, row) in
+        [(scopes::own(&cast.ada), &ours), (scopes::own(&cast.eve), &theirs), (installation.clone(), &whole)]
+    {
+        world.write(&scope, async |tx| tx.audit().insert(row).await).await;
+    }
+    for (scope, row) in [(scopes::whole(&cast.bob), ours), (scopes::whole(&cast.eve), theirs), (installation, whole)] {
+        let page = world.read(&scope, async |tx| tx.audit().list(Default::default()).await).await;
+        assert_eq!(page.items, [row]);
+    }
+    let forged = world.make.audit(&cast.ada);
+    let outcome = world.attempt(&scopes::whole(&cast.eve), async |tx| tx.audit().insert(&forged).await).await;
+    assert_refused!(outcome, StoreError::OutOfScope(_));
+}
+
+/// The row goes with the change: when that is undone, so is the row.
+pub async fn a_row_goes_with_its_change(world: World) {
+    let cast = world.cast().await;
+    let scope = scopes::whole(&cast.ada);
+    let tx = world.begin(&scope, domain::store::Mode::Write).await;
+    tx.audit().insert(&world.make.audit(&cast.ada)).await.unwrap();
+    drop(tx);
+    let page = world.read(&scope, async |tx| tx.audit().list(Default::default()).await).await;
+    assert_eq!(page.items, []);
+}

@@ -1,0 +1,190 @@
+//! Jobs: queueing, finding, claiming.
+
+use std::collections::BTreeSet;
+
+use domain::{
+    access::Scope,
+    admin::{Job, JobKind, JobState},
+    store::{Mode, StoreError},
+};
+
+use crate::{World, assert_conflict, assert_refused, scopes};
+
+const SYSTEM: Scope = Scope::system("contract suite");
+
+async fn enqueue(world: &World, job: &Job) {
+    world.write(&Scope::system_in(job.tenant_id), async |tx| tx.jobs().enqueue(job).await).await;
+}
+
+async fn claim(world: &World) -> Option<Job> {
+    let (now, until) = (world.make.now(), world.make.in_seconds(20));
+    world.write(&SYSTEM, async |tx| tx.jobs().claim(now, until).await).await
+}
+
+/// Every field comes back.
+pub async fn round_trip(world: World) {
+    let cast = world.cast().await;
+    let tenant = cast.ada.tenant_id.unwrap();
+    let full = Job {
+        user_id: Some(cast.ada.id),
+        state: JobState::Dead,
+        step: Some("embed".to_owned()),
+        progress_done: 3,
+        progress_total: 9,
+        attempts: 5,
+        fence: 7,
+        lease_expires_at: Some(world.make.in_seconds(1)),
+        run_at: world.make.in_seconds(2),
+        error: Some("it broke – ü".to_owned()),
+        updated_at: world.make.in_seconds(3),
+        ..world.make.job(tenant)
+    };
+    for job in [full, world.make.job(tenant)] {
+        enqueue(&world, &job).await;
+        for scope in [scopes::system(&cast.ada), SYSTEM] {
+            let found = world.read(&scope, async |tx| tx.jobs().get(job.id).await).await;
+            assert_eq!(found.as_ref(), Some(&job));
+        }
+        let outcome = world.attempt(&scopes::system(&cast.ada), async |tx| tx.jobs().enqueue(&job).await).await;
+        assert_conflict(outcome, &["jobs"]);
+    }
+}
+
+/// The newest job about a source.
+pub async fn the_newest_job_of_a_source_is_found(world: World) {
+    let cast = world.cast().await;
+    let scope = scopes::system(&cast.ada);
+    let tenant = cast.ada.tenant_id.unwrap();
+    let older = Job { state: JobState::Dead, ..world.make.job(tenant) };
+    world.make.clock.advance(chrono::TimeDelta::seconds(1));
+    let newer = Job { kind: older.kind.clone(), ..world.make.job(tenant) };
+    for job in [&newer, &older, &world.make.job(tenant)] {
+        enqueue(&world, job).await;
+    }
+    let JobKind::Ingest { source_id, .. } = older.kind;
+    let found = world.read(&scope, async |tx| tx.jobs().find_by_source(source_id).await).await;
+    assert_eq!(found, Some(newer));
+    let theirs = scopes::system(&cast.eve);
+    assert_eq!(world.read(&theirs, async |tx| tx.jobs().find_by_source(source_id).await).await, None);
+    let missing = world.make.id();
+    assert_eq!(world.read(&scope, async |tx| tx.jobs().find_by_source(missing).await).await, None);
+}
+
+/// A due job is taken, with its fence and attempts raised; one that is not due is left.
+pub async fn a_due_job_is_claimed(world: World) {
+    let cast = world.cast().await;
+    let tenant = cast.ada.tenant_id.unwrap();
+    let due = world.make.job(tenant);
+    let later = Job { run_at: world.make.in_seconds(60), ..world.make.job(tenant) };
+    let done = Job { state: JobState::Done, ..world.make.job(tenant) };
+    let dead = Job { state: JobState::Dead, ..world.make.job(tenant) };
+    for job in [&later, &done, &dead, &due] {
+        enqueue(&world, job).await;
+    }
+    let claimed = claim(&world).await.unwrap();
+    let expected = Job {
+        state: JobState::Running,
+        fence: 1,
+        attempts: 1,
+        lease_expires_at: Some(world.make.in_seconds(20)),
+        updated_at: claimed.updated_at,
+        ..due.clone()
+    };
+    assert_eq!(claimed, expected);
+    assert_eq!(world.read(&SYSTEM, async |tx| tx.jobs().get(due.id).await).await, Some(claimed));
+    assert_eq!(claim(&world).await, None);
+    world.make.clock.advance(chrono::TimeDelta::seconds(60));
+    let ids: BTreeSet<_> = [claim(&world).await, claim(&world).await].into_iter().flatten().map(|job| job.id).collect();
+    assert_eq!(ids, BTreeSet::from([due.id, later.id]), "the lease of the first has run out as well");
+}
+
+/// The tenant with the fewest running jobs comes first, then the oldest job.
+pub async fn tenants_take_turns(world: World) {
+    let cast = world.cast().await;
+    let (many, few) = (cast.ada.tenant_id.unwrap(), cast.eve.tenant_id.unwrap());
+    let mut crowd = Vec::new();
+    for _ in 0..3 {
+        let job = world.make.job(many);
+        enqueue(&world, &job).await;
+        crowd.push(job.id);
+        world.make.clock.advance(chrono::TimeDelta::seconds(1));
+    }
+    let single = world.make.job(few);
+    enqueue(&world, &single).await;
+    let mut order = Vec::new();
+    while let Some(job) = claim(&world).await {
+        order.push(job.id);
+    }
+    assert_eq!(order, [crowd[0], single.id, crowd[1], crowd[2]]);
+}
+
+/// Many workers at once claim every job once.
+pub async fn each_job_is_claimed_once(world: World) {
+    let cast = world.cast().await;
+    let mut queued = BTreeSet::new();
+    for number in 0..20 {
+        let user = if number % 3 == 0 { &cast.eve } else { &cast.ada };
+        let job = world.make.job(user.tenant_id.unwrap());
+        enqueue(&world, &job).await;
+        queued.insert(job.id);
+    }
+    let tasks: Vec<_> = (0..6)
+        .map(|_| {
+            let (store, now, until) = (world.store.clone(), world.make.now(), world.make.in_seconds(20));
+            tokio::spawn(async move {
+                let mut claimed = Vec::new();
+                loop {
+                    let tx = store.begin(&SYSTEM, Mode::Write).await?;
+                    let job = tx.jobs().claim(now, until).await?;
+                    tx.commit().await?;
+                    match job {
+                        Some(job) => claimed.push(job.id),
+                        None => return Ok::<_, StoreError>(claimed),
+                    }
+                }
+            })
+        })
+        .collect();
+    let mut claimed = Vec::new();
+    for task in tasks {
+        claimed.extend(task.await.unwrap().unwrap());
+    }
+    // Workers may pass by a job that another holds; what is left is there for the next claim.
+    while let Some(job) = claim(&world).await {
+        claimed.push(job.id);
+    }
+    assert_eq!(claimed.len(), queued.len());
+    assert_eq!(claimed.into_iter().collect::<BTreeSet<_>>(), queued);
+}
+
+/// The earliest waiting job or ending lease.
+pub async fn the_next_due_time_is_known(world: World) {
+    let cast = world.cast().await;
+    let tenant = cast.ada.tenant_id.unwrap();
+    let next_due = async || world.read(&SYSTEM, async |tx| tx.jobs().next_due().await).await;
+    assert_eq!(next_due().await, None);
+    for state in [JobState::Done, JobState::Dead] {
+        enqueue(&world, &Job { state, ..world.make.job(tenant) }).await;
+    }
+    assert_eq!(next_due().await, None);
+    enqueue(&world, &Job { run_at: world.make.in_seconds(60), ..world.make.job(tenant) }).await;
+    assert_eq!(next_due().await, Some(world.make.in_seconds(60)));
+    enqueue(&world, &world.make.job(tenant)).await;
+    assert_eq!(next_due().await, Some(world.make.now()));
+    claim(&world).await.unwrap();
+    assert_eq!(next_due().await, Some(world.make.in_seconds(20)), "the lease ends before the other job is due");
+}
+
+/// A job is of its tenant, and so is who caused it.
+pub async fn jobs_stay_in_their_tenant(world: World) {
+    let cast = world.cast().await;
+    let job = world.make.job(cast.ada.tenant_id.unwrap());
+    let theirs = scopes::system(&cast.eve);
+    let outcome = world.attempt(&theirs, async |tx| tx.jobs().enqueue(&job).await).await;
+    assert_refused!(outcome, StoreError::OutOfScope(_));
+    enqueue(&world, &job).await;
+    assert_eq!(world.read(&theirs, async |tx| tx.jobs().get(job.id).await).await, None);
+    let foreign = Job { user_id: Some(cast.eve.id), ..world.make.job(job.tenant_id) };
+    let outcome = world.attempt(&scopes::system(&cast.ada), async |tx| tx.jobs().enqueue(&foreign).await).await;
+    assert_refused!(outcome, StoreError::ForeignKey);
+}

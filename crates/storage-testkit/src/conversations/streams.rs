@@ -1,0 +1,265 @@
+//! Streams and their events.
+
+use domain::{
+    conversations::{Stream, StreamEvent, StreamLease, StreamState, TurnEvent, TurnFailure, event::RetrievedItem},
+    money::Money,
+    store::StoreError,
+    usage::TokenUsage,
+};
+
+use super::talk;
+use crate::{World, assert_conflict, assert_refused, lease_of, scopes};
+
+/// Every field comes back, with events of every type.
+pub async fn round_trip(world: World) {
+    let cast = world.cast().await;
+    let scope = scopes::own(&cast.ada);
+    let (_, chain) = talk(&world, &cast, 2).await;
+    let key = world.make.api_key(&cast.ada);
+    let events = every_event(&world);
+    let stream = Stream {
+        api_key_id: Some(key.id),
+        state: StreamState::Failed,
+        epoch: 3,
+        stop_requested_at: Some(world.make.in_seconds(1)),
+        last_event: events.len() as i64,
+        ended_at: Some(world.make.in_seconds(2)),
+        updated_at: world.make.in_seconds(3),
+        ..world.make.stream(&chain[1], &cast.ada)
+    };
+    let plain = world.make.stream(&chain[1], &cast.ada);
+    world
+        .write(&scope, async |tx| {
+            tx.api_keys().insert(&key).await?;
+            tx.streams().insert(&stream, &events).await?;
+            tx.streams().insert(&plain, &[]).await
+        })
+        .await;
+    world
+        .read(&scope, async |tx| {
+            assert_eq!(tx.streams().get(stream.id).await?, Some(stream.clone()));
+            assert_eq!(tx.streams().get(plain.id).await?, Some(plain));
+            assert_eq!(tx.streams().events(stream.id, 0, 100).await?, events);
+            Ok(())
+        })
+        .await;
+}
+
+fn every_event(world: &World) -> Vec<StreamEvent> {
+    let make = &world.make;
+    let item = RetrievedItem {
+        chunk_id: make.id(),
+        source_id: make.id(),
+        filename: "guide – ü.md".to_owned(),
+        content: "A \"passage\"".to_owned(),
+        score: 0.1 + 0.2,
+        page: Some(3),
+        heading: None,
+        start: 0,
+        end: 11,
+    };
+    let events = vec![
+        TurnEvent::TurnStarted {
+            user_message_id: make.id(),
+            assistant_message_id: make.id(),
+            stream_id: make.id(),
+            conversation_id: make.id(),
+            head_version: 2,
+        },
+        TurnEvent::RetrievalCompleted { items: vec![item] },
+        TurnEvent::ReasoningDelta { text: "hm".to_owned() },
+        TurnEvent::TextDelta { text: " 🦀\n".to_owned() },
+        TurnEvent::ToolCall { id: "c".to_owned(), name: "n".to_owned(), arguments: "{}".to_owned() },
+        TurnEvent::CitationAdded {
+            index: 1,
+            chunk_id: make.id(),
+            source_id: make.id(),
+            filename: "guide.md".to_owned(),
+            page: None,
+            quote: "words".to_owned(),
+        },
+        TurnEvent::TurnStopped {},
+        TurnEvent::TurnFailed { error: TurnFailure { code: "upstream".to_owned(), message: "it broke".to_owned() } },
+        TurnEvent::TurnCompleted {
+            usage: TokenUsage { input_tokens: 1, output_tokens: 2, ..TokenUsage::default() },
+            cost: Some(Money(3)),
+            finish_reason: Some("stop".to_owned()),
+        },
+    ];
+    let created_at = make.now();
+    (1..).zip(events).map(|(number, event)| StreamEvent { number, event, created_at }).collect()
+}
+
+/// A message has at most one running stream; once that has ended, another may run.
+pub async fn one_stream_runs_per_message(world: World) {
+    let cast = world.cast().await;
+    let scope = scopes::own(&cast.ada);
+    let (_, chain) = talk(&world, &cast, 2).await;
+    let [first, second] = [(); 2].map(|()| world.make.stream(&chain[1], &cast.ada));
+    world.write(&scope, async |tx| tx.streams().insert(&first, &[]).await).await;
+    let outcome = world.attempt(&scope, async |tx| tx.streams().insert(&second, &[]).await).await;
+    assert_conflict(outcome, &["streams"]);
+    let at = world.make.now();
+    world
+        .write(&scope, async |tx| {
+            tx.streams().finish(lease_of(&first), StreamState::Completed, &[], at).await?;
+            tx.streams().insert(&second, &[]).await
+        })
+        .await;
+}
+
+/// Running streams are told by conversation, oldest first, and counted by user.
+pub async fn running_streams_are_known(world: World) {
+    let cast = world.cast().await;
+    let scope = scopes::own(&cast.ada);
+    let (conversation, chain) = talk(&world, &cast, 4).await;
+    let (_, elsewhere) = talk(&world, &cast, 2).await;
+    let mut streams = Vec::new();
+    for answer in [&chain[3], &chain[1], &elsewhere[1]] {
+        world.make.clock.advance(chrono::TimeDelta::seconds(1));
+        let stream = world.make.stream(answer, &cast.ada);
+        world.write(&scope, async |tx| tx.streams().insert(&stream, &[]).await).await;
+        streams.push(stream);
+    }
+    let running = async || world.read(&scope, async |tx| tx.streams().running(conversation.id).await).await;
+    let count = async |user| world.read(&scope, async |tx| tx.streams().count_running(user).await).await;
+    assert_eq!(running().await, streams[..2]);
+    assert_eq!(count(cast.ada.id).await, 3);
+    assert_eq!(count(cast.bob.id).await, 0);
+    let (lease, at) = (lease_of(&streams[0]), world.make.now());
+    world.write(&scope, async |tx| tx.streams().finish(lease, StreamState::Stopped, &[], at).await).await;
+    assert_eq!(running().await, streams[1..2]);
+    assert_eq!(count(cast.ada.id).await, 2);
+    let theirs = scopes::whole(&cast.eve);
+    assert_eq!(world.read(&theirs, async |tx| tx.streams().count_running(cast.ada.id).await).await, 0);
+}
+
+/// An append under the lease renews it; the events are read in pages after any number.
+pub async fn events_are_appended_and_read(world: World) {
+    let cast = world.cast().await;
+    let scope = scopes::own(&cast.ada);
+    let (_, chain) = talk(&world, &cast, 2).await;
+    let stream = world.make.stream(&chain[1], &cast.ada);
+    let all = world.make.events(1..=7);
+    let (lease, later) = (lease_of(&stream), world.make.in_seconds(99));
+    world.write(&scope, async |tx| tx.streams().insert(&stream, &all[..1]).await).await;
+    for events in [&all[1..4], &[], &all[4..]] {
+        let stop = world.write(&scope, async |tx| tx.streams().append(lease, events, later).await).await;
+        assert!(!stop);
+    }
+    let found = world.read(&scope, async |tx| tx.streams().get(stream.id).await).await.unwrap();
+    assert_eq!((found.last_event, found.lease_expires_at), (7, later));
+    let events =
+        async |after, limit| world.read(&scope, async |tx| tx.streams().events(stream.id, after, limit).await).await;
+    assert_eq!(events(0, 3).await, all[..3]);
+    assert_eq!(events(3, 3).await, all[3..6]);
+    assert_eq!(events(6, 3).await, all[6..]);
+    assert_eq!(events(7, 3).await, []);
+    // A number is given once.
+    let again = &all[6..];
+    let outcome = world.attempt(&scope, async |tx| tx.streams().append(lease, again, later).await).await;
+    assert_conflict(outcome, &["stream_events"]);
+}
+
+/// A stream ends once, with its last events; after that nothing is appended.
+pub async fn a_stream_ends_once(world: World) {
+    let cast = world.cast().await;
+    let scope = scopes::own(&cast.ada);
+    let (_, chain) = talk(&world, &cast, 2).await;
+    let stream = world.make.stream(&chain[1], &cast.ada);
+    let (lease, at) = (lease_of(&stream), world.make.in_seconds(3));
+    let events = world.make.events([1, 2]);
+    world
+        .write(&scope, async |tx| {
+            tx.streams().insert(&stream, &[]).await?;
+            tx.streams().finish(lease, StreamState::Interrupted, &events, at).await
+        })
+        .await;
+    world
+        .write(&scope, async |tx| {
+            let found = tx.streams().get(stream.id).await?.unwrap();
+            assert_eq!((found.state, found.ended_at, found.last_event), (StreamState::Interrupted, Some(at), 2));
+            assert_eq!(tx.streams().events(stream.id, 0, 10).await?, events);
+            let more = world.make.events([3]);
+            assert_refused!(tx.streams().append(lease, &more, at).await, StoreError::Stale);
+            let outcome = tx.streams().finish(lease, StreamState::Completed, &more, at).await;
+            assert_refused!(outcome, StoreError::Stale);
+            assert!(!tx.streams().request_stop(stream.id, at).await?);
+            assert_eq!(tx.streams().events(stream.id, 0, 10).await?, events);
+            Ok(())
+        })
+        .await;
+}
+
+/// A reader's wish to stop is told with the next append.
+pub async fn a_stop_is_told_to_the_pump(world: World) {
+    let cast = world.cast().await;
+    let scope = scopes::own(&cast.ada);
+    let (_, chain) = talk(&world, &cast, 2).await;
+    let stream = world.make.stream(&chain[1], &cast.ada);
+    let (lease, at) = (lease_of(&stream), world.make.in_seconds(1));
+    world
+        .write(&scope, async |tx| {
+            tx.streams().insert(&stream, &[]).await?;
+            assert!(tx.streams().request_stop(stream.id, at).await?);
+            assert!(tx.streams().request_stop(stream.id, world.make.in_seconds(2)).await?);
+            assert!(tx.streams().append(lease, &[], world.make.in_seconds(20)).await?);
+            assert_eq!(tx.streams().get(stream.id).await?.unwrap().stop_requested_at, Some(at));
+            assert!(!tx.streams().request_stop(world.make.id(), at).await?);
+            Ok(())
+        })
+        .await;
+}
+
+/// Nobody else reads a stream, stops it or appends to it, with the right lease or without.
+pub async fn streams_are_out_of_reach_for_others(world: World) {
+    let cast = world.cast().await;
+    let scope = scopes::own(&cast.ada);
+    let (conversation, chain) = talk(&world, &cast, 2).await;
+    let stream = world.make.stream(&chain[1], &cast.ada);
+    let events = world.make.events([1]);
+    world.write(&scope, async |tx| tx.streams().insert(&stream, &events).await).await;
+    let now = world.make.now();
+    for stranger in cast.strangers() {
+        world
+            .write(&stranger, async |tx| {
+                let streams = tx.streams();
+                assert_eq!(streams.get(stream.id).await?, None);
+                assert_eq!(streams.running(conversation.id).await?, []);
+                assert_eq!(streams.events(stream.id, 0, 10).await?, []);
+                assert!(!streams.request_stop(stream.id, now).await?);
+                Ok(())
+            })
+            .await;
+    }
+    let theirs = scopes::system(&cast.eve);
+    let (lease, more) = (lease_of(&stream), world.make.events([2]));
+    let outcome = world.attempt(&theirs, async |tx| tx.streams().append(lease, &more, now).await).await;
+    assert_refused!(outcome, StoreError::Stale);
+    let outcome =
+        world.attempt(&theirs, async |tx| tx.streams().finish(lease, StreamState::Failed, &more, now).await).await;
+    assert_refused!(outcome, StoreError::Stale);
+    let found = world.read(&scope, async |tx| tx.streams().get(stream.id).await).await.unwrap();
+    assert_eq!((found.state, found.last_event), (StreamState::Running, stream.last_event));
+}
+
+/// A stream belongs to a message of its conversation and to people of its tenant.
+pub async fn references_stay_in_the_tenant(world: World) {
+    let cast = world.cast().await;
+    let scope = scopes::system(&cast.ada);
+    let (_, chain) = talk(&world, &cast, 2).await;
+    let (_, elsewhere) = talk(&world, &cast, 2).await;
+    let stream = world.make.stream(&chain[1], &cast.ada);
+    for broken in [
+        Stream { message_id: elsewhere[1].id, ..stream.clone() },
+        Stream { message_id: world.make.id(), ..stream.clone() },
+        Stream { user_id: cast.eve.id, ..stream.clone() },
+        Stream { api_key_id: Some(world.make.id()), ..stream.clone() },
+    ] {
+        let outcome = world.attempt(&scope, async |tx| tx.streams().insert(&broken, &[]).await).await;
+        assert_refused!(outcome, StoreError::ForeignKey);
+    }
+    let lease = StreamLease { id: stream.id, epoch: 1 };
+    let outcome = world.attempt(&scope, async |tx| tx.streams().append(lease, &[], world.make.now()).await).await;
+    assert_refused!(outcome, StoreError::Stale);
+}

@@ -1,0 +1,6 @@
+//! The ledger, calls under way, prices.
+
+pub mod calls;
+pub mod ledger;
+pub mod prices;
+pub mod summary;
