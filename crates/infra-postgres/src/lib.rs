@@ -1,1 +1,25 @@
-#![doc = "Work in progress."]
+//! Storage on PostgreSQL (16 or newer, with pgvector 0.8 or newer).
+//!
+//! The login owns nothing. Migrations run as `banyan_owner`, tenants are served as `banyan_app`
+//! behind row-level security, work across tenants runs as `banyan_jobs` in a pool of its own.
+
+mod boot;
+mod error;
+mod index;
+mod migrate;
+mod options;
+mod pool;
+mod store;
+mod unit;
+mod wakeups;
+
+pub use migration::postgres::Prepared;
+
+pub use crate::{
+    error::PostgresError,
+    migrate::{MigrationState, migrate_down, migrate_status, migrate_up, prepare},
+    options::PostgresOptions,
+    store::PostgresStore,
+    unit::PostgresUnit,
+    wakeups::PostgresWakeups,
+};

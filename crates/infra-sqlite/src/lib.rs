@@ -1,1 +1,18 @@
-#![doc = "Work in progress."]
+//! Storage in one SQLite file: the embedded default.
+//!
+//! One connection writes, several read snapshots (WAL). Commits that wait for each other share a
+//! flush (`lane`). Words are found by FTS5 and vectors by a scan of codes in memory (`index`).
+
+mod index;
+mod lane;
+mod options;
+mod store;
+mod unit;
+mod wakeups;
+
+pub use crate::{
+    options::SqliteOptions,
+    store::{SqliteError, SqliteStore},
+    unit::SqliteUnit,
+    wakeups::SqliteWakeups,
+};

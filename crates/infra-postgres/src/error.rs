@@ -1,0 +1,95 @@
+//! Why a database cannot be served, each as one sentence that says what to do.
+
+use sqlx::postgres::PgConnectOptions;
+
+/// Why the program refuses to work with a database.
+#[derive(Debug, thiserror::Error)]
+pub enum PostgresError {
+    /// The URL cannot be read.
+    #[error("the database URL cannot be read; it must look like postgres://user:password@host:5432/database")]
+    Url(#[source] sqlx::Error),
+    /// Nobody answers there.
+    #[error(
+        "no PostgreSQL answers at {address}; check that it runs and that host and port of the database URL are right"
+    )]
+    Unreachable {
+        /// Host and port.
+        address: String,
+        /// What the network said.
+        #[source]
+        source: sqlx::Error,
+    },
+    /// Name or password are wrong.
+    #[error(
+        "PostgreSQL refuses the login '{login}'; check name and password in the database URL, or make the login with `banyan migrate prepare`"
+    )]
+    Login {
+        /// The user of the URL.
+        login: String,
+        /// What the server said.
+        #[source]
+        source: sqlx::Error,
+    },
+    /// There is no such database.
+    #[error("there is no database '{database}'; check the database URL, or make it with `banyan migrate prepare`")]
+    NoDatabase {
+        /// The database of the URL.
+        database: String,
+        /// What the server said.
+        #[source]
+        source: sqlx::Error,
+    },
+    /// The server is older than what the roles need.
+    #[error("PostgreSQL is version {0}; 16 or newer is needed")]
+    ServerVersion(String),
+    /// The extension is missing or old.
+    #[error(
+        "pgvector {found} in this database; 0.8 or newer is needed: install it on the server and run `banyan migrate prepare`"
+    )]
+    Pgvector {
+        /// `is missing`, or `is version …`.
+        found: String,
+    },
+    /// The login or its roles are not as they must be.
+    #[error("the login '{login}' {problem}; make one that fits with `banyan migrate prepare`")]
+    Roles {
+        /// The user of the URL.
+        login: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// Migrations have not been run.
+    #[error("the database's schema is {pending} migrations behind; run `banyan migrate up`")]
+    NotMigrated {
+        /// How many.
+        pending: usize,
+    },
+    /// The database was not prepared, or a migration failed.
+    #[error(transparent)]
+    Migration(#[from] migration::MigrateError),
+    /// Anything else.
+    #[error("PostgreSQL reported an error while it was being set up")]
+    Database(#[source] sqlx::Error),
+}
+
+impl From<sqlx::Error> for PostgresError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Database(error)
+    }
+}
+
+impl PostgresError {
+    /// What a failed attempt to connect means.
+    pub(crate) fn connecting(options: &PgConnectOptions, source: sqlx::Error) -> Self {
+        let login = options.get_username().to_owned();
+        let code = source.as_database_error().and_then(|error| error.code()).map(|code| code.into_owned());
+        match code.as_deref() {
+            // invalid_password, invalid_authorization_specification
+            Some("28P01" | "28000") => Self::Login { login, source },
+            // invalid_catalog_name
+            Some("3D000") => Self::NoDatabase { database: options.get_database().unwrap_or(&login).to_owned(), source },
+            Some(_) => Self::Database(source),
+            None => Self::Unreachable { address: format!("{}:{}", options.get_host(), options.get_port()), source },
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! Nearest vectors.
+//!
+//! Up to some thousand vectors in reach all are compared, which is faster than the graph and exact.
+//! Beyond that HNSW answers, by an iterative scan that goes on until enough rows have passed the
+//! filters; it fetches more than is wanted and sorts again, as its order is approximate. Should it
+//! give up before it has enough, all are compared after all.
+
+use domain::{
+    access::TenantScope,
+    gateways::{IndexHit, Readable},
+    store::StoreError,
+};
+use infra_sql::{Sql, readable, store_error};
+use pgvector::Vector;
+use sea_orm::DbBackend;
+
+use super::{dimension, hits};
+use crate::unit::PostgresUnit;
+
+/// Chunks in reach up to which all are compared.
+const EXACT_CHUNKS: i64 = 10_000;
+/// Rows that the graph is asked for, for each one wanted.
+const CANDIDATES_PER_HIT: i64 = 4;
+
+/// What is looked for.
+pub(super) struct Question<'a> {
+    pub(super) scope: &'a TenantScope,
+    pub(super) model: &'a str,
+    pub(super) vector: &'a [f32],
+    pub(super) readable: &'a Readable,
+    pub(super) limit: u32,
+}
+
+/// The dimension and its type, as text, where there is a graph for it. Both must be written as in
+/// the schema, not bound, or the planner takes neither partition nor index.
+const fn indexed(dimension: i32) -> Option<(&'static str, &'static str)> {
+    match dimension {
+        384 => Some(("384", "::halfvec(384)")),
+        512 => Some(("512", "::halfvec(512)")),
+        768 => Some(("768", "::halfvec(768)")),
+        1024 => Some(("1024", "::halfvec(1024)")),
+        1536 => Some(("1536", "::halfvec(1536)")),
+        3072 => Some(("3072", "::halfvec(3072)")),
+        _ => None,
+    }
+}
+
+impl Question<'_> {
+    fn cast(&self) -> &'static str {
+        indexed(dimension(self.vector)).map_or("::halfvec", |(_, cast)| cast)
+    }
+
+    /// The id and distance of the vectors that may be read; the vector looked for is `$1`.
+    fn distances(&self, begin: &'static str) -> Sql {
+        let sql = Sql::new(begin)
+            .text("SELECT e.chunk_id AS id, e.embedding")
+            .text(self.cast())
+            .text(" <=> ")
+            .bind(Vector::from(self.vector.to_vec()))
+            .text(self.cast())
+            .text(" AS distance FROM chunk_embeddings e")
+            .text(" JOIN sources s ON s.tenant_id = e.tenant_id AND s.id = e.source_id")
+            .text(" AND s.current_version_id = e.source_version_id")
+            .text(" JOIN collections k ON k.tenant_id = s.tenant_id AND k.id = s.collection_id WHERE e.dimension = ");
+        let sql = match indexed(dimension(self.vector)) {
+            Some((constant, _)) => sql.text(constant),
+            None => sql.bind(dimension(self.vector)),
+        };
+        sql.text(" AND e.tenant_id = ")
+            .bind(self.scope.tenant_id.0)
+            .text(" AND e.model = ")
+            .bind(self.model)
+            .text(" AND ")
+            .then(|sql| readable::source_is_readable(sql, self.scope, self.readable))
+    }
+
+    /// Compares all. The sum keeps the planner from taking the graph for the order.
+    fn exact(&self) -> Sql {
+        self.distances("SELECT id, 1 - distance AS score FROM (")
+            .text(") near ORDER BY distance + 0, id LIMIT ")
+            .bind(i64::from(self.limit))
+    }
+
+    /// Asks the graph for more than is wanted, and sorts them.
+    fn approximate(&self) -> Sql {
+        self.distances("WITH near AS MATERIALIZED (")
+            .text(" ORDER BY e.embedding")
+            .text(self.cast())
+            .text(" <=> $1")
+            .text(self.cast())
+            .text(" LIMIT ")
+            .bind(i64::from(self.limit) * CANDIDATES_PER_HIT)
+            .text(") SELECT id, 1 - distance AS score FROM near ORDER BY distance + 0, id LIMIT ")
+            .bind(i64::from(self.limit))
+    }
+}
+
+impl PostgresUnit {
+    pub(super) async fn nearest_chunks(&self, question: &Question<'_>) -> Result<Vec<IndexHit>, StoreError> {
+        let has_graph = indexed(dimension(question.vector)).is_some();
+        if has_graph && self.chunks_in_reach(question).await? > EXACT_CHUNKS {
+            let found = hits(&self.rows(question.approximate()).await?)?;
+            if found.len() == question.limit as usize {
+                return Ok(found);
+            }
+        }
+        hits(&self.rows(question.exact()).await?)
+    }
+
+    /// How many chunks the question may find at most. In the same round trip the planner is told to
+    /// look at the values of each query, without which it cannot tell a small tenant from a large one.
+    async fn chunks_in_reach(&self, question: &Question<'_>) -> Result<i64, StoreError> {
+        let mut statement = readable::collections(question.scope, question.readable).statement(DbBackend::Postgres);
+        statement.sql = format!(
+            "SELECT coalesce(sum(chunk_count), 0)::int8 AS chunks, \
+               set_config('plan_cache_mode', 'force_custom_plan', true) AS plan FROM ({}) reach",
+            statement.sql
+        );
+        let rows = self.statement_rows(statement).await?;
+        rows.first().map_or(Ok(0), |row| row.try_get("", "chunks")).map_err(store_error)
+    }
+}

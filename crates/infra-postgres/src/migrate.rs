@@ -1,0 +1,117 @@
+//! The schema: preparation by an administrator, then migrations by the login.
+
+use migration::postgres::Prepared;
+use percent_encoding::percent_decode_str;
+use sea_orm::DatabaseConnection;
+use sqlx::{
+    AssertSqlSafe, PgPool,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
+
+use crate::{boot, error::PostgresError, options::PostgresOptions, pool};
+
+/// `duplicate_database`: somebody else made it in the same moment.
+const DUPLICATE_DATABASE: &str = "42P04";
+
+/// A migration and whether it has been applied.
+pub type MigrationState = migration::MigrationState;
+
+/// Applies the migrations that are pending, as the role that owns the schema; tells how many.
+/// Of several processes that do so at once one migrates and the others wait.
+///
+/// # Errors
+/// [`PostgresError`], when the database cannot be reached or a migration fails; then nothing has
+/// changed.
+pub async fn migrate_up(url: &str, settings: &PostgresOptions) -> Result<usize, PostgresError> {
+    with_connection(&pool::parse(url)?, settings, async |db| Ok(migration::up(db).await?)).await
+}
+
+/// Takes back the newest `steps` migrations with what is stored in their tables; tells how many.
+///
+/// # Errors
+/// As [`migrate_up`].
+pub async fn migrate_down(url: &str, steps: u32, settings: &PostgresOptions) -> Result<usize, PostgresError> {
+    with_connection(&pool::parse(url)?, settings, async |db| Ok(migration::down(db, steps).await?)).await
+}
+
+/// All migrations, oldest first.
+///
+/// # Errors
+/// As [`migrate_up`].
+pub async fn migrate_status(url: &str, settings: &PostgresOptions) -> Result<Vec<MigrationState>, PostgresError> {
+    status(&pool::parse(url)?, settings).await
+}
+
+pub(crate) async fn status(
+    options: &PgConnectOptions,
+    settings: &PostgresOptions,
+) -> Result<Vec<MigrationState>, PostgresError> {
+    with_connection(options, settings, async |db| Ok(migration::status(db).await?)).await
+}
+
+/// Makes what a running program cannot, with the rights of `admin_url`: the database of
+/// `login_url`, its login with the password given there, the three roles and the extension. What is
+/// there already is left, so it may be run again.
+///
+/// # Errors
+/// [`PostgresError`]; the next run goes on from there.
+pub async fn prepare(admin_url: &str, login_url: &str, settings: &PostgresOptions) -> Result<Prepared, PostgresError> {
+    let admin = pool::parse(admin_url)?;
+    let login = pool::parse(login_url)?;
+    let database = login.get_database().unwrap_or(login.get_username());
+    make_database(&admin, database, settings).await?;
+    with_connection(&admin.database(database), settings, async |db| {
+        Ok(migration::postgres::prepare(db, login.get_username(), password(login_url).as_deref()).await?)
+    })
+    .await
+}
+
+/// The password of a URL; the driver's options keep it to themselves.
+fn password(url: &str) -> Option<String> {
+    let url = url::Url::parse(url).ok()?;
+    Some(percent_decode_str(url.password()?).decode_utf8_lossy().into_owned())
+}
+
+async fn make_database(admin: &PgConnectOptions, name: &str, settings: &PostgresOptions) -> Result<(), PostgresError> {
+    let mut connection = boot::connect(admin, settings).await?;
+    let statement: Option<String> = sqlx::query_scalar(
+        "SELECT format('CREATE DATABASE %I', $1) WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = $1)",
+    )
+    .bind(name)
+    .fetch_optional(&mut connection)
+    .await?;
+    let Some(statement) = statement else { return Ok(()) };
+    match sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut connection).await {
+        Ok(_) => Ok(()),
+        Err(error) if error.as_database_error().and_then(|e| e.code()).as_deref() == Some(DUPLICATE_DATABASE) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Does the work on one connection, without the bounds of time that serving has.
+async fn with_connection<T>(
+    options: &PgConnectOptions,
+    settings: &PostgresOptions,
+    work: impl AsyncFnOnce(&DatabaseConnection) -> Result<T, PostgresError>,
+) -> Result<T, PostgresError> {
+    let pool: PgPool = PgPoolOptions::new()
+        .max_connections(1)
+        .acquire_timeout(settings.connect_timeout)
+        .connect_with(options.clone())
+        .await
+        .map_err(|error| PostgresError::connecting(options, error))?;
+    let done = work(&DatabaseConnection::from(pool.clone())).await;
+    pool.close().await;
+    done
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_password_of_a_url_is_decoded() {
+        assert_eq!(password("postgres://a:p%40ss+w%25rd@h/d").as_deref(), Some("p@ss+w%rd"));
+        assert_eq!(password("postgres://a@h/d"), None);
+    }
+}

@@ -1,0 +1,39 @@
+//! Settings of the connection, with their defaults.
+
+use std::time::Duration;
+
+/// Sizes and times of the connections to PostgreSQL.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PostgresOptions {
+    /// Connections that serve tenants.
+    pub app_connections: u32,
+    /// Connections for work across tenants.
+    pub job_connections: u32,
+    /// How long a unit of work waits for a connection before the database counts as unavailable.
+    pub acquire_timeout: Duration,
+    /// How long opening one connection may take.
+    pub connect_timeout: Duration,
+    /// How long one statement may run.
+    pub statement_timeout: Duration,
+    /// How long a statement waits for a lock.
+    pub lock_timeout: Duration,
+    /// How long an open transaction may do nothing before the server ends it.
+    pub idle_in_transaction_timeout: Duration,
+    /// A connection that rested longer is tried before it is used.
+    pub test_after_idle: Duration,
+}
+
+impl Default for PostgresOptions {
+    fn default() -> Self {
+        Self {
+            app_connections: 16,
+            job_connections: 4,
+            acquire_timeout: Duration::from_secs(2),
+            connect_timeout: Duration::from_secs(5),
+            statement_timeout: Duration::from_secs(30),
+            lock_timeout: Duration::from_secs(5),
+            idle_in_transaction_timeout: Duration::from_secs(20),
+            test_after_idle: Duration::from_secs(30),
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! The store: two pools, one for tenants and one for work across them.
+
+use std::{fmt, sync::Arc};
+
+use async_trait::async_trait;
+use domain::{
+    access::Scope,
+    clock::Clock,
+    store::{Capabilities, Mode, Store, StoreError, Tx},
+};
+use infra_sql::{SqlRepos, store_error};
+use migration::postgres::{APP, JOBS};
+use sqlx::{Connection, PgPool};
+
+use crate::{
+    boot,
+    error::PostgresError,
+    migrate,
+    options::PostgresOptions,
+    pool,
+    unit::{PostgresUnit, failed},
+};
+
+/// Banyan's data on PostgreSQL, behind row-level security.
+pub struct PostgresStore {
+    app: PgPool,
+    jobs: PgPool,
+    clock: Arc<dyn Clock>,
+}
+
+impl fmt::Debug for PostgresStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PostgresStore").field("app", &self.app).field("jobs", &self.jobs).finish_non_exhaustive()
+    }
+}
+
+impl PostgresStore {
+    /// Checks the database behind the URL and opens the pools.
+    ///
+    /// # Errors
+    /// [`PostgresError`] when the server, the extension, the login or the schema does not fit.
+    pub async fn connect(url: &str, settings: &PostgresOptions, clock: Arc<dyn Clock>) -> Result<Self, PostgresError> {
+        let options = pool::parse(url)?;
+        let mut connection = boot::connect(&options, settings).await?;
+        boot::check(&mut connection).await?;
+        connection.close().await?;
+        let migrations = migrate::status(&options, settings).await?;
+        let pending = migrations.iter().filter(|migration| !migration.applied).count();
+        if pending > 0 {
+            return Err(PostgresError::NotMigrated { pending });
+        }
+        let app = pool::guarded(pool::as_role(&options, APP, settings), settings.app_connections, settings);
+        let jobs = pool::guarded(pool::as_role(&options, JOBS, settings), settings.job_connections, settings);
+        Ok(Self { app, jobs, clock })
+    }
+
+    /// The pool that serves tenants, as `banyan_app`.
+    #[must_use]
+    pub const fn app_pool(&self) -> &PgPool {
+        &self.app
+    }
+
+    /// The pool for work across tenants, as `banyan_jobs`.
+    #[must_use]
+    pub const fn jobs_pool(&self) -> &PgPool {
+        &self.jobs
+    }
+
+    /// Closes all connections, after the units of work that are open.
+    pub async fn close(&self) {
+        self.app.close().await;
+        self.jobs.close().await;
+    }
+}
+
+#[async_trait]
+impl Store for PostgresStore {
+    async fn begin(&self, scope: &Scope, mode: Mode) -> Result<Box<dyn Tx>, StoreError> {
+        let pool = match scope {
+            Scope::Tenant(_) | Scope::SignIn => &self.app,
+            Scope::Installation { reason } => {
+                tracing::debug!(reason, ?mode, "a unit of work across tenants");
+                &self.jobs
+            }
+        };
+        let unit = PostgresUnit::begin(pool, scope.clone(), mode).await?;
+        Ok(Box::new(SqlRepos::new(unit, Arc::clone(&self.clock))))
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities { backend: "postgres", durable: true, shared: true, row_level_security: true }
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        let answer = sqlx::query("SELECT 1").execute(&self.app).await;
+        answer.map(|_| ()).map_err(|error| StoreError::Unavailable(Box::new(store_error(failed(error)))))
+    }
+}

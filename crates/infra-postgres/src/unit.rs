@@ -1,0 +1,153 @@
+//! A unit of work: a transaction that knows its tenant.
+
+use std::fmt;
+
+use async_trait::async_trait;
+use domain::{
+    access::Scope,
+    store::{Mode, StoreError},
+};
+use infra_sql::{SqlBackend, store_error};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, RuntimeErr, Statement};
+use sea_query_sqlx::SqlxValues;
+use sqlx::{AssertSqlSafe, PgPool, Postgres, Transaction, postgres::PgArguments, query::Query};
+use tokio::sync::{Mutex, MutexGuard};
+
+use crate::pool;
+
+/// A transaction, and whether a statement in it was begun and its end never seen.
+struct Statements {
+    transaction: Transaction<'static, Postgres>,
+    is_cut_off: bool,
+}
+
+/// The backend of a unit of work. Dropping it rolls back.
+pub struct PostgresUnit {
+    statements: Mutex<Statements>,
+    scope: Scope,
+    mode: Mode,
+}
+
+impl fmt::Debug for PostgresUnit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PostgresUnit").field("scope", &self.scope).field("mode", &self.mode).finish_non_exhaustive()
+    }
+}
+
+impl PostgresUnit {
+    /// Begins on a pool and sets the tenant of the scope for this transaction, in one round trip.
+    pub(crate) async fn begin(pool: &PgPool, scope: Scope, mode: Mode) -> Result<Self, StoreError> {
+        let begin = match mode {
+            // One snapshot for the whole of it, as the other backends have.
+            Mode::Read => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+            Mode::Write => "BEGIN",
+        };
+        let statement = match scope.tenant_id() {
+            // A UUID is printed as hexadecimal digits and hyphens only.
+            Some(tenant) => format!("{begin}; SELECT set_config('app.tenant_id', '{tenant}', true)"),
+            None => begin.to_owned(),
+        };
+        let transaction = pool::begin(pool, statement).await.map_err(|error| store_error(failed(error)))?;
+        Ok(Self { statements: Mutex::new(Statements { transaction, is_cut_off: false }), scope, mode })
+    }
+
+    /// The right to run one statement, marked as cut off until [`finish`] is called.
+    ///
+    /// PostgreSQL answers COMMIT of a failed transaction with a success that is a rollback, so a
+    /// statement whose failure nobody saw must not be committed.
+    async fn begin_statement(&self) -> Result<MutexGuard<'_, Statements>, DbErr> {
+        let mut statements = self.statements.lock().await;
+        if statements.is_cut_off {
+            return Err(DbErr::Custom("an earlier statement of this unit of work was cancelled".to_owned()));
+        }
+        statements.is_cut_off = true;
+        Ok(statements)
+    }
+}
+
+impl PostgresUnit {
+    /// Runs a query with values that SeaORM does not know.
+    pub(crate) async fn execute_query(&self, query: Query<'_, Postgres, PgArguments>) -> Result<(), DbErr> {
+        let mut statements = self.begin_statement().await?;
+        let result = query.execute(&mut *statements.transaction).await;
+        finish(statements, result).map(drop)
+    }
+}
+
+/// Notes that a statement came to its end.
+fn finish<T>(mut statements: MutexGuard<'_, Statements>, result: Result<T, sqlx::Error>) -> Result<T, DbErr> {
+    statements.is_cut_off = false;
+    result.map_err(failed)
+}
+
+pub(crate) fn failed(error: sqlx::Error) -> DbErr {
+    DbErr::Query(RuntimeErr::SqlxError(error.into()))
+}
+
+fn query(statement: Statement) -> Query<'static, Postgres, SqlxValues> {
+    let values = statement.values.unwrap_or(sea_orm::sea_query::Values(Vec::new()));
+    sqlx::query_with(AssertSqlSafe(statement.sql), SqlxValues(values))
+}
+
+#[async_trait]
+impl ConnectionTrait for PostgresUnit {
+    fn get_database_backend(&self) -> DbBackend {
+        DbBackend::Postgres
+    }
+
+    async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
+        let mut statements = self.begin_statement().await?;
+        let result = query(statement).execute(&mut *statements.transaction).await;
+        finish(statements, result).map(Into::into)
+    }
+
+    async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
+        let mut statements = self.begin_statement().await?;
+        let result = sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&mut *statements.transaction).await;
+        finish(statements, result).map(Into::into)
+    }
+
+    async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
+        let mut statements = self.begin_statement().await?;
+        let result = query(statement).fetch_optional(&mut *statements.transaction).await;
+        Ok(finish(statements, result)?.map(Into::into))
+    }
+
+    async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+        let mut statements = self.begin_statement().await?;
+        let result = query(statement).fetch_all(&mut *statements.transaction).await;
+        Ok(finish(statements, result)?.into_iter().map(Into::into).collect())
+    }
+}
+
+#[async_trait]
+impl SqlBackend for PostgresUnit {
+    fn scope(&self) -> &Scope {
+        &self.scope
+    }
+
+    fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    async fn commit(self) -> Result<(), StoreError> {
+        let Statements { transaction, is_cut_off } = self.statements.into_inner();
+        if is_cut_off {
+            return Err(StoreError::Poisoned);
+        }
+        // In a task of its own: a caller that goes away cannot cut the COMMIT in half.
+        end(tokio::spawn(transaction.commit())).await
+    }
+
+    async fn rollback(self) -> Result<(), StoreError> {
+        let Statements { transaction, .. } = self.statements.into_inner();
+        end(tokio::spawn(transaction.rollback())).await
+    }
+}
+
+async fn end(task: tokio::task::JoinHandle<Result<(), sqlx::Error>>) -> Result<(), StoreError> {
+    match task.await {
+        Ok(ended) => ended.map_err(|error| store_error(failed(error))),
+        Err(stopped) => Err(StoreError::Unavailable(Box::new(stopped))),
+    }
+}

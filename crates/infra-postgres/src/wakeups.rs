@@ -1,0 +1,122 @@
+//! Wake-ups by LISTEN and NOTIFY, and directly inside the process.
+//!
+//! One connection listens. When it breaks it is opened again, with growing pauses; what was sent
+//! meanwhile by other processes is missed, and polling makes up for it.
+
+use std::{fmt, time::Duration};
+
+use async_trait::async_trait;
+use domain::gateways::{Topic, Wakeups};
+use futures::{StreamExt, stream, stream::BoxStream};
+use sqlx::{PgPool, postgres::PgListener};
+use tokio::{
+    sync::broadcast::{self, error::RecvError},
+    task::JoinHandle,
+    time::sleep,
+};
+use uuid::Uuid;
+
+use crate::store::PostgresStore;
+
+/// The channel of NOTIFY.
+const CHANNEL: &str = "banyan_wakeups";
+/// Wake-ups that a slow receiver may have before it; older ones are missed.
+const CAPACITY: usize = 4096;
+/// First pause before listening again.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+/// Longest pause.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// Delivers wake-ups to the tasks of this process and to other processes on the same database.
+pub struct PostgresWakeups {
+    pool: PgPool,
+    /// Marks what this process sent, which its receivers have heard already.
+    process: Uuid,
+    sender: broadcast::Sender<Topic>,
+    listener: JoinHandle<()>,
+}
+
+impl fmt::Debug for PostgresWakeups {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PostgresWakeups").field("process", &self.process).finish_non_exhaustive()
+    }
+}
+
+impl Drop for PostgresWakeups {
+    fn drop(&mut self) {
+        self.listener.abort();
+    }
+}
+
+impl PostgresWakeups {
+    /// Begins to listen; `process` tells this process from others. It takes one connection of the
+    /// jobs pool for as long as it lives.
+    #[must_use]
+    pub fn start(store: &PostgresStore, process: Uuid) -> Self {
+        let pool = store.jobs_pool().clone();
+        let sender = broadcast::Sender::new(CAPACITY);
+        let listener = tokio::spawn(listen(pool.clone(), process, sender.clone()));
+        Self { pool, process, sender, listener }
+    }
+}
+
+/// Listens for ever.
+async fn listen(pool: PgPool, process: Uuid, sender: broadcast::Sender<Topic>) {
+    let mut pause = FIRST_PAUSE;
+    loop {
+        match hear(&pool, process, &sender, &mut pause).await {
+            Ok(()) => tracing::debug!("the listening connection was lost"),
+            Err(error) => tracing::warn!(%error, "cannot listen for wake-ups, polling goes on"),
+        }
+        sleep(pause).await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+/// Passes on what is heard until the connection breaks.
+async fn hear(
+    pool: &PgPool,
+    process: Uuid,
+    sender: &broadcast::Sender<Topic>,
+    pause: &mut Duration,
+) -> Result<(), sqlx::Error> {
+    let mut listener = PgListener::connect_with(pool).await?;
+    listener.eager_reconnect(false);
+    listener.listen(CHANNEL).await?;
+    *pause = FIRST_PAUSE;
+    while let Some(notification) = listener.try_recv().await? {
+        let Some((from, topic)) = notification.payload().split_once(' ') else { continue };
+        if from != process.to_string()
+            && let Some(topic) = Topic::decode(topic)
+        {
+            // Nobody listening is no failure.
+            let _ = sender.send(topic);
+        }
+    }
+    Ok(())
+}
+
+#[async_trait]
+impl Wakeups for PostgresWakeups {
+    async fn send(&self, topic: Topic) {
+        let _ = self.sender.send(topic);
+        let payload = format!("{} {}", self.process, topic.encode());
+        let sent = sqlx::query("SELECT pg_notify($1, $2)").bind(CHANNEL).bind(payload).execute(&self.pool).await;
+        if let Err(error) = sent {
+            tracing::warn!(%error, "a wake-up was not sent, polling makes up for it");
+        }
+    }
+
+    fn subscribe(&self) -> BoxStream<'static, Topic> {
+        stream::unfold(self.sender.subscribe(), async |mut receiver| {
+            loop {
+                match receiver.recv().await {
+                    Ok(topic) => return Some((topic, receiver)),
+                    Err(RecvError::Lagged(_)) => {}
+                    Err(RecvError::Closed) => return None,
+                }
+            }
+        })
+        .boxed()
+    }
+}

@@ -1,0 +1,97 @@
+//! What the program refuses to serve, and the sentence it says.
+
+use std::sync::Arc;
+
+use domain::clock::SystemClock;
+use infra_postgres::{PostgresError, PostgresOptions, PostgresStore, migrate_down, migrate_status, prepare};
+use sqlx::Connection;
+
+use crate::database::{TestDatabase, as_login, on_database, run, superuser, superuser_url, unique};
+
+async fn refusal(url: &str) -> PostgresError {
+    match PostgresStore::connect(url, &PostgresOptions::default(), Arc::new(SystemClock)).await {
+        Ok(_) => panic!("{url} must be refused"),
+        Err(error) => error,
+    }
+}
+
+async fn sentence(url: &str) -> String {
+    refusal(url).await.to_string()
+}
+
+#[tokio::test]
+async fn wrong_urls_are_told_apart() {
+    assert!(sentence("not a url").await.contains("postgres://"));
+    let nobody = sentence("postgres://a:b@127.0.0.1:1/c").await;
+    assert!(nobody.contains("no PostgreSQL answers at 127.0.0.1:1"), "{nobody}");
+    let no_login = sentence(&as_login(&unique("nobody_"), "x", "postgres")).await;
+    assert!(no_login.contains("refuses the login") && no_login.contains("banyan migrate prepare"), "{no_login}");
+    let no_database = sentence(&on_database(&unique("nowhere_"))).await;
+    assert!(no_database.contains("there is no database"), "{no_database}");
+}
+
+#[tokio::test]
+async fn a_superuser_is_refused() {
+    let database = TestDatabase::create().await;
+    let said = sentence(&on_database(&database.name)).await;
+    assert!(said.contains("is a superuser"), "{said}");
+    database.close().await;
+}
+
+#[tokio::test]
+async fn logins_with_too_many_or_too_few_rights_are_refused() {
+    let database = TestDatabase::create().await;
+    let login = unique("banyan_test_");
+    let url = as_login(&login, "x", &database.name);
+    let mut admin = database.superuser().await;
+    let member = format!("GRANT banyan_owner, banyan_app, banyan_jobs TO {login} WITH INHERIT FALSE, SET TRUE");
+    run(&mut admin, format!("CREATE ROLE {login} LOGIN PASSWORD 'x'")).await;
+    let cases = [
+        (String::from("SELECT 1"), "is no member of banyan_owner WITH SET TRUE"),
+        (format!("{member}; ALTER ROLE {login} BYPASSRLS"), "has BYPASSRLS"),
+        (
+            format!("ALTER ROLE {login} NOBYPASSRLS; CREATE TABLE theirs (); ALTER TABLE theirs OWNER TO {login}"),
+            "owns objects",
+        ),
+        (
+            format!("DROP TABLE theirs; GRANT banyan_app TO {login} WITH INHERIT TRUE"),
+            "inherits the rights of banyan_app",
+        ),
+    ];
+    for (change, problem) in cases {
+        run(&mut admin, change).await;
+        let said = sentence(&url).await;
+        assert!(said.contains(problem) && said.contains("banyan migrate prepare"), "{said}");
+    }
+    run(&mut admin, format!("GRANT banyan_app TO {login} WITH INHERIT FALSE")).await;
+    let served = PostgresStore::connect(&url, &PostgresOptions::default(), Arc::new(SystemClock)).await.unwrap();
+    served.close().await;
+    run(&mut admin, format!("DROP ROLE {login}")).await;
+    admin.close().await.unwrap();
+    database.close().await;
+}
+
+#[tokio::test]
+async fn a_database_that_is_not_prepared_or_migrated_is_refused() {
+    let database = TestDatabase::create().await;
+    let empty = unique("banyan_it_empty_");
+    let login = url::Url::parse(&database.url).unwrap();
+    let url = as_login(login.username(), login.password().unwrap(), &empty);
+    let mut admin = superuser().await;
+    run(&mut admin, format!("CREATE DATABASE {empty}")).await;
+    let said = sentence(&url).await;
+    assert!(said.contains("pgvector is missing"), "{said}");
+
+    prepare(&superuser_url(), &url, &PostgresOptions::default()).await.unwrap();
+    let said = sentence(&url).await;
+    assert!(said.contains("migrations behind") && said.contains("banyan migrate up"), "{said}");
+    run(&mut admin, format!("DROP DATABASE {empty} WITH (FORCE)")).await;
+
+    let options = PostgresOptions::default();
+    assert_eq!(migrate_down(&database.url, 1, &options).await.unwrap(), 1);
+    let states = migrate_status(&database.url, &options).await.unwrap();
+    assert!(states.iter().filter(|state| !state.applied).count() == 1 && !states.last().unwrap().applied);
+    assert!(matches!(refusal(&database.url).await, PostgresError::NotMigrated { pending: 1 }));
+    admin.close().await.unwrap();
+    database.close().await;
+}

@@ -1,0 +1,125 @@
+//! A database for each test, copied from a template that is migrated once for each build.
+
+use std::{
+    hash::{DefaultHasher, Hash, Hasher},
+    sync::Arc,
+};
+
+use domain::clock::SystemClock;
+use domain::ids::{IdGen, RandomIds};
+use infra_postgres::{PostgresOptions, PostgresStore, migrate_up, prepare};
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Row};
+
+/// Where the server for tests is, as superuser.
+const URL_VARIABLE: &str = "BANYAN_TEST_POSTGRES_URL";
+/// The login of the tests, and its password.
+const LOGIN: (&str, &str) = ("banyan_test_login", "banyan-test");
+/// Templates of this crate's tests.
+const TEMPLATE_PREFIX: &str = "banyan_it_template_";
+/// Key of the advisory lock under which the template is made.
+const TEMPLATE_LOCK: i64 = 0x6261_6e79_7465;
+
+/// The URL of the server's superuser.
+pub(crate) fn superuser_url() -> String {
+    std::env::var(URL_VARIABLE).unwrap_or_else(|_| {
+        panic!("{URL_VARIABLE} is not set: run the tests by `cargo xtask test`, or name a superuser of a test server")
+    })
+}
+
+/// The superuser's URL with another database.
+pub(crate) fn on_database(database: &str) -> String {
+    let mut url = url::Url::parse(&superuser_url()).unwrap();
+    url.set_path(database);
+    url.into()
+}
+
+/// The URL of a login on a database of the test server.
+pub(crate) fn as_login(login: &str, password: &str, database: &str) -> String {
+    let mut url = url::Url::parse(&on_database(database)).unwrap();
+    url.set_username(login).unwrap();
+    url.set_password(Some(password)).unwrap();
+    url.into()
+}
+
+/// A connection as superuser to the server's own database.
+pub(crate) async fn superuser() -> PgConnection {
+    PgConnection::connect(&superuser_url()).await.unwrap()
+}
+
+pub(crate) async fn run(connection: &mut PgConnection, sql: impl Into<String>) {
+    let sql = sql.into();
+    connection
+        .execute(sqlx::raw_sql(AssertSqlSafe(sql.clone())))
+        .await
+        .unwrap_or_else(|error| panic!("{sql}: {error}"));
+}
+
+/// A name that nobody else has.
+pub(crate) fn unique(prefix: &str) -> String {
+    format!("{prefix}{}", RandomIds.random().simple())
+}
+
+/// The migrated database that others are copied from: one for each build of the tests.
+async fn template() -> String {
+    let program = std::env::current_exe().unwrap();
+    let mut hasher = DefaultHasher::new();
+    program.metadata().unwrap().modified().unwrap().hash(&mut hasher);
+    let name = format!("{TEMPLATE_PREFIX}{:016x}", hasher.finish());
+    let mut admin = superuser().await;
+    run(&mut admin, format!("SELECT pg_advisory_lock({TEMPLATE_LOCK})")).await;
+    let rows = sqlx::query("SELECT datname::text FROM pg_database WHERE starts_with(datname, $1)")
+        .bind(TEMPLATE_PREFIX)
+        .fetch_all(&mut admin)
+        .await
+        .unwrap();
+    let present: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+    if !present.contains(&name) {
+        for old in present {
+            run(&mut admin, format!("DROP DATABASE IF EXISTS {old} WITH (FORCE)")).await;
+        }
+        let building = unique("banyan_it_building_");
+        let login = as_login(LOGIN.0, LOGIN.1, &building);
+        prepare(&superuser_url(), &login, &PostgresOptions::default()).await.unwrap();
+        migrate_up(&login, &PostgresOptions::default()).await.unwrap();
+        // Only a whole template has the name.
+        run(&mut admin, format!("ALTER DATABASE {building} RENAME TO {name}")).await;
+    }
+    admin.close().await.unwrap();
+    name
+}
+
+/// A migrated, empty database that goes with the test.
+pub(crate) struct TestDatabase {
+    pub(crate) name: String,
+    /// The login's URL.
+    pub(crate) url: String,
+}
+
+impl TestDatabase {
+    pub(crate) async fn create() -> Self {
+        let template = template().await;
+        let name = unique("banyan_it_");
+        let mut admin = superuser().await;
+        run(&mut admin, format!("CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")).await;
+        admin.close().await.unwrap();
+        Self { url: as_login(LOGIN.0, LOGIN.1, &name), name }
+    }
+
+    /// A store on it, with small pools, so that tests may run at once.
+    pub(crate) async fn store(&self) -> PostgresStore {
+        let options = PostgresOptions { app_connections: 8, job_connections: 4, ..PostgresOptions::default() };
+        PostgresStore::connect(&self.url, &options, Arc::new(SystemClock)).await.unwrap()
+    }
+
+    /// A connection as superuser, who sees past every policy.
+    pub(crate) async fn superuser(&self) -> PgConnection {
+        PgConnection::connect(&on_database(&self.name)).await.unwrap()
+    }
+
+    /// Drops it.
+    pub(crate) async fn close(self) {
+        let mut admin = superuser().await;
+        run(&mut admin, format!("DROP DATABASE {} WITH (FORCE)", self.name)).await;
+        admin.close().await.unwrap();
+    }
+}

@@ -1,0 +1,45 @@
+//! PostgreSQL as a backend: the contract of all backends, and what is PostgreSQL's own.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests fail by panics")]
+
+mod boot;
+mod database;
+mod isolation;
+mod recall;
+mod storm;
+mod wakeups;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use domain::store::Store;
+use infra_postgres::PostgresStore;
+use storage_testkit::Harness;
+
+use crate::database::TestDatabase;
+
+/// A store on a database of its own.
+struct PostgresHarness {
+    database: TestDatabase,
+    store: Arc<PostgresStore>,
+}
+
+#[async_trait]
+impl Harness for PostgresHarness {
+    fn store(&self) -> Arc<dyn Store> {
+        Arc::clone(&self.store) as Arc<dyn Store>
+    }
+
+    async fn close(self) {
+        self.store.close().await;
+        self.database.close().await;
+    }
+}
+
+async fn harness() -> PostgresHarness {
+    let database = TestDatabase::create().await;
+    let store = Arc::new(database.store().await);
+    PostgresHarness { database, store }
+}
+
+storage_testkit::contract_tests!(harness);

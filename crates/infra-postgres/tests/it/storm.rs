@@ -1,0 +1,82 @@
+//! F01 and F02: the storm of cancellations, in its short form.
+
+use std::{collections::HashSet, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use domain::store::StoreError;
+use sqlx::{Connection, PgPool, Row};
+use storage_testkit::storm::{AutocommitWrites, StormSettings, storm};
+use uuid::Uuid;
+
+use crate::{
+    database::{TestDatabase, run},
+    harness,
+};
+use storage_testkit::Harness;
+
+/// Rows written on the connections of tenants without a transaction: what a connection that was
+/// left in one would swallow.
+struct PoolWrites(PgPool);
+
+fn backend(error: sqlx::Error) -> StoreError {
+    StoreError::Backend(Box::new(error))
+}
+
+#[async_trait]
+impl AutocommitWrites for PoolWrites {
+    async fn write(&self, id: Uuid) -> Result<(), StoreError> {
+        sqlx::query("INSERT INTO storm_writes VALUES ($1)").bind(id).execute(&self.0).await.map(drop).map_err(backend)
+    }
+
+    async fn written(&self) -> Result<HashSet<Uuid>, StoreError> {
+        let rows = sqlx::query("SELECT id FROM storm_writes").fetch_all(&self.0).await.map_err(backend)?;
+        Ok(rows.iter().map(|row| row.get(0)).collect())
+    }
+}
+
+async fn make_table(database: &TestDatabase) {
+    let mut admin = database.superuser().await;
+    run(
+        &mut admin,
+        "CREATE TABLE storm_writes (id uuid PRIMARY KEY); GRANT SELECT, INSERT ON storm_writes TO banyan_app",
+    )
+    .await;
+    admin.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn f01_f02_a_storm_of_cancellations_loses_nothing_and_crosses_no_tenant() {
+    let harness = harness().await;
+    make_table(&harness.database).await;
+    let pool = harness.store.app_pool().clone();
+    let settings = StormSettings { tasks: 32, duration: Duration::from_secs(6), seed: 1 };
+    let report = storm(harness.store(), settings, Some(Arc::new(PoolWrites(pool.clone())))).await.unwrap();
+    println!("{report:?}");
+    assert!(report.cancelled > 100 && report.acknowledged > 100 && report.rows_read > 100, "too calm: {report:?}");
+    assert_eq!((report.lost, report.foreign_rows, report.errors), (0, 0, 0), "{report:?}");
+
+    // Every connection at rest is clean: none in a transaction, none with a tenant.
+    let mut connections = Vec::new();
+    for _ in 0..pool.size() {
+        connections.push(pool.acquire().await.unwrap());
+    }
+    for connection in &mut connections {
+        let row =
+            sqlx::query("SELECT coalesce(current_setting('app.tenant_id', true), ''), now() = statement_timestamp()")
+                .fetch_one(&mut **connection)
+                .await
+                .unwrap();
+        assert_eq!((row.get::<String, _>(0), row.get::<bool, _>(1)), (String::new(), true));
+    }
+    let mut admin = harness.database.superuser().await;
+    let in_transaction: i64 = sqlx::query_scalar(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in transaction%'",
+    )
+    .fetch_one(&mut admin)
+    .await
+    .unwrap();
+    assert_eq!(in_transaction, 0);
+    admin.close().await.unwrap();
+    drop(connections);
+    harness.close().await;
+}

@@ -1,0 +1,152 @@
+//! The index of chunks on SQLite: vectors by a scan of codes in memory, words by FTS5.
+
+mod lexical;
+mod matrix;
+mod nearest;
+mod words;
+
+use async_trait::async_trait;
+use domain::{
+    access::TenantScope,
+    gateways::{ChunkIndex, IndexEntry, IndexHit, Readable},
+    ids::{SourceId, SourceVersionId},
+    store::StoreError,
+};
+use infra_sql::{Sql, readable, store_error};
+use sea_orm::{ConnectionTrait, DbBackend, QueryResult};
+
+pub(crate) use self::matrix::{MatrixCache, matrix_cache};
+use crate::unit::SqliteUnit;
+
+/// Vectors of one INSERT: SQLite takes 32,766 values at most, and a vector's row has eight.
+const INSERT_ROWS: usize = 500;
+
+impl SqliteUnit {
+    /// The tenant's part of the scope, without which there is no index.
+    fn tenant(&self) -> Result<&TenantScope, StoreError> {
+        infra_sql::SqlBackend::scope(self).tenant().ok_or(StoreError::OutOfScope("the index outside a tenant"))
+    }
+
+    async fn run(&self, sql: Sql) -> Result<(), StoreError> {
+        self.execute_raw(sql.statement(DbBackend::Sqlite)).await.map(drop).map_err(store_error)
+    }
+
+    async fn rows(&self, sql: Sql) -> Result<Vec<QueryResult>, StoreError> {
+        self.query_all_raw(sql.statement(DbBackend::Sqlite)).await.map_err(store_error)
+    }
+
+    /// Refuses a source that the scope does not reach, and versions that are not the source's.
+    async fn check_versions(
+        &self,
+        scope: &TenantScope,
+        source: SourceId,
+        versions: &[SourceVersionId],
+    ) -> Result<(), StoreError> {
+        let found = Sql::new("SELECT 1 FROM sources s JOIN collections k ON k.tenant_id = s.tenant_id")
+            .text(" AND k.id = s.collection_id WHERE s.tenant_id = ")
+            .bind(scope.tenant_id.0)
+            .text(" AND s.id = ")
+            .bind(source.0)
+            .text(" AND ")
+            .then(|sql| readable::source_in_reach(sql, scope));
+        if self.rows(found).await?.is_empty() {
+            return Err(StoreError::Stale);
+        }
+        let own = Sql::new("SELECT id FROM source_versions WHERE tenant_id = ")
+            .bind(scope.tenant_id.0)
+            .text(" AND source_id = ")
+            .bind(source.0)
+            .text(" AND id IN ")
+            .bind_list(versions.iter().map(|version| version.0));
+        if self.rows(own).await?.len() < versions.len() { Err(StoreError::ForeignKey) } else { Ok(()) }
+    }
+}
+
+#[async_trait]
+impl ChunkIndex for SqliteUnit {
+    async fn insert(&self, entries: &[IndexEntry]) -> Result<(), StoreError> {
+        let scope = self.tenant()?;
+        if entries.iter().any(|entry| entry.vector.is_empty() || entry.vector.iter().any(|value| !value.is_finite())) {
+            return Err(StoreError::Check("a vector holds finite numbers, and at least one".to_owned()));
+        }
+        for batch in entries.chunks(INSERT_ROWS) {
+            let mut sql = Sql::new("INSERT INTO chunk_embeddings (tenant_id, collection_id, source_id,")
+                .text(" source_version_id, chunk_id, model, dimension, embedding) VALUES ");
+            for (number, entry) in batch.iter().enumerate() {
+                sql = sql
+                    .text(if number == 0 { "(" } else { ", (" })
+                    .bind(scope.tenant_id.0)
+                    .text(", ")
+                    .bind(entry.collection_id.0)
+                    .text(", ")
+                    .bind(entry.source_id.0)
+                    .text(", ")
+                    .bind(entry.source_version_id.0)
+                    .text(", ")
+                    .bind(entry.chunk_id.0)
+                    .text(", ")
+                    .bind(entry.model.as_str())
+                    .text(", ")
+                    .bind(nearest::dimension(&entry.vector))
+                    .text(", ")
+                    .bind(matrix::to_bytes(&entry.vector))
+                    .text(")");
+            }
+            self.run(sql.text(" ON CONFLICT DO NOTHING")).await?;
+        }
+        Ok(())
+    }
+
+    async fn count(&self, version: SourceVersionId, model: &str) -> Result<u64, StoreError> {
+        let sql = Sql::new("SELECT count(*) AS n FROM chunk_embeddings WHERE tenant_id = ")
+            .bind(self.tenant()?.tenant_id.0)
+            .text(" AND source_version_id = ")
+            .bind(version.0)
+            .text(" AND model = ")
+            .bind(model);
+        let rows = self.rows(sql).await?;
+        let count = rows.first().map_or(Ok(0), |row| row.try_get::<i64>("", "n")).map_err(store_error)?;
+        u64::try_from(count).map_err(|error| StoreError::Corrupt(error.to_string()))
+    }
+
+    async fn publish(
+        &self,
+        source: SourceId,
+        version: SourceVersionId,
+        previous: Option<SourceVersionId>,
+    ) -> Result<(), StoreError> {
+        let scope = self.tenant()?;
+        let replaced = previous.filter(|previous| *previous != version);
+        let versions: Vec<SourceVersionId> = replaced.into_iter().chain([version]).collect();
+        self.check_versions(scope, source, &versions).await?;
+        for old in &versions {
+            self.forget_words(scope, *old).await?;
+        }
+        self.add_words(scope, version).await?;
+        let Some(replaced) = replaced else { return Ok(()) };
+        // They can never be found again; citations need only the chunks.
+        let sql = Sql::new("DELETE FROM chunk_embeddings WHERE tenant_id = ")
+            .bind(scope.tenant_id.0)
+            .text(" AND source_version_id = ")
+            .bind(replaced.0);
+        self.run(sql).await
+    }
+
+    async fn nearest(
+        &self,
+        model: &str,
+        vector: &[f32],
+        readable: &Readable,
+        limit: u32,
+    ) -> Result<Vec<IndexHit>, StoreError> {
+        let scope = self.tenant()?;
+        if limit == 0 || vector.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.nearest_chunks(&nearest::Question { scope, model, vector, readable, limit: limit as usize }).await
+    }
+
+    async fn lexical(&self, query: &str, readable: &Readable, limit: u32) -> Result<Vec<IndexHit>, StoreError> {
+        self.chunks_with_words(self.tenant()?, query, readable, limit).await
+    }
+}

@@ -1,0 +1,118 @@
+//! Words: FTS5 with the right to read inside MATCH.
+//!
+//! Joined to a filter of tenants afterwards, FTS5 ranks what all tenants have. So each row carries
+//! tokens of its tenant and collection, and a question names those that may be read. Narrower rights
+//! (sources that only their owner sees) are checked on the best rows, in the same statement.
+
+use domain::{
+    access::{Reach, TenantScope},
+    gateways::{IndexHit, Readable},
+    ids::{ChunkId, SourceVersionId},
+    store::StoreError,
+};
+use infra_sql::{Sql, readable, store_error};
+use uuid::Uuid;
+
+use super::words;
+use crate::unit::SqliteUnit;
+
+/// Best rows that are checked for each one wanted; should too few pass, all are.
+const CANDIDATES_PER_HIT: u32 = 4;
+/// Collections that a question names at most; beyond that it names the tenant.
+const MAX_SCOPE_TOKENS: usize = 256;
+
+/// The token of an id. The letter at its end keeps the stemmer away from it.
+fn token(kind: char, id: Uuid) -> String {
+    format!("{kind}{}z", id.simple())
+}
+
+impl SqliteUnit {
+    /// Takes the words of a version's chunks out of the index.
+    pub(super) async fn forget_words(&self, scope: &TenantScope, version: SourceVersionId) -> Result<(), StoreError> {
+        let sql = Sql::new("DELETE FROM chunk_words WHERE rowid IN (SELECT rowid FROM chunks WHERE tenant_id = ")
+            .bind(scope.tenant_id.0)
+            .text(" AND source_version_id = ")
+            .bind(version.0)
+            .text(")");
+        self.run(sql).await
+    }
+
+    /// Puts the words of a version's chunks into the index: headings and text.
+    pub(super) async fn add_words(&self, scope: &TenantScope, version: SourceVersionId) -> Result<(), StoreError> {
+        let sql = Sql::new("INSERT INTO chunk_words (rowid, scope, content) SELECT rowid, ")
+            .bind(token('t', scope.tenant_id.0))
+            .text(" || ' c' || lower(hex(collection_id)) || 'z', heading_path || char(10) || content")
+            .text(" FROM chunks WHERE tenant_id = ")
+            .bind(scope.tenant_id.0)
+            .text(" AND source_version_id = ")
+            .bind(version.0);
+        self.run(sql).await
+    }
+
+    pub(super) async fn chunks_with_words(
+        &self,
+        scope: &TenantScope,
+        question: &str,
+        readable: &Readable,
+        limit: u32,
+    ) -> Result<Vec<IndexHit>, StoreError> {
+        let words = words::of_question(question);
+        if words.is_empty() || limit == 0 {
+            return Ok(Vec::new());
+        }
+        let Some(tokens) = self.scope_tokens(scope, readable).await? else { return Ok(Vec::new()) };
+        let expression = format!("scope : ({tokens}) AND content : ({})", words::any_of(&words));
+        let candidates = i64::from(limit) * i64::from(CANDIDATES_PER_HIT);
+        let hits = self.matching(scope, readable, &expression, candidates, limit).await?;
+        if hits.len() == limit as usize {
+            return Ok(hits);
+        }
+        // Few rows match, or many of the best may not be read. -1: no limit.
+        self.matching(scope, readable, &expression, -1, limit).await
+    }
+
+    /// The tokens that a row must have one of; `None`: nothing may be read.
+    async fn scope_tokens(&self, scope: &TenantScope, readable: &Readable) -> Result<Option<String>, StoreError> {
+        let tenant = token('t', scope.tenant_id.0);
+        if scope.knowledge == Reach::Tenant && readable.collections.is_none() {
+            return Ok(Some(tenant));
+        }
+        let mut tokens = Vec::new();
+        for row in self.rows(readable::collections(scope, readable)).await? {
+            tokens.push(token('c', row.try_get::<Uuid>("", "id").map_err(store_error)?));
+        }
+        Ok(match tokens.len() {
+            0 => None,
+            1..=MAX_SCOPE_TOKENS => Some(tokens.join(" OR ")),
+            _ => Some(tenant),
+        })
+    }
+
+    async fn matching(
+        &self,
+        scope: &TenantScope,
+        readable: &Readable,
+        expression: &str,
+        candidates: i64,
+        limit: u32,
+    ) -> Result<Vec<IndexHit>, StoreError> {
+        // The order of the joins is fixed: a few rows of the index first, then what they belong to.
+        let sql = Sql::new("SELECT c.id, w.score FROM (SELECT rowid, -bm25(chunk_words, 0.0, 1.0) AS score")
+            .text(" FROM chunk_words WHERE chunk_words MATCH ")
+            .bind(expression)
+            .text(" ORDER BY score DESC LIMIT ")
+            .bind(candidates)
+            .text(") w CROSS JOIN chunks c ON c.rowid = w.rowid")
+            .text(" CROSS JOIN sources s ON s.tenant_id = c.tenant_id AND s.id = c.source_id")
+            .text(" AND s.current_version_id = c.source_version_id")
+            .text(" CROSS JOIN collections k ON k.tenant_id = s.tenant_id AND k.id = s.collection_id WHERE ")
+            .then(|sql| readable::source_is_readable(sql, scope, readable))
+            .text(" ORDER BY w.score DESC, c.id LIMIT ")
+            .bind(i64::from(limit));
+        let rows = self.rows(sql).await?;
+        let hit = |row: &sea_orm::QueryResult| {
+            Ok(IndexHit { chunk_id: ChunkId(row.try_get("", "id")?), score: row.try_get("", "score")? })
+        };
+        rows.iter().map(hit).collect::<Result<_, _>>().map_err(store_error)
+    }
+}

@@ -1,0 +1,306 @@
+//! The writer's lane: one connection, one transaction at a time, commits that share a flush.
+//!
+//! SQLite has one writer, and a commit with `synchronous=FULL` waits for the disk: some hundred a
+//! second. So transactions that wait for each other share a flush:
+//!
+//! - The lane is a fair lock around the only writing connection. Whoever holds it works in a
+//!   SAVEPOINT inside one `BEGIN IMMEDIATE`, which the first of a group opens.
+//! - `commit` releases the savepoint, leaves a receipt, gives the lane on, and wakes the flusher.
+//! - The flusher is a task that queues for the same lock. When its turn comes, everybody who waited
+//!   before it has worked: it says COMMIT once and then answers all receipts. The group is thus
+//!   exactly those who were waiting already; a lone writer waits for nobody.
+//! - `commit` returns only after that COMMIT. If it fails, everyone in the group is told so, and
+//!   nothing of the group was written.
+//! - A transaction that is dropped (or cancelled) leaves its savepoint's number in the lane. The
+//!   next one to get the lock rolls that savepoint back first; dropping wakes the flusher, so that
+//!   a group never waits for a next writer.
+//! - Some errors (a full disk, an I/O error) end the whole SQLite transaction. After any failed
+//!   statement its unit of work is poisoned, so nothing runs outside a transaction, and rolling
+//!   back to a savepoint that is gone tells that the group is lost.
+//!
+//! - A key that is checked only at COMMIT (DEFERRABLE INITIALLY DEFERRED) can make a whole group fail
+//!   for one of it. A group of one is told so; of a larger one nobody knows who it was, so all are
+//!   told to try again, and the next ones commit alone.
+//!
+//! The steps that change what is open (BEGIN, SAVEPOINT, RELEASE, COMMIT) run in tasks of their own,
+//! which a caller's cancellation cannot cut in half.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use sqlx::{AssertSqlSafe, ConnectOptions, SqliteConnection, sqlite::SqliteConnectOptions};
+use tokio::{
+    sync::{Mutex, Notify, OwnedMutexGuard, Semaphore, oneshot},
+    task::JoinHandle,
+    time::timeout,
+};
+
+/// Most transactions that wait for the lane; more are refused at once.
+const MAX_WAITING: usize = 1024;
+
+/// Why the lane could not do its work.
+#[derive(Debug, Clone, thiserror::Error)]
+pub(crate) enum LaneError {
+    /// The lane was not free in time.
+    #[error("the writer was busy for {0:?}; try again later")]
+    Busy(Duration),
+    /// Too many transactions wait for the lane.
+    #[error("{MAX_WAITING} transactions are waiting for the writer; try again later")]
+    Crowded,
+    /// The group of transactions could not be committed; nothing of it was written.
+    #[error("the transaction could not be committed: {0}")]
+    Lost(Arc<sqlx::Error>),
+    /// Another transaction of the group may have been at fault; nothing of the group was written.
+    #[error("the transaction was rolled back with others that it shared a flush with; try it again")]
+    LostWithOthers,
+    /// The process is stopping.
+    #[error("the store is closing")]
+    Closing,
+    /// SQLite refused a step of the lane itself.
+    #[error("the writer failed: {0}")]
+    Sqlite(Arc<sqlx::Error>),
+}
+
+impl From<sqlx::Error> for LaneError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Sqlite(Arc::new(error))
+    }
+}
+
+type Receipt = oneshot::Sender<Result<(), LaneError>>;
+
+/// What the lock guards: the connection and what is open on it.
+struct Writer {
+    options: SqliteConnectOptions,
+    /// Absent after a failure that left its state unknown, until the next transaction reconnects.
+    connection: Option<SqliteConnection>,
+    /// BEGIN was said, COMMIT or ROLLBACK not yet.
+    is_open: bool,
+    /// The savepoint of the transaction in the lane, or of one that was dropped in it.
+    savepoint: Option<u64>,
+    last_savepoint: u64,
+    receipts: Vec<Receipt>,
+    /// So many of the next transactions commit alone.
+    alone: usize,
+}
+
+impl Writer {
+    async fn connection(&mut self) -> Result<&mut SqliteConnection, sqlx::Error> {
+        match &mut self.connection {
+            Some(connection) => Ok(connection),
+            slot => Ok(slot.insert(self.options.connect().await?)),
+        }
+    }
+
+    async fn say(&mut self, sql: impl Into<String>) -> Result<(), sqlx::Error> {
+        let connection = self.connection().await?;
+        sqlx::raw_sql(AssertSqlSafe(sql.into())).execute(connection).await?;
+        Ok(())
+    }
+
+    /// Opens a savepoint for a new transaction, in a new group where none is open.
+    async fn start(&mut self) -> Result<(), LaneError> {
+        self.undo_dropped().await;
+        self.last_savepoint += 1;
+        let number = self.last_savepoint;
+        if self.is_open {
+            self.say(format!("SAVEPOINT unit_{number}")).await?;
+        } else {
+            // Set first: should the second statement fail, the group is ended by the flusher.
+            self.is_open = true;
+            if let Err(error) = self.say(format!("BEGIN IMMEDIATE; SAVEPOINT unit_{number}")).await {
+                let cause = LaneError::from(error);
+                self.lose_group(&cause).await;
+                return Err(cause);
+            }
+        }
+        self.savepoint = Some(number);
+        Ok(())
+    }
+
+    /// Adds the present transaction to the group.
+    async fn release(&mut self, receipt: Receipt) -> Result<(), LaneError> {
+        let Some(number) = self.savepoint else { return Err(LaneError::Closing) };
+        self.say(format!("RELEASE unit_{number}")).await?;
+        self.savepoint = None;
+        self.receipts.push(receipt);
+        if self.alone > 0 {
+            self.alone -= 1;
+            self.finish_group().await;
+        }
+        Ok(())
+    }
+
+    /// Undoes the transaction that was left in the lane, if there is one.
+    async fn undo_dropped(&mut self) {
+        let Some(number) = self.savepoint.take() else { return };
+        if let Err(error) = self.say(format!("ROLLBACK TO unit_{number}; RELEASE unit_{number}")).await {
+            // An earlier error, such as a full disk, ended the whole SQLite transaction.
+            tracing::error!(%error, "a transaction of the lane had ended before its time");
+            self.lose_group(&LaneError::LostWithOthers).await;
+        }
+    }
+
+    /// Makes the group durable and tells everyone in it.
+    async fn finish_group(&mut self) {
+        self.undo_dropped().await;
+        if !self.is_open {
+            return;
+        }
+        let end = if self.receipts.is_empty() { "ROLLBACK" } else { "COMMIT" };
+        match self.say(end).await {
+            Ok(()) => {
+                self.is_open = false;
+                for receipt in self.receipts.drain(..) {
+                    // Whoever has gone away does not hear that it was written.
+                    let _ = receipt.send(Ok(()));
+                }
+            }
+            Err(error) if is_foreign_key(&error) && self.receipts.len() > 1 => {
+                self.alone = self.receipts.len() * 2;
+                self.lose_group(&LaneError::LostWithOthers).await;
+            }
+            Err(error) => self.lose_group(&LaneError::Lost(Arc::new(error))).await,
+        }
+    }
+
+    /// Rolls the group back and tells everyone in it why.
+    async fn lose_group(&mut self, cause: &LaneError) {
+        tracing::error!(error = %cause, transactions = self.receipts.len(), "a group of transactions was rolled back");
+        if let Err(error) = self.say("ROLLBACK").await
+            && !error.to_string().contains("no transaction is active")
+        {
+            tracing::error!(%error, "the writer is reconnected");
+            self.connection = None;
+        }
+        self.is_open = false;
+        self.savepoint = None;
+        for receipt in self.receipts.drain(..) {
+            let _ = receipt.send(Err(cause.clone()));
+        }
+    }
+}
+
+/// Whether a deferred foreign key failed (SQLITE_CONSTRAINT_FOREIGNKEY).
+fn is_foreign_key(error: &sqlx::Error) -> bool {
+    error.as_database_error().and_then(|error| error.code()).is_some_and(|code| code == "787")
+}
+
+/// The lane. Cloned handles of it live in open transactions.
+pub(crate) struct Lane {
+    writer: Arc<Mutex<Writer>>,
+    places: Semaphore,
+    flush: Arc<Notify>,
+    flusher: JoinHandle<()>,
+    wait: Duration,
+}
+
+impl fmt::Debug for Lane {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lane").finish_non_exhaustive()
+    }
+}
+
+impl Drop for Lane {
+    fn drop(&mut self) {
+        // Open transactions hold the lane, so none is left that waits for the flusher.
+        self.flusher.abort();
+    }
+}
+
+impl Lane {
+    /// Opens the lane. Each transaction waits at most `wait` for its turn.
+    pub(crate) async fn open(options: SqliteConnectOptions, wait: Duration) -> Result<Self, sqlx::Error> {
+        let connection = Some(options.connect().await?);
+        let writer = Arc::new(Mutex::new(Writer {
+            options,
+            connection,
+            is_open: false,
+            savepoint: None,
+            last_savepoint: 0,
+            receipts: Vec::new(),
+            alone: 0,
+        }));
+        let flush = Arc::new(Notify::new());
+        let flusher = tokio::spawn({
+            let (writer, flush) = (Arc::clone(&writer), Arc::clone(&flush));
+            async move {
+                loop {
+                    flush.notified().await;
+                    writer.lock().await.finish_group().await;
+                }
+            }
+        });
+        Ok(Self { writer, places: Semaphore::new(MAX_WAITING), flush, flusher, wait })
+    }
+
+    /// Waits for the lane and opens a transaction in it.
+    pub(crate) async fn begin(self: &Arc<Self>) -> Result<LaneTx, LaneError> {
+        let place = self.places.try_acquire().map_err(|_| LaneError::Crowded)?;
+        let writer =
+            timeout(self.wait, Arc::clone(&self.writer).lock_owned()).await.map_err(|_| LaneError::Busy(self.wait))?;
+        drop(place);
+        let mut turn = LaneTx { writer: Some(writer), lane: Arc::clone(self) };
+        let started = tokio::spawn(async move {
+            match &mut turn.writer {
+                Some(writer) => writer.start().await.map(|()| turn),
+                None => Err(LaneError::Closing),
+            }
+        });
+        started.await.map_err(|_| LaneError::Closing)?
+    }
+}
+
+/// A transaction that holds the lane. Dropping it undoes it.
+pub(crate) struct LaneTx {
+    writer: Option<OwnedMutexGuard<Writer>>,
+    lane: Arc<Lane>,
+}
+
+impl LaneTx {
+    /// The connection, to run statements of this transaction.
+    pub(crate) async fn connection(&mut self) -> Result<&mut SqliteConnection, sqlx::Error> {
+        match &mut self.writer {
+            Some(writer) => writer.connection().await,
+            None => Err(sqlx::Error::WorkerCrashed),
+        }
+    }
+
+    /// Makes the transaction durable, with others that waited for the lane. Being cancelled does
+    /// not stop it.
+    pub(crate) async fn commit(mut self) -> Result<(), LaneError> {
+        let committed = tokio::spawn(async move {
+            let (receipt, answer) = oneshot::channel();
+            if let Some(mut writer) = self.writer.take() {
+                let released = writer.release(receipt).await;
+                drop(writer);
+                self.lane.flush.notify_one();
+                released?;
+            }
+            answer.await.map_err(|_| LaneError::Closing)?
+        });
+        committed.await.map_err(|_| LaneError::Closing)?
+    }
+
+    /// Undoes the transaction, and returns when that is done.
+    pub(crate) async fn rollback(mut self) {
+        if let Some(mut writer) = self.writer.take() {
+            let lane = Arc::clone(&self.lane);
+            let undone = tokio::spawn(async move {
+                writer.undo_dropped().await;
+                drop(writer);
+                lane.flush.notify_one();
+            });
+            // A task that dies with its runtime leaves the savepoint to the next one in the lane.
+            let _ = undone.await;
+        }
+    }
+}
+
+impl Drop for LaneTx {
+    fn drop(&mut self) {
+        if let Some(writer) = self.writer.take() {
+            drop(writer);
+            self.lane.flush.notify_one();
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! The store: one file, one writer, several readers.
+
+use std::{
+    fmt, fs, io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use async_trait::async_trait;
+use domain::{
+    access::Scope,
+    clock::Clock,
+    store::{Capabilities, Mode, Store, StoreError, Tx},
+};
+use infra_sql::SqlRepos;
+use migration::MigrateError;
+use sea_orm::DatabaseConnection;
+use sqlx::{
+    SqlitePool,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
+
+use crate::{
+    index::{MatrixCache, matrix_cache},
+    lane::Lane,
+    options::SqliteOptions,
+    unit::{SqliteUnit, lane_error},
+};
+
+/// Why a file cannot be served.
+#[derive(Debug, thiserror::Error)]
+pub enum SqliteError {
+    /// The file cannot be made or opened.
+    #[error(
+        "the database file {path} cannot be opened; check that its folder exists and that this user may write there"
+    )]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// SQLite cannot use the file.
+    #[error("SQLite cannot use {path}; check that it is a database of this program and that its disk has room")]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite said.
+        #[source]
+        source: sqlx::Error,
+    },
+    /// The schema cannot be brought up to date.
+    #[error("the schema of {path} cannot be brought up to date; the file may belong to a newer version of the program")]
+    Migration {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: MigrateError,
+    },
+}
+
+/// Banyan's data in one SQLite file.
+pub struct SqliteStore {
+    lane: Arc<Lane>,
+    readers: SqlitePool,
+    matrices: Arc<MatrixCache>,
+    clock: Arc<dyn Clock>,
+}
+
+impl fmt::Debug for SqliteStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SqliteStore").field("readers", &self.readers).finish_non_exhaustive()
+    }
+}
+
+impl SqliteStore {
+    /// Opens a file, which is made (readable by this user only) if it is not there, and brings its
+    /// schema up to date.
+    ///
+    /// # Errors
+    /// [`SqliteError`] when the file cannot be used.
+    pub async fn open(path: &Path, settings: &SqliteOptions, clock: Arc<dyn Clock>) -> Result<Self, SqliteError> {
+        make_private(path).map_err(|source| SqliteError::File { path: path.to_owned(), source })?;
+        let options = connect_options(path, settings);
+        let opened = |source| SqliteError::Open { path: path.to_owned(), source };
+        let migrating =
+            SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await.map_err(opened)?;
+        let migrated = migration::up(&DatabaseConnection::from(migrating.clone())).await;
+        migrating.close().await;
+        migrated.map_err(|source| SqliteError::Migration { path: path.to_owned(), source })?;
+        let lane = Lane::open(options.clone(), settings.acquire_timeout).await.map_err(opened)?;
+        let readers = SqlitePoolOptions::new()
+            .max_connections(settings.readers)
+            .acquire_timeout(settings.acquire_timeout)
+            .test_before_acquire(false)
+            .connect_lazy_with(options.pragma("query_only", "ON"));
+        let matrices = Arc::new(matrix_cache(settings.vector_cache_bytes));
+        Ok(Self { lane: Arc::new(lane), readers, matrices, clock })
+    }
+}
+
+/// Makes the file with rights for its owner only; SQLite gives its side files the same.
+fn make_private(path: &Path) -> io::Result<()> {
+    let mut options = fs::OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map(drop)
+}
+
+fn connect_options(path: &Path, settings: &SqliteOptions) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(settings.busy_timeout)
+        .pragma("temp_store", "MEMORY")
+        // Negative: kibibytes instead of pages.
+        .pragma("cache_size", format!("-{}", settings.page_cache_bytes / 1024))
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn begin(&self, scope: &Scope, mode: Mode) -> Result<Box<dyn Tx>, StoreError> {
+        if let Scope::Installation { reason } = scope {
+            tracing::debug!(reason, ?mode, "a unit of work across tenants");
+        }
+        let unit = match mode {
+            Mode::Read => {
+                let snapshot = self.readers.begin().await.map_err(|error| StoreError::Unavailable(Box::new(error)))?;
+                SqliteUnit::reading(snapshot, scope.clone(), Arc::clone(&self.matrices))
+            }
+            Mode::Write => SqliteUnit::writing(self.lane.begin().await.map_err(lane_error)?, scope.clone()),
+        };
+        Ok(Box::new(SqlRepos::new(unit, Arc::clone(&self.clock))))
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities { backend: "sqlite", durable: true, shared: false, row_level_security: false }
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        let answer = sqlx::query("SELECT 1").execute(&self.readers).await;
+        answer.map(|_| ()).map_err(|error| StoreError::Unavailable(Box::new(error)))
+    }
+}

@@ -1,0 +1,173 @@
+//! A unit of work: a turn in the writer's lane, or a snapshot on a reader.
+
+use std::{fmt, sync::Arc};
+
+use async_trait::async_trait;
+use domain::{
+    access::Scope,
+    store::{Mode, StoreError},
+};
+use infra_sql::SqlBackend;
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, RuntimeErr, Statement};
+use sea_query_sqlx::SqlxValues;
+use sqlx::{AssertSqlSafe, Sqlite, SqliteConnection, Transaction, query::Query};
+use tokio::sync::{Mutex, MutexGuard};
+
+use crate::{
+    index::MatrixCache,
+    lane::{LaneError, LaneTx},
+};
+
+/// Where the statements of a unit of work run.
+enum Place {
+    Reader(Transaction<'static, Sqlite>),
+    Lane(LaneTx),
+}
+
+impl Place {
+    async fn connection(&mut self) -> Result<&mut SqliteConnection, DbErr> {
+        match self {
+            Self::Reader(transaction) => Ok(transaction),
+            Self::Lane(turn) => turn.connection().await.map_err(failed),
+        }
+    }
+}
+
+/// A place, and whether a statement on it was begun and its end never seen.
+struct Statements {
+    place: Place,
+    is_cut_off: bool,
+}
+
+/// The backend of a unit of work. Dropping it rolls back.
+pub struct SqliteUnit {
+    statements: Mutex<Statements>,
+    scope: Scope,
+    mode: Mode,
+    /// Matrices of vectors; a writer, which may see what is never committed, keeps out of it.
+    pub(crate) matrices: Option<Arc<MatrixCache>>,
+}
+
+impl fmt::Debug for SqliteUnit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SqliteUnit").field("scope", &self.scope).field("mode", &self.mode).finish_non_exhaustive()
+    }
+}
+
+impl SqliteUnit {
+    pub(crate) fn reading(transaction: Transaction<'static, Sqlite>, scope: Scope, matrices: Arc<MatrixCache>) -> Self {
+        let statements = Statements { place: Place::Reader(transaction), is_cut_off: false };
+        Self { statements: Mutex::new(statements), scope, mode: Mode::Read, matrices: Some(matrices) }
+    }
+
+    pub(crate) fn writing(turn: LaneTx, scope: Scope) -> Self {
+        let statements = Statements { place: Place::Lane(turn), is_cut_off: false };
+        Self { statements: Mutex::new(statements), scope, mode: Mode::Write, matrices: None }
+    }
+
+    /// The right to run one statement, marked as cut off until [`finish`] is called.
+    async fn begin_statement(&self) -> Result<MutexGuard<'_, Statements>, DbErr> {
+        let mut statements = self.statements.lock().await;
+        if statements.is_cut_off {
+            // Nobody knows whether that statement was run, so nothing may be built on it.
+            return Err(DbErr::Custom("an earlier statement of this unit of work was cancelled".to_owned()));
+        }
+        statements.is_cut_off = true;
+        Ok(statements)
+    }
+}
+
+/// Notes that a statement came to its end.
+fn finish<T>(mut statements: MutexGuard<'_, Statements>, result: Result<T, sqlx::Error>) -> Result<T, DbErr> {
+    statements.is_cut_off = false;
+    result.map_err(failed)
+}
+
+fn failed(error: sqlx::Error) -> DbErr {
+    DbErr::Query(RuntimeErr::SqlxError(error.into()))
+}
+
+fn query(statement: Statement) -> Query<'static, Sqlite, SqlxValues> {
+    let values = statement.values.unwrap_or(sea_orm::sea_query::Values(Vec::new()));
+    sqlx::query_with(AssertSqlSafe(statement.sql), SqlxValues(values))
+}
+
+#[async_trait]
+impl ConnectionTrait for SqliteUnit {
+    fn get_database_backend(&self) -> DbBackend {
+        DbBackend::Sqlite
+    }
+
+    async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
+        let mut statements = self.begin_statement().await?;
+        let result = query(statement).execute(statements.place.connection().await?).await;
+        finish(statements, result).map(Into::into)
+    }
+
+    async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
+        let mut statements = self.begin_statement().await?;
+        let sql = AssertSqlSafe(sql.to_owned());
+        let result = sqlx::raw_sql(sql).execute(statements.place.connection().await?).await;
+        finish(statements, result).map(Into::into)
+    }
+
+    async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
+        let mut statements = self.begin_statement().await?;
+        let result = query(statement).fetch_optional(statements.place.connection().await?).await;
+        Ok(finish(statements, result)?.map(Into::into))
+    }
+
+    async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+        let mut statements = self.begin_statement().await?;
+        let result = query(statement).fetch_all(statements.place.connection().await?).await;
+        Ok(finish(statements, result)?.into_iter().map(Into::into).collect())
+    }
+}
+
+#[async_trait]
+impl SqlBackend for SqliteUnit {
+    fn scope(&self) -> &Scope {
+        &self.scope
+    }
+
+    fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    async fn commit(self) -> Result<(), StoreError> {
+        let statements = self.statements.into_inner();
+        match statements.place {
+            Place::Reader(transaction) => {
+                transaction.rollback().await.map_err(|error| infra_sql::store_error(failed(error)))
+            }
+            Place::Lane(turn) if statements.is_cut_off => {
+                turn.rollback().await;
+                Err(StoreError::Poisoned)
+            }
+            Place::Lane(turn) => turn.commit().await.map_err(lane_error),
+        }
+    }
+
+    async fn rollback(self) -> Result<(), StoreError> {
+        match self.statements.into_inner().place {
+            Place::Reader(transaction) => {
+                transaction.rollback().await.map_err(|error| infra_sql::store_error(failed(error)))
+            }
+            Place::Lane(turn) => {
+                turn.rollback().await;
+                Ok(())
+            }
+        }
+    }
+}
+
+/// What the lane reports, as an error of the store.
+pub(crate) fn lane_error(error: LaneError) -> StoreError {
+    match error {
+        LaneError::Lost(cause) | LaneError::Sqlite(cause) => {
+            infra_sql::store_error(DbErr::Query(RuntimeErr::SqlxError(cause)))
+        }
+        LaneError::LostWithOthers => StoreError::Retry,
+        LaneError::Busy(_) | LaneError::Crowded | LaneError::Closing => StoreError::Unavailable(Box::new(error)),
+    }
+}

@@ -1,0 +1,1 @@
+//! The index beyond the contract: generations of codes in memory.
