@@ -136,3 +136,53 @@ impl Answer {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpListener,
+    };
+
+    use super::*;
+
+    /// Answers one request on a socket with these bytes, and gives the address and the request.
+    async fn answer_once(answer: &'static str) -> Result<(String, tokio::task::JoinHandle<Result<String>>)> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let base = format!("http://{}", listener.local_addr()?);
+        let served = tokio::spawn(async move {
+            let (mut socket, _) = listener.accept().await?;
+            let mut request = vec![0; 4096];
+            let length = socket.read(&mut request).await?;
+            socket.write_all(answer.as_bytes()).await?;
+            Ok(String::from_utf8_lossy(&request[..length]).into_owned())
+        });
+        Ok((base, served))
+    }
+
+    #[tokio::test]
+    async fn requests_carry_the_token_and_a_wrong_status_is_told_with_its_body() -> Result<()> {
+        let (base, served) =
+            answer_once("HTTP/1.1 404 Not Found\r\ncontent-length: 13\r\n\r\n{\"code\":\"no\"}").await?;
+        let answer = Client::new(&base)?.with_token("t0").get("/api/v1/me").await?;
+        let request = served.await??;
+        assert!(request.starts_with("GET /api/v1/me HTTP/1.1"), "{request}");
+        assert!(request.contains("authorization: Bearer t0"), "{request}");
+        assert_eq!(answer.json()?["code"], "no");
+        let refused = answer.expect(200).err().map(|error| error.to_string());
+        assert_eq!(refused.as_deref(), Some("404 instead of 200: {\"code\":\"no\"}"));
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn an_event_stream_is_read_to_its_end() -> Result<()> {
+        let text =
+            "HTTP/1.1 200 OK\r\nconnection: close\r\n\r\nid: 1\nevent: a\ndata: {}\n\nid: 2\nevent: b\ndata: {}\n\n";
+        let (base, served) = answer_once(text).await?;
+        let mut events = Client::new(&base)?.post_stream("/x", &Value::Null).await?;
+        assert!(served.await??.contains("accept: text/event-stream"));
+        assert_eq!(events.until("a").await?.len(), 1);
+        assert_eq!(events.rest().await?.iter().map(|event| event.id).collect::<Vec<_>>(), [Some(2)]);
+        Ok(())
+    }
+}

@@ -4,6 +4,8 @@ import os
 import sys
 import zipfile
 
+# Another user may run what is unpacked.
+os.umask(0o022)
 wheel, folder, *prefixes = sys.argv[1:]
 with zipfile.ZipFile(wheel) as archive:
     for entry in archive.infolist():

