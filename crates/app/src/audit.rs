@@ -9,7 +9,7 @@ use domain::{
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::{App, Error, Result};
+use crate::{App, Result};
 
 /// An act to be recorded. `after` holds allow-listed fields only.
 pub(crate) struct Act<'a> {
@@ -74,10 +74,8 @@ impl App {
     ///
     /// # Errors
     /// When the row cannot be written.
-    pub async fn record_denial(&self, actor: &Actor, error: &Error) -> Result<()> {
-        let (Some((entity_type, entity_id)), Some(tenant_id)) = (error.missing, actor.tenant_id) else {
-            return Ok(());
-        };
+    pub async fn record_denial(&self, actor: &Actor, entity_type: &'static str, entity_id: Option<Uuid>) -> Result<()> {
+        let Some(tenant_id) = actor.tenant_id else { return Ok(()) };
         let app = self.clone();
         let actor = actor.clone();
         self.detached(async move {

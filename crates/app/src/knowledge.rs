@@ -18,7 +18,7 @@ pub use plain_parser::PlainParser;
 pub(crate) use retrieve::{Retrieval, Retrieved};
 pub use search::{SearchRequest, SearchResult};
 pub use sources::{SourceProgress, SourceView};
-pub use upload::{NewSource, UploadedSource};
+pub use upload::{NewSource, SourceDescription, StagedFile, UploadedSource};
 
 /// The use cases of knowledge.
 #[derive(Clone)]

@@ -31,12 +31,24 @@ const MAX_FILENAME_CHARS: usize = 255;
 pub struct NewSource {
     /// The file name as the client gave it: data, never a path.
     pub filename: String,
+    /// The bytes as they come.
+    pub content: ByteStream,
+}
+
+/// What a caller says about a file.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SourceDescription {
     /// Its name for people; by default the file name.
     pub name: Option<String>,
     /// The caller's own, a JSON object.
     pub metadata: Option<Value>,
-    /// The bytes as they come.
-    pub content: ByteStream,
+}
+
+/// A file that is stored but belongs to no source yet. If it never does, the sweep removes it.
+pub struct StagedFile {
+    collection: Collection,
+    filename: String,
+    stored: Stored,
 }
 
 /// A source that waits for its job.
@@ -57,30 +69,38 @@ struct Stored {
 }
 
 impl Knowledge {
-    /// Uploads a file into a collection.
+    /// Stores a file for a collection as it streams in. A client that goes away leaves nothing.
     ///
     /// # Errors
     /// `not_found` for a collection that the actor may not change; `unsupported_media_type`;
-    /// `too_large`; `source_exists` when the collection holds the same content; `upload_incomplete`.
-    pub async fn upload(
-        &self,
-        actor: &Actor,
-        collection: CollectionId,
-        new: NewSource,
-        idempotent: Option<Idempotent<UploadedSource>>,
-    ) -> Result<Outcome<UploadedSource>> {
+    /// `too_large`; `upload_incomplete`.
+    pub async fn stage(&self, actor: &Actor, collection: CollectionId, new: NewSource) -> Result<StagedFile> {
         let scope = self.app.parts.policy.allow(actor, Permission::KnowledgeWrite)?;
         let filename = filename_of(&new.filename)?;
-        let name = new.name.as_deref().map(|name| text::name("name", name)).transpose()?;
-        let metadata = new.metadata.unwrap_or_else(|| json!({}));
-        text::metadata("metadata", &metadata)?;
         let tx = self.app.read(&scope).await?;
         let found = tx.collections().get(collection).await?;
         tx.commit().await?;
         let collection = found.ok_or_else(|| Error::not_found("collection", collection.0))?;
-
-        // Not detached: an upload whose client is gone ends, and leaves nothing.
         let stored = self.store(collection.tenant_id, &filename, new.content).await?;
+        Ok(StagedFile { collection, filename, stored })
+    }
+
+    /// Makes a staged file a source, and queues the job that makes it searchable.
+    ///
+    /// # Errors
+    /// `invalid`; `source_exists` when the collection holds the same content.
+    pub async fn add_source(
+        &self,
+        actor: &Actor,
+        staged: StagedFile,
+        description: SourceDescription,
+        idempotent: Option<Idempotent<UploadedSource>>,
+    ) -> Result<Outcome<UploadedSource>> {
+        let scope = self.app.parts.policy.allow(actor, Permission::KnowledgeWrite)?;
+        let StagedFile { collection, filename, stored } = staged;
+        let name = description.name.as_deref().map(|name| text::name("name", name)).transpose()?;
+        let metadata = description.metadata.unwrap_or_else(|| json!({}));
+        text::metadata("metadata", &metadata)?;
         let this = self.clone();
         let actor = actor.clone();
         self.app

@@ -3,6 +3,7 @@
 use chrono::TimeDelta;
 use domain::{
     access::{Actor, Permission, Scope},
+    clock::Timestamp,
     error::ValueError,
     gateways::{ChatDelta, ChatModel, ChatRequest, GatewayErrorKind, ModelName, PromptRole},
     ids::{ConversationId, RequestId},
@@ -69,6 +70,8 @@ pub struct Completion {
     pub model: ModelName,
     /// Its call, by which the ledger knows it.
     pub request_id: RequestId,
+    /// When the model was asked.
+    pub created: Timestamp,
     /// The conversation it is stored in, if it is.
     pub conversation_id: Option<ConversationId>,
     pub(super) events: LogReader<CompletionEvent>,
@@ -151,7 +154,7 @@ impl OpenAi {
         let pump = Alone { app: app.clone(), actor, scope, call, query_spent, events };
         app.parts.tasks.spawn(async move { pump.run(model, request, opened).await });
         opening.await.map_err(Error::internal)??;
-        Ok(Completion { model: name, request_id, conversation_id: None, events: reader })
+        Ok(Completion { model: name, request_id, created: now, conversation_id: None, events: reader })
     }
 }
 

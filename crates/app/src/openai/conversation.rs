@@ -43,10 +43,10 @@ impl OpenAi {
             return Err(Error::internal("a turn has an answer"));
         };
         let following = conversations.follow(actor, stream, 0).await?;
-        let request_id = following.stream().request_id;
+        let (request_id, created) = (following.stream().request_id, following.stream().created_at);
         let (events, reader) = log();
         self.app.parts.tasks.spawn(relay(following, events));
-        Ok(Completion { model: name, request_id, conversation_id: Some(conversation_id), events: reader })
+        Ok(Completion { model: name, request_id, created, conversation_id: Some(conversation_id), events: reader })
     }
 
     /// A conversation for what a client wants stored. Earlier messages of its prompt become the

@@ -1,0 +1,92 @@
+//! The guard of every route: one extractor of credentials for all doors.
+
+use actix_web::{
+    Error, FromRequest, HttpMessage, HttpRequest,
+    body::MessageBody,
+    dev::{Payload, ServiceRequest, ServiceResponse},
+    http::header::{AUTHORIZATION, HeaderMap, USER_AGENT},
+    middleware::Next,
+};
+use app::{App, identity::RequestContext};
+use domain::access::{Actor, Denied};
+use std::future::{Ready, ready};
+
+use crate::{Access, error::ApiError};
+
+/// Longest `Authorization` header that is looked at.
+const MAX_CREDENTIAL_BYTES: usize = 8 * 1024;
+/// Most characters of a user agent that are kept.
+const MAX_USER_AGENT_CHARS: usize = 512;
+
+/// The actor of a request, put there by the guard of its route.
+#[derive(Debug, Clone)]
+pub(crate) struct Signed(pub(crate) Actor);
+
+impl FromRequest for Signed {
+    type Error = ApiError;
+    type Future = Ready<Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let signed = request.extensions().get::<Self>().cloned();
+        ready(signed.ok_or_else(|| app::Error::unauthenticated().into()))
+    }
+}
+
+/// Where a request came from.
+#[derive(Debug, Clone)]
+pub(crate) struct Context(pub(crate) RequestContext);
+
+impl FromRequest for Context {
+    type Error = ApiError;
+    type Future = Ready<Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(Ok(Self(context_of(request))))
+    }
+}
+
+/// Lets a request through if its credential gives it the access.
+pub(crate) async fn authorize(
+    app: App,
+    access: Option<Access>,
+    request: ServiceRequest,
+    next: Next<impl MessageBody>,
+) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    let needed = match access {
+        Some(Access::Public | Access::OwnCredential) => return next.call(request).await,
+        Some(Access::SignedIn) => None,
+        Some(Access::Needs(permission)) => Some(permission),
+        None => return Err(ApiError::from(app::Error::unauthenticated()).into()),
+    };
+    let context = context_of(request.request());
+    let bearer = bearer_of(request.headers()).ok_or_else(app::Error::unauthenticated).map_err(ApiError::from)?;
+    let actor = app.identity().authenticate(bearer, &context).await.map_err(ApiError::from)?;
+    if let Some(permission) = needed.filter(|permission| !actor.may(*permission)) {
+        return Err(ApiError::from(app::Error::from(Denied::MissingPermission(permission))).into());
+    }
+    request.extensions_mut().insert(Signed(actor));
+    next.call(request).await
+}
+
+/// The credential of a request: `Authorization: Bearer …`, once, and nowhere else.
+fn bearer_of(headers: &HeaderMap) -> Option<&str> {
+    let mut values = headers.get_all(AUTHORIZATION);
+    let value = values.next()?;
+    if values.next().is_some() || value.len() > MAX_CREDENTIAL_BYTES {
+        return None;
+    }
+    let (scheme, credential) = value.to_str().ok()?.split_once(' ')?;
+    let credential = credential.trim();
+    (scheme.eq_ignore_ascii_case("bearer") && !credential.is_empty()).then_some(credential)
+}
+
+fn context_of(request: &HttpRequest) -> RequestContext {
+    let text = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
+    let user_agent = text(USER_AGENT.as_str()).map(|agent| agent.chars().take(MAX_USER_AGENT_CHARS).collect());
+    RequestContext {
+        // The peer's address: a header says what its sender likes.
+        ip_address: request.peer_addr().map(|peer| peer.ip()),
+        user_agent,
+        enter_tenant: text("x-banyan-tenant").map(str::to_owned),
+    }
+}

@@ -1,0 +1,159 @@
+//! Bodies, paths and queries: strict, bounded in bytes and time, with errors that name the place.
+
+use std::{future::Future, pin::Pin, time::Duration};
+
+use actix_web::{
+    FromRequest, HttpRequest,
+    dev::Payload,
+    http::header::CONTENT_TYPE,
+    web::{self, Bytes, BytesMut, PathConfig, QueryConfig},
+};
+use domain::error::ValueError;
+use futures::StreamExt;
+use serde::de::DeserializeOwned;
+use serde_json::error::Category;
+use tokio::time::{Instant, timeout_at};
+
+use crate::error::ApiError;
+
+/// Most bytes of a JSON body.
+pub(crate) const MAX_JSON_BYTES: usize = 8 * 1024 * 1024;
+/// A body that stands still for so long is given up.
+pub(crate) const BODY_IDLE: Duration = Duration::from_secs(10);
+/// A JSON body must be there whole after so long.
+const BODY_TOTAL: Duration = Duration::from_secs(60);
+
+/// A JSON body with its bytes, over which repetitions are recognised.
+#[derive(Debug)]
+pub(crate) struct Json<T> {
+    pub(crate) value: T,
+    pub(crate) bytes: Bytes,
+}
+
+impl<T: DeserializeOwned + 'static> FromRequest for Json<T> {
+    type Error = ApiError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, ApiError>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let content_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let is_json = content_type.is_some_and(is_json);
+        let length = request.headers().get("content-length").and_then(|value| value.to_str().ok()?.parse().ok());
+        let payload = payload.take();
+        Box::pin(async move {
+            if !is_json {
+                return Err(ApiError::unsupported_content_type("application/json"));
+            }
+            let bytes = read(payload, length).await?;
+            Ok(Self { value: parse(&bytes)?, bytes })
+        })
+    }
+}
+
+fn is_json(content_type: &str) -> bool {
+    let mut parts = content_type.split(';').map(str::trim);
+    let essence = parts.next().is_some_and(|essence| essence.eq_ignore_ascii_case("application/json"));
+    essence
+        && parts.all(|part| {
+            !part.to_ascii_lowercase().starts_with("charset=")
+                || part[8..].trim_matches('"').eq_ignore_ascii_case("utf-8")
+        })
+}
+
+async fn read(mut payload: Payload, length: Option<usize>) -> Result<Bytes, ApiError> {
+    if length.is_some_and(|length| length > MAX_JSON_BYTES) {
+        return Err(ApiError::body_too_large(MAX_JSON_BYTES as u64));
+    }
+    let end = Instant::now() + BODY_TOTAL;
+    let mut body = BytesMut::new();
+    loop {
+        let idle = (Instant::now() + BODY_IDLE).min(end);
+        match timeout_at(idle, payload.next()).await {
+            Err(_) => return Err(ApiError::body_too_slow()),
+            Ok(None) => return Ok(body.freeze()),
+            Ok(Some(Err(error))) => return Err(ApiError::body_broken(error)),
+            Ok(Some(Ok(piece))) => {
+                if body.len() + piece.len() > MAX_JSON_BYTES {
+                    return Err(ApiError::body_too_large(MAX_JSON_BYTES as u64));
+                }
+                body.extend_from_slice(&piece);
+            }
+        }
+    }
+}
+
+/// Reads JSON; what is wrong is told with its place as a JSON pointer.
+pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
+    let mut reader = serde_json::Deserializer::from_slice(bytes);
+    let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+        let path = error.path().to_string().replace(['.', '[', ']'], "/").replace("//", "/");
+        let path = if path == "/" { String::new() } else { path.trim_end_matches('/').to_owned() };
+        refused(&path, error.inner())
+    })?;
+    reader.end().map_err(|error| refused("", &error))?;
+    Ok(value)
+}
+
+fn refused(path: &str, error: &serde_json::Error) -> ApiError {
+    match error.classify() {
+        Category::Syntax | Category::Eof | Category::Io => ApiError::malformed_json(error),
+        // Serde's own words: they name the field and what was expected, never a value of ours.
+        Category::Data => {
+            let text = error.to_string();
+            let message = text.split(" at line ").next().unwrap_or(&text).to_owned();
+            app::Error::from(ValueError::new(path, "wrong_shape", message)).into()
+        }
+    }
+}
+
+/// A path parameter that does not parse names nothing: the same answer as for what does not exist.
+pub(crate) fn path_config() -> PathConfig {
+    PathConfig::default().error_handler(|_, _| ApiError::from(app::Error::not_found("path", uuid::Uuid::nil())).into())
+}
+
+/// A query that does not parse is told why.
+pub(crate) fn query_config() -> QueryConfig {
+    web::QueryConfig::default().error_handler(|error, _| {
+        let text = error.to_string();
+        let message = text.strip_prefix("Query deserialize error: ").unwrap_or(&text).to_owned();
+        ApiError::from(app::Error::from(ValueError::new("query", "wrong_query", message))).into()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Inner {
+        _n: u8,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Outer {
+        _items: Vec<Inner>,
+    }
+
+    #[test]
+    fn the_place_of_an_error_is_a_pointer() {
+        let error = parse::<Outer>(br#"{"_items":[{"_n":1},{"_n":"x"}]}"#).unwrap_err();
+        assert_eq!(error.error.fields[0].field, "_items/1/_n");
+        assert_eq!(parse::<Outer>(b"{").unwrap_err().error.code, "malformed_json");
+        assert_eq!(parse::<Outer>(br#"{"_items":[]} x"#).unwrap_err().error.code, "malformed_json");
+    }
+
+    #[test]
+    fn nesting_without_end_is_refused() {
+        let deep = "[".repeat(1_000_000);
+        assert!(parse::<serde_json::Value>(deep.as_bytes()).is_err());
+    }
+
+    #[test]
+    fn only_json_in_utf_8_is_json() {
+        assert!(is_json("application/json") && is_json("application/json; charset=UTF-8"));
+        assert!(!is_json("text/plain") && !is_json("application/json; charset=latin1"));
+    }
+}

@@ -1,0 +1,135 @@
+//! Handlers of conversations.
+
+use actix_web::{HttpRequest, HttpResponse, http::StatusCode, http::header, web};
+use app::{App, conversations::Head};
+use domain::{
+    conversations::{Conversation, ConversationFilter, Origin},
+    ids::{ConversationId, MessageId},
+};
+use uuid::Uuid;
+
+use super::{
+    dto::{
+        ConversationBody, ConversationQuery, HeadBody, MessagesQuery, NewConversationRequest, SwitchRequest,
+        UsageReportBody,
+    },
+    message::{MessageBody, MessagesBody},
+};
+use crate::{
+    authorize::Signed,
+    body::Json,
+    error::ApiError,
+    idempotency::{expected_head, idempotent, respond},
+    page::{PageBody, PageQuery, checked_limit, decode_message, decode_number, next_link},
+};
+
+type Answer = Result<HttpResponse, ApiError>;
+
+/// One's conversations, newest first.
+#[utoipa::path(get, path = "/api/v1/conversations", tag = "conversations", security(("bearer" = [])),
+    params(ConversationQuery), responses((status = 200, body = PageBody<ConversationBody>)))]
+pub(crate) async fn list(
+    app: web::Data<App>,
+    actor: Signed,
+    query: web::Query<ConversationQuery>,
+    request: HttpRequest,
+) -> Answer {
+    let ConversationQuery { q, origin, include_others, include_archived, limit, cursor } = query.into_inner();
+    let filter = ConversationFilter {
+        include_others: include_others.unwrap_or_default(),
+        origin: origin.as_deref().map(Origin::parse).transpose()?,
+        include_archived: include_archived.unwrap_or_default(),
+        title_contains: q.map(|text| domain::text::free("q", &text, 1024)).transpose()?,
+    };
+    let page = PageQuery { limit, cursor }.request()?;
+    let conversations = app.conversations().list(&actor.0, &filter, page).await?;
+    Ok(PageBody::of(conversations, |conversation| ConversationBody::from(&conversation)).respond(&request))
+}
+
+/// Begins a conversation.
+#[utoipa::path(post, path = "/api/v1/conversations", tag = "conversations", security(("bearer" = [])),
+    request_body = NewConversationRequest, responses((status = 201, body = ConversationBody)))]
+pub(crate) async fn create(
+    app: web::Data<App>,
+    actor: Signed,
+    request: HttpRequest,
+    body: Json<NewConversationRequest>,
+) -> Answer {
+    let shape = |conversation: &Conversation| ConversationBody::from(conversation);
+    let keyed = idempotent(&request, &body.bytes, StatusCode::CREATED, shape)?;
+    let outcome = app.conversations().create(&actor.0, body.value.try_into()?, keyed).await?;
+    Ok(respond(&outcome, StatusCode::CREATED, shape))
+}
+
+/// A conversation.
+#[utoipa::path(get, path = "/api/v1/conversations/{conversation_id}", tag = "conversations",
+    security(("bearer" = [])), params(("conversation_id" = Uuid, Path)),
+    responses((status = 200, body = ConversationBody)))]
+pub(crate) async fn get(app: web::Data<App>, actor: Signed, path: web::Path<Uuid>) -> Answer {
+    let conversation = app.conversations().get(&actor.0, ConversationId(path.into_inner())).await?;
+    let mut response = HttpResponse::Ok();
+    response.insert_header((header::ETAG, format!("\"{}\"", conversation.head_version)));
+    Ok(response.json(ConversationBody::from(&conversation)))
+}
+
+/// The branch on show, root to head, or with `tree=true` all live messages.
+#[utoipa::path(get, path = "/api/v1/conversations/{conversation_id}/messages", tag = "conversations",
+    security(("bearer" = [])), params(("conversation_id" = Uuid, Path), MessagesQuery),
+    responses((status = 200, body = MessagesBody)))]
+pub(crate) async fn messages(
+    app: web::Data<App>,
+    actor: Signed,
+    path: web::Path<Uuid>,
+    query: web::Query<MessagesQuery>,
+    request: HttpRequest,
+) -> Answer {
+    let id = ConversationId(path.into_inner());
+    let limit = checked_limit(query.limit)?;
+    let (items, next_cursor, head) = if query.tree.unwrap_or_default() {
+        let after = query.cursor.as_deref().map_or(Ok(0), decode_number)?;
+        let page = app.conversations().tree(&actor.0, id, after, limit).await?;
+        (page.items, page.next.map(|seq| seq.to_string()), page.head)
+    } else {
+        let last = query.cursor.as_deref().map(decode_message).transpose()?;
+        let page = app.conversations().branch(&actor.0, id, last, limit).await?;
+        (page.items, page.next.map(|id| id.to_string()), page.head)
+    };
+    let mut response = HttpResponse::Ok();
+    response.insert_header((header::ETAG, format!("\"{}\"", head.head_version)));
+    if let Some(cursor) = &next_cursor {
+        response.insert_header((header::LINK, next_link(&request, cursor)));
+    }
+    let items = items.iter().map(MessageBody::from).collect();
+    Ok(response.json(MessagesBody { items, next_cursor, head: HeadBody::from(&head) }))
+}
+
+/// Shows the branch through a message.
+#[utoipa::path(post, path = "/api/v1/conversations/{conversation_id}/messages/{message_id}/switch",
+    tag = "conversations", security(("bearer" = [])),
+    params(("conversation_id" = Uuid, Path), ("message_id" = Uuid, Path)), request_body = SwitchRequest,
+    responses((status = 200, body = HeadBody), (status = 412, description = "the head has moved")))]
+pub(crate) async fn switch(
+    app: web::Data<App>,
+    actor: Signed,
+    path: web::Path<(Uuid, Uuid)>,
+    request: HttpRequest,
+    body: Json<SwitchRequest>,
+) -> Answer {
+    let (conversation, message) = path.into_inner();
+    let shape = |head: &Head| HeadBody::from(head);
+    let keyed = idempotent(&request, &body.bytes, StatusCode::OK, shape)?;
+    let exact = body.value.exact.unwrap_or_default();
+    let conversations = app.conversations();
+    let (conversation, message) = (ConversationId(conversation), MessageId(message));
+    let outcome = conversations.switch(&actor.0, conversation, message, exact, expected_head(&request)?, keyed).await?;
+    Ok(respond(&outcome, StatusCode::OK, shape))
+}
+
+/// What a conversation cost, exactly.
+#[utoipa::path(get, path = "/api/v1/conversations/{conversation_id}/usage", tag = "conversations",
+    security(("bearer" = [])), params(("conversation_id" = Uuid, Path)),
+    responses((status = 200, body = UsageReportBody)))]
+pub(crate) async fn usage(app: web::Data<App>, actor: Signed, path: web::Path<Uuid>) -> Answer {
+    let report = app.conversations().usage(&actor.0, ConversationId(path.into_inner())).await?;
+    Ok(HttpResponse::Ok().json(UsageReportBody::from(report)))
+}

@@ -1,0 +1,109 @@
+//! Streams over HTTP: follow, resume, stop.
+
+use actix_web::{HttpRequest, HttpResponse, web, web::Bytes};
+use app::{App, conversations::Following};
+use domain::{
+    access::Actor,
+    error::ValueError,
+    ids::{ConversationId, StreamId},
+};
+use futures::{Stream, stream};
+use serde::Deserialize;
+use tokio::time::timeout;
+use utoipa::IntoParams;
+use uuid::Uuid;
+
+use super::event;
+use crate::{
+    authorize::Signed,
+    error::ApiError,
+    observe::no_content,
+    sse::{self, COMMENT, HEARTBEAT},
+};
+
+type Answer = Result<HttpResponse, ApiError>;
+
+/// From where on events are wanted.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct AfterQuery {
+    /// The number of the last event that is known; 0 replays all. The header `Last-Event-ID` says the same.
+    #[param(minimum = 0)]
+    after: Option<i64>,
+}
+
+/// The events of a stream: those that were, then those to come.
+#[utoipa::path(get, path = "/api/v1/streams/{stream_id}/events", tag = "conversations", security(("bearer" = [])),
+    params(("stream_id" = Uuid, Path), AfterQuery),
+    responses((status = 200, description = "events", content_type = "text/event-stream", body = String)))]
+pub(crate) async fn events(
+    app: web::Data<App>,
+    actor: Signed,
+    path: web::Path<Uuid>,
+    query: web::Query<AfterQuery>,
+    request: HttpRequest,
+) -> Answer {
+    let after = after(&query, &request)?;
+    stream_response(&app, &actor.0, StreamId(path.into_inner()), after).await
+}
+
+/// The stream that runs in a conversation; 204 when none does.
+#[utoipa::path(get, path = "/api/v1/conversations/{conversation_id}/stream", tag = "conversations",
+    security(("bearer" = [])), params(("conversation_id" = Uuid, Path), AfterQuery),
+    responses((status = 200, description = "events", content_type = "text/event-stream", body = String),
+        (status = 204, description = "nothing is being written")))]
+pub(crate) async fn resume(
+    app: web::Data<App>,
+    actor: Signed,
+    path: web::Path<Uuid>,
+    query: web::Query<AfterQuery>,
+    request: HttpRequest,
+) -> Answer {
+    let after = after(&query, &request)?;
+    match app.conversations().running_stream(&actor.0, ConversationId(path.into_inner())).await? {
+        Some(stream) => stream_response(&app, &actor.0, stream, after).await,
+        None => Ok(no_content()),
+    }
+}
+
+/// Stops a stream. The text so far stays.
+#[utoipa::path(post, path = "/api/v1/streams/{stream_id}/stop", tag = "conversations", security(("bearer" = [])),
+    params(("stream_id" = Uuid, Path)), responses((status = 204)))]
+pub(crate) async fn stop(app: web::Data<App>, actor: Signed, path: web::Path<Uuid>) -> Answer {
+    app.conversations().stop(&actor.0, StreamId(path.into_inner())).await?;
+    Ok(no_content())
+}
+
+/// Follows a stream over HTTP.
+pub(crate) async fn stream_response(app: &App, actor: &Actor, id: StreamId, after: i64) -> Answer {
+    let following = app.conversations().follow(actor, id, after).await?;
+    Ok(sse::head().streaming(bytes_of(following)))
+}
+
+fn bytes_of(following: Following) -> impl Stream<Item = Result<Bytes, actix_web::Error>> {
+    stream::unfold(Some(following), |following| async {
+        let mut following = following?;
+        match timeout(HEARTBEAT, following.next()).await {
+            Err(_) => Some((Ok(COMMENT), Some(following))),
+            Ok(Ok(Some(followed))) => Some((Ok(event::encode(followed)), Some(following))),
+            Ok(Ok(None)) => None,
+            Ok(Err(error)) => {
+                tracing::warn!(error = ?error, "an event stream broke off");
+                // No id: the reader resumes from the last event that it has seen.
+                Some((Ok(sse::event(None, "error", &ApiError::from(error).problem(""))), None))
+            }
+        }
+    })
+}
+
+fn after(query: &AfterQuery, request: &HttpRequest) -> Result<i64, ApiError> {
+    let header = request.headers().get("last-event-id").and_then(|value| value.to_str().ok());
+    let after = match (query.after, header) {
+        (Some(after), _) => Some(after),
+        (None, None) => Some(0),
+        (None, Some(text)) => text.trim().parse().ok(),
+    };
+    let after = after.filter(|after| *after >= 0);
+    after.ok_or_else(|| ValueError::new("after", "not_a_number", "must be the number of an event, or 0").into())
+}

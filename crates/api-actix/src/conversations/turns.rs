@@ -1,0 +1,131 @@
+//! Handlers that open a turn: they answer its event stream, or the new ids.
+
+use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
+use app::{App, Outcome, conversations::OpenedTurn};
+use domain::{
+    access::Actor,
+    ids::{ConversationId, MessageId, StreamId},
+};
+use uuid::Uuid;
+
+use super::{
+    dto::{MessageRequest, OpenedBody, RegenerateRequest},
+    streams::stream_response,
+};
+use crate::{
+    authorize::Signed,
+    body::{self, Json},
+    error::ApiError,
+    idempotency::{expected_head, idempotent, respond},
+    sse,
+};
+
+type Answer = Result<HttpResponse, ApiError>;
+
+const ACCEPTED: StatusCode = StatusCode::ACCEPTED;
+
+fn shape(turn: &OpenedTurn) -> OpenedBody {
+    OpenedBody::from(turn)
+}
+
+/// Sends a message. With `Accept: text/event-stream` the answer comes as events, else its ids.
+#[utoipa::path(post, path = "/api/v1/conversations/{conversation_id}/messages", tag = "conversations",
+    security(("bearer" = [])), params(("conversation_id" = Uuid, Path)), request_body = MessageRequest,
+    responses((status = 200, description = "the answer as it is written", content_type = "text/event-stream", body = String),
+        (status = 202, body = OpenedBody), (status = 406, description = "several models cannot share one stream"),
+        (status = 409, description = "the message above is unfinished, or too much runs"),
+        (status = 412, description = "the head has moved")))]
+pub(crate) async fn send(
+    app: web::Data<App>,
+    actor: Signed,
+    path: web::Path<Uuid>,
+    request: HttpRequest,
+    body: Json<MessageRequest>,
+) -> Answer {
+    let keyed = idempotent(&request, &body.bytes, ACCEPTED, shape)?;
+    let message = body.value.into_message(expected_head(&request)?)?;
+    check_streamable(&request, message.models.len())?;
+    let conversation = ConversationId(path.into_inner());
+    let outcome = app.conversations().send(&actor.0, conversation, message, keyed).await?;
+    answer(&app, &actor.0, &request, outcome).await
+}
+
+/// Edits a question as a new branch beside the old one.
+#[utoipa::path(post, path = "/api/v1/conversations/{conversation_id}/messages/{message_id}/edit",
+    tag = "conversations", security(("bearer" = [])),
+    params(("conversation_id" = Uuid, Path), ("message_id" = Uuid, Path)), request_body = MessageRequest,
+    responses((status = 200, description = "the answer as it is written", content_type = "text/event-stream", body = String),
+        (status = 202, body = OpenedBody)))]
+pub(crate) async fn edit(
+    app: web::Data<App>,
+    actor: Signed,
+    path: web::Path<(Uuid, Uuid)>,
+    request: HttpRequest,
+    body: Json<MessageRequest>,
+) -> Answer {
+    let (conversation, message) = path.into_inner();
+    let keyed = idempotent(&request, &body.bytes, ACCEPTED, shape)?;
+    let new = body.value.into_message(expected_head(&request)?)?;
+    if new.parent_id.is_some() {
+        let message = "an edited question stays under the same message; leave 'parent_id' out";
+        return Err(domain::error::ValueError::new("parent_id", "not_here", message).into());
+    }
+    check_streamable(&request, new.models.len())?;
+    let conversations = app.conversations();
+    let outcome = conversations.edit(&actor.0, ConversationId(conversation), MessageId(message), new, keyed).await?;
+    answer(&app, &actor.0, &request, outcome).await
+}
+
+/// Asks again: a new answer beside the named one, or under the named question. The body may be empty.
+#[utoipa::path(post, path = "/api/v1/conversations/{conversation_id}/messages/{message_id}/regenerate",
+    tag = "conversations", security(("bearer" = [])),
+    params(("conversation_id" = Uuid, Path), ("message_id" = Uuid, Path)), request_body = RegenerateRequest,
+    responses((status = 200, description = "the answer as it is written", content_type = "text/event-stream", body = String),
+        (status = 202, body = OpenedBody)))]
+pub(crate) async fn regenerate(
+    app: web::Data<App>,
+    actor: Signed,
+    path: web::Path<(Uuid, Uuid)>,
+    request: HttpRequest,
+    body: Json<RegenerateRequest>,
+) -> Answer {
+    let (conversation, message) = path.into_inner();
+    let keyed = idempotent(&request, &body.bytes, ACCEPTED, shape)?;
+    let models = body.value.into_models()?;
+    check_streamable(&request, models.len())?;
+    let (conversation, message) = (ConversationId(conversation), MessageId(message));
+    let expected = expected_head(&request)?;
+    let conversations = app.conversations();
+    let outcome = conversations.regenerate(&actor.0, conversation, message, models, expected, keyed).await?;
+    answer(&app, &actor.0, &request, outcome).await
+}
+
+fn check_streamable(request: &HttpRequest, models: usize) -> Result<(), ApiError> {
+    if models > 1 && sse::is_wanted(request) {
+        let message = "several answers cannot share one event stream; leave out 'Accept: text/event-stream' and \
+                       follow /api/v1/streams/{id}/events";
+        return Err(ApiError::http(StatusCode::NOT_ACCEPTABLE, "several_streams", message));
+    }
+    Ok(())
+}
+
+/// The turn's stream, or its ids. A repetition joins the stream that runs.
+async fn answer(app: &App, actor: &Actor, request: &HttpRequest, outcome: Outcome<OpenedTurn>) -> Answer {
+    if !sse::is_wanted(request) {
+        return Ok(respond(&outcome, ACCEPTED, shape));
+    }
+    let stream = match &outcome {
+        Outcome::Done(turn) => turn.answers.first().map(|(_, stream)| *stream),
+        Outcome::Replayed(kept) => {
+            let opened: OpenedBody = body::parse(&kept.body)?;
+            opened.stream_ids.first().map(|id| StreamId(*id))
+        }
+    };
+    let stream = stream.ok_or_else(|| app::Error::internal("a turn has a stream"))?;
+    let mut response = stream_response(app, actor, stream, 0).await?;
+    if matches!(outcome, Outcome::Replayed(_)) {
+        let replayed = actix_web::http::header::HeaderName::from_static("idempotent-replayed");
+        response.headers_mut().insert(replayed, actix_web::http::header::HeaderValue::from_static("true"));
+    }
+    Ok(response)
+}

@@ -1,0 +1,120 @@
+//! Handlers of knowledge.
+
+use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
+use app::{App, knowledge::UploadedSource};
+use domain::{
+    ids::{CollectionId, SourceId},
+    knowledge::Collection,
+};
+use serde::Deserialize;
+use utoipa::IntoParams;
+use uuid::Uuid;
+
+use super::dto::{
+    CollectionBody, NewCollectionRequest, PassageBody, SearchBody, SearchResultBody, SourceBody, SourceDetail,
+    UploadBody,
+};
+use crate::{
+    authorize::Signed,
+    body::Json,
+    error::ApiError,
+    idempotency::{idempotent, respond},
+    page::{PageBody, PageQuery},
+};
+
+type Answer = Result<HttpResponse, ApiError>;
+
+/// Which collections are listed.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct CollectionQuery {
+    /// Only the children of this collection.
+    parent_id: Option<Uuid>,
+    /// Most items of the page, 1 to 200; 50 by default.
+    #[param(minimum = 1, maximum = 200)]
+    limit: Option<u32>,
+    /// `next_cursor` of the page before.
+    cursor: Option<String>,
+}
+
+/// Collections that one may read, newest first.
+#[utoipa::path(get, path = "/api/v1/collections", tag = "knowledge", security(("bearer" = [])), params(CollectionQuery),
+    responses((status = 200, body = PageBody<CollectionBody>)))]
+pub(crate) async fn list_collections(
+    app: web::Data<App>,
+    actor: Signed,
+    query: web::Query<CollectionQuery>,
+    request: HttpRequest,
+) -> Answer {
+    let CollectionQuery { parent_id, limit, cursor } = query.into_inner();
+    let page = PageQuery { limit, cursor }.request()?;
+    let collections = app.knowledge().collections(&actor.0, parent_id.map(CollectionId), page).await?;
+    Ok(PageBody::of(collections, |collection| CollectionBody::from(&collection)).respond(&request))
+}
+
+/// Creates a collection.
+#[utoipa::path(post, path = "/api/v1/collections", tag = "knowledge", security(("bearer" = [])),
+    request_body = NewCollectionRequest, responses((status = 201, body = CollectionBody)))]
+pub(crate) async fn create_collection(
+    app: web::Data<App>,
+    actor: Signed,
+    request: HttpRequest,
+    body: Json<NewCollectionRequest>,
+) -> Answer {
+    let shape = |collection: &Collection| CollectionBody::from(collection);
+    let keyed = idempotent(&request, &body.bytes, StatusCode::CREATED, shape)?;
+    let outcome = app.knowledge().create_collection(&actor.0, body.value.try_into()?, keyed).await?;
+    Ok(respond(&outcome, StatusCode::CREATED, shape))
+}
+
+/// A collection.
+#[utoipa::path(get, path = "/api/v1/collections/{collection_id}", tag = "knowledge", security(("bearer" = [])),
+    params(("collection_id" = Uuid, Path)), responses((status = 200, body = CollectionBody)))]
+pub(crate) async fn collection(app: web::Data<App>, actor: Signed, path: web::Path<Uuid>) -> Answer {
+    let collection = app.knowledge().collection(&actor.0, CollectionId(path.into_inner())).await?;
+    Ok(HttpResponse::Ok().json(CollectionBody::from(&collection)))
+}
+
+/// Sources of a collection, newest first.
+#[utoipa::path(get, path = "/api/v1/collections/{collection_id}/sources", tag = "knowledge",
+    security(("bearer" = [])), params(("collection_id" = Uuid, Path), PageQuery),
+    responses((status = 200, body = PageBody<SourceBody>)))]
+pub(crate) async fn list_sources(
+    app: web::Data<App>,
+    actor: Signed,
+    path: web::Path<Uuid>,
+    query: web::Query<PageQuery>,
+    request: HttpRequest,
+) -> Answer {
+    let sources = app.knowledge().sources(&actor.0, CollectionId(path.into_inner()), query.request()?).await?;
+    Ok(PageBody::of(sources, |source| SourceBody::from(&source)).respond(&request))
+}
+
+/// A source with its progress.
+#[utoipa::path(get, path = "/api/v1/sources/{source_id}", tag = "knowledge", security(("bearer" = [])),
+    params(("source_id" = Uuid, Path)), responses((status = 200, body = SourceDetail)))]
+pub(crate) async fn source(app: web::Data<App>, actor: Signed, path: web::Path<Uuid>) -> Answer {
+    let source = app.knowledge().source(&actor.0, SourceId(path.into_inner())).await?;
+    Ok(HttpResponse::Ok().json(SourceDetail::from(source)))
+}
+
+/// Queues a failed source again.
+#[utoipa::path(post, path = "/api/v1/sources/{source_id}/retry", tag = "knowledge", security(("bearer" = [])),
+    params(("source_id" = Uuid, Path)),
+    responses((status = 202, body = UploadBody), (status = 409, description = "it has not failed")))]
+pub(crate) async fn retry(app: web::Data<App>, actor: Signed, path: web::Path<Uuid>, request: HttpRequest) -> Answer {
+    let shape = |uploaded: &UploadedSource| UploadBody::from(uploaded);
+    let keyed = idempotent(&request, &[], StatusCode::ACCEPTED, shape)?;
+    let outcome = app.knowledge().retry(&actor.0, SourceId(path.into_inner()), keyed).await?;
+    Ok(respond(&outcome, StatusCode::ACCEPTED, shape))
+}
+
+/// Searches what one may read.
+#[utoipa::path(post, path = "/api/v1/search", tag = "knowledge", security(("bearer" = [])),
+    request_body = SearchBody, responses((status = 200, body = SearchResultBody)))]
+pub(crate) async fn search(app: web::Data<App>, actor: Signed, body: Json<SearchBody>) -> Answer {
+    let found = app.knowledge().search(&actor.0, body.value.try_into()?).await?;
+    let items = found.items.iter().map(PassageBody::from).collect();
+    Ok(HttpResponse::Ok().json(SearchResultBody { items, mode: found.mode.as_str() }))
+}

@@ -1,0 +1,144 @@
+//! Uploads: a multipart form whose file goes to the object store as it comes in.
+
+use std::io;
+
+use actix_multipart::{Field, Multipart, MultipartError};
+use actix_web::{HttpRequest, HttpResponse, http::StatusCode, http::header::CONTENT_TYPE, web, web::Bytes};
+use app::{
+    App,
+    knowledge::{Knowledge, NewSource, SourceDescription, StagedFile, UploadedSource},
+};
+use domain::{access::Actor, error::ValueError, gateways::BlobError, ids::CollectionId};
+use futures::StreamExt;
+use tokio::{sync::mpsc, time::timeout};
+use tokio_stream::wrappers::ReceiverStream;
+use uuid::Uuid;
+
+use super::dto::{UploadBody, UploadForm};
+use crate::{
+    authorize::Signed,
+    body::BODY_IDLE,
+    error::ApiError,
+    idempotency::{idempotent, respond},
+};
+
+/// Pieces of a file between the socket and the disk.
+const PIECES: usize = 8;
+/// Most bytes of a field that is not the file.
+const MAX_FIELD_BYTES: usize = 20 * 1024;
+/// Most fields of the form.
+const MAX_FIELDS: usize = 8;
+
+/// Uploads a file into a collection. It is found once its job is done.
+#[utoipa::path(post, path = "/api/v1/collections/{collection_id}/sources", tag = "knowledge",
+    security(("bearer" = [])), params(("collection_id" = Uuid, Path)),
+    request_body(content = UploadForm, content_type = "multipart/form-data"),
+    responses((status = 202, body = UploadBody), (status = 409, description = "the collection holds this file already"),
+        (status = 413, description = "too large"), (status = 415, description = "not a type that is read")))]
+pub(crate) async fn upload(
+    app: web::Data<App>,
+    actor: Signed,
+    path: web::Path<Uuid>,
+    request: HttpRequest,
+    payload: web::Payload,
+) -> Result<HttpResponse, ApiError> {
+    let content_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if !content_type.to_ascii_lowercase().starts_with("multipart/form-data") {
+        return Err(ApiError::unsupported_content_type("multipart/form-data"));
+    }
+    let shape = |uploaded: &UploadedSource| UploadBody::from(uploaded);
+    // The file itself is added to what makes the request this one when it is known.
+    let keyed = idempotent(&request, &[], StatusCode::ACCEPTED, shape)?;
+    let knowledge = app.knowledge();
+    let form = Multipart::new(request.headers(), payload);
+    let (staged, description) = read(form, &knowledge, &actor.0, CollectionId(path.into_inner())).await?;
+    let outcome = knowledge.add_source(&actor.0, staged, description, keyed).await?;
+    Ok(respond(&outcome, StatusCode::ACCEPTED, shape))
+}
+
+async fn read(
+    mut form: Multipart,
+    knowledge: &Knowledge,
+    actor: &Actor,
+    collection: CollectionId,
+) -> Result<(StagedFile, SourceDescription), ApiError> {
+    let mut staged = None;
+    let mut description = SourceDescription::default();
+    let mut fields = 0;
+    while let Some(field) = timeout(BODY_IDLE, form.next()).await.map_err(|_| ApiError::body_too_slow())? {
+        let field = field.map_err(broken)?;
+        fields += 1;
+        if fields > MAX_FIELDS {
+            return Err(
+                ValueError::new("form", "too_many_fields", format!("must have at most {MAX_FIELDS} fields")).into()
+            );
+        }
+        match field.name().unwrap_or_default() {
+            "file" if staged.is_none() => staged = Some(stage(field, knowledge, actor, collection).await?),
+            "name" => description.name = Some(text(field, "name").await?),
+            "metadata" => {
+                let json = text(field, "metadata").await?;
+                let value = serde_json::from_str(&json);
+                let message = "must be a JSON object";
+                description.metadata = Some(value.map_err(|_| ValueError::new("metadata", "not_an_object", message))?);
+            }
+            other => {
+                let message = "is not a field of this form; it takes one file, and name and metadata";
+                return Err(ValueError::new(other, "unknown_field", message).into());
+            }
+        }
+    }
+    let missing = || ValueError::new("file", "missing", "must be sent as the field 'file' with a file name");
+    Ok((staged.ok_or_else(missing)?, description))
+}
+
+/// Feeds the file's bytes to the object store as they come.
+async fn stage(
+    mut field: Field,
+    knowledge: &Knowledge,
+    actor: &Actor,
+    collection: CollectionId,
+) -> Result<StagedFile, ApiError> {
+    let disposition = field.content_disposition();
+    let filename = disposition.and_then(|disposition| disposition.get_filename()).unwrap_or_default().to_owned();
+    let (sender, pieces) = mpsc::channel::<Result<Bytes, BlobError>>(PIECES);
+    let new = NewSource { filename, content: ReceiverStream::new(pieces).boxed() };
+    // Owns the sender: when it is done, the file is.
+    let feeding = async move {
+        loop {
+            let piece = match timeout(BODY_IDLE, field.next()).await {
+                Err(_) => Err(BlobError::Source(io::Error::from(io::ErrorKind::TimedOut).into())),
+                Ok(None) => return,
+                Ok(Some(Err(error))) => Err(BlobError::Source(error.to_string().into())),
+                Ok(Some(Ok(piece))) => Ok(piece),
+            };
+            let last = piece.is_err();
+            // Whoever stores the file may have refused it already.
+            if sender.send(piece).await.is_err() || last {
+                return;
+            }
+        }
+    };
+    let staging = knowledge.stage(actor, collection, new);
+    let (staged, ()) = futures::join!(staging, feeding);
+    Ok(staged?)
+}
+
+async fn text(mut field: Field, name: &str) -> Result<String, ApiError> {
+    let mut bytes = Vec::new();
+    while let Some(piece) = timeout(BODY_IDLE, field.next()).await.map_err(|_| ApiError::body_too_slow())? {
+        bytes.extend_from_slice(&piece.map_err(broken)?);
+        if bytes.len() > MAX_FIELD_BYTES {
+            let message = format!("must have at most {MAX_FIELD_BYTES} bytes");
+            return Err(ValueError::new(name, "too_long", message).into());
+        }
+    }
+    String::from_utf8(bytes).map_err(|_| ValueError::new(name, "not_utf8", "must be UTF-8").into())
+}
+
+fn broken(error: MultipartError) -> ApiError {
+    let message = "the multipart form is not complete or not well formed; send it again";
+    let mut refused = ApiError::http(StatusCode::BAD_REQUEST, "body_broken", message);
+    refused.error = refused.error.because(error.to_string());
+    refused
+}

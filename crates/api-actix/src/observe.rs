@@ -1,0 +1,141 @@
+//! What surrounds every request: its id, its span, its figures, security headers, errors in the
+//! words of the face that was called, and an audit row for what was not there.
+
+use std::{sync::Arc, time::Instant};
+
+use actix_web::{
+    Error, HttpMessage, HttpResponse,
+    body::{BoxBody, EitherBody, MessageBody},
+    dev::{ServiceRequest, ServiceResponse},
+    http::{
+        StatusCode,
+        header::{self, HeaderMap, HeaderName, HeaderValue},
+    },
+    middleware::Next,
+    web,
+};
+use app::App;
+use domain::ids::{IdGen, RandomIds};
+use tracing::Instrument;
+
+use crate::{ApiSettings, authorize::Signed, error::ApiError};
+
+/// Most characters of a request id that a client brings.
+const MAX_REQUEST_ID_CHARS: usize = 128;
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+
+/// Wraps a request.
+pub(crate) async fn observe<B: MessageBody + 'static>(
+    settings: Arc<ApiSettings>,
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<EitherBody<B, BoxBody>>, Error> {
+    let begun = Instant::now();
+    let request_id = request_id_of(request.headers());
+    let traceparent = request.headers().get(TRACEPARENT).cloned();
+    let method = request.method().clone();
+    let path = request.path().to_owned();
+    let app = request.app_data::<web::Data<App>>().cloned();
+    let span = tracing::info_span!("request", %method, path, request_id);
+    let outcome = next.call(request).instrument(span.clone()).await;
+    let _entered = span.enter();
+
+    let is_openai = path.starts_with("/v1/");
+    let mut response = match outcome {
+        Ok(response) => match rendered(&response, is_openai, &request_id) {
+            None => response.map_into_left_body(),
+            Some(error) => {
+                audit_missing(app.as_ref(), &response);
+                response.into_response(error).map_into_right_body()
+            }
+        },
+        Err(error) => return Err(error),
+    };
+    let status = response.status();
+    let pattern = response.request().match_pattern().unwrap_or_else(|| "unmatched".to_owned());
+    let seconds = begun.elapsed().as_secs_f64();
+    metrics::counter!("banyan_http_requests_total", "method" => method.to_string(), "route" => pattern.clone(), "status" => status.as_u16().to_string()).increment(1);
+    metrics::histogram!("banyan_http_request_seconds", "method" => method.to_string(), "route" => pattern)
+        .record(seconds);
+    tracing::info!(status = status.as_u16(), seconds, "answered");
+    let headers = response.headers_mut();
+    if let Ok(value) = HeaderValue::from_str(&request_id) {
+        headers.insert(X_REQUEST_ID, value);
+    }
+    if let Some(value) = traceparent {
+        headers.insert(TRACEPARENT, value);
+    }
+    secure(headers, &settings);
+    Ok(response)
+}
+
+/// The answer to an error, if the response is one: ours in full, a framework's in our words.
+fn rendered<B>(response: &ServiceResponse<B>, openai: bool, request_id: &str) -> Option<HttpResponse> {
+    let error = response.response().error()?;
+    match error.as_error::<ApiError>() {
+        Some(error) => {
+            if response.status().is_server_error() {
+                tracing::error!(error = ?error.error, "a request failed");
+            } else {
+                tracing::debug!(error = ?error.error, "a request was refused");
+            }
+            Some(error.render(openai, request_id))
+        }
+        None => {
+            tracing::warn!(error = ?error, "the HTTP layer refused a request");
+            let status = response.status();
+            let error = if status.is_server_error() {
+                ApiError::from(app::Error::internal(error.to_string()))
+            } else {
+                ApiError::http(status, "bad_request", "the request is not well formed")
+            };
+            Some(error.render(openai, request_id))
+        }
+    }
+}
+
+/// Asking for what is not there is on record, in a task of its own: the answer takes as long either way.
+fn audit_missing<B>(app: Option<&web::Data<App>>, response: &ServiceResponse<B>) {
+    let error = response.response().error().and_then(|error| error.as_error::<ApiError>());
+    let actor = response.request().extensions().get::<Signed>().map(|signed| signed.0.clone());
+    let (Some(app), Some(error), Some(actor)) = (app, error, actor) else { return };
+    let Some((entity, id)) = error.error.missing else { return };
+    let app = app.as_ref().clone();
+    actix_web::rt::spawn(async move {
+        if let Err(error) = app.record_denial(&actor, entity, id).await {
+            tracing::error!(error = ?error, "a denial could not be put on record");
+        }
+    });
+}
+
+fn request_id_of(headers: &HeaderMap) -> String {
+    let brought = headers.get(X_REQUEST_ID).and_then(|value| value.to_str().ok());
+    let usable = |id: &&str| {
+        !id.is_empty()
+            && id.len() <= MAX_REQUEST_ID_CHARS
+            && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
+    };
+    brought.filter(usable).map_or_else(|| RandomIds.ordered().to_string(), str::to_owned)
+}
+
+/// Headers of every answer; what a page has set already stays.
+fn secure(headers: &mut HeaderMap, settings: &ApiSettings) {
+    let mut set = |name: HeaderName, value: &'static str| {
+        if !headers.contains_key(&name) {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
+    };
+    set(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
+    set(header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'");
+    set(header::REFERRER_POLICY, "no-referrer");
+    set(header::CACHE_CONTROL, "no-store");
+    if settings.https {
+        set(header::STRICT_TRANSPORT_SECURITY, "max-age=31536000; includeSubDomains");
+    }
+}
+
+/// The status of an answer that has no body.
+pub(crate) fn no_content() -> HttpResponse {
+    HttpResponse::new(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,53 @@
+//! The pages for people: what runs here, and the form of the first set-up. They carry everything
+//! with them, and their policy lets nothing else in.
+
+use actix_web::{HttpResponse, http::Method, http::header, web};
+use app::App;
+
+use crate::{ApiSettings, Endpoint, endpoint::endpoint, error::ApiError};
+
+const START: &str = include_str!("pages/start.html");
+const SETUP: &str = include_str!("pages/setup.html");
+const SETUP_SCRIPT: &str = include_str!("pages/setup.js");
+const STYLE: &str = include_str!("pages/style.css");
+const POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'";
+
+pub(crate) fn endpoints() -> Vec<Endpoint> {
+    vec![
+        endpoint(Method::GET, "/", || web::get().to(start)),
+        endpoint(Method::GET, "/api/v1/setup", || web::get().to(setup)),
+        endpoint(Method::GET, "/api/v1/setup/form.js", || web::get().to(setup_script)),
+    ]
+}
+
+/// What runs here, where the docs are, and how to make a first call.
+async fn start(app: web::Data<App>, settings: web::Data<ApiSettings>) -> Result<HttpResponse, ApiError> {
+    let set_up = app.identity().is_set_up().await?;
+    let next = if set_up {
+        "This installation is set up. Sign in, or make an API key, and call it as below."
+    } else {
+        "This installation is not set up yet. Open the setup URL that the server printed when it started."
+    };
+    let page = START
+        .replace("{style}", STYLE)
+        .replace("{version}", settings.version)
+        .replace("{storage}", app.capabilities().backend)
+        .replace("{next}", next);
+    Ok(html(page))
+}
+
+/// The form of the first set-up. It reads the token from the fragment of its URL.
+async fn setup() -> HttpResponse {
+    html(SETUP.replace("{style}", STYLE))
+}
+
+async fn setup_script() -> HttpResponse {
+    HttpResponse::Ok().content_type("text/javascript; charset=utf-8").body(SETUP_SCRIPT)
+}
+
+fn html(page: String) -> HttpResponse {
+    HttpResponse::Ok()
+        .content_type("text/html; charset=utf-8")
+        .insert_header((header::CONTENT_SECURITY_POLICY, POLICY))
+        .body(page)
+}

@@ -1,0 +1,98 @@
+//! The ledger.
+
+use actix_web::{HttpResponse, http::Method, web};
+use app::App;
+use chrono::{DateTime, Utc};
+use domain::{
+    error::ValueError,
+    money::Money,
+    usage::{UsageFilter, UsageGroup, UsageGrouping, UsageTotals},
+};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::{Endpoint, authorize::Signed, endpoint::endpoint, error::ApiError};
+
+pub(crate) fn endpoints() -> Vec<Endpoint> {
+    vec![endpoint(Method::GET, "/api/v1/usage/summary", || web::get().to(summary))]
+}
+
+/// Which rows are summed up, and how.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct SummaryQuery {
+    /// `model` (the default), `user`, `day` or `agent`.
+    group_by: Option<String>,
+    /// Requested at or after.
+    from: Option<DateTime<Utc>>,
+    /// Requested before.
+    to: Option<DateTime<Utc>>,
+}
+
+/// Exact sums.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct TotalsBody {
+    requests: u64,
+    input_tokens: u64,
+    output_tokens: u64,
+    /// USD with nine places; the sum of the known costs.
+    cost: String,
+    /// False when the price of some call is not known.
+    cost_complete: bool,
+}
+
+impl From<UsageTotals> for TotalsBody {
+    fn from(totals: UsageTotals) -> Self {
+        let UsageTotals { requests, input_tokens, output_tokens, cost, unknown_costs } = totals;
+        Self { requests, input_tokens, output_tokens, cost: cost.to_usd(), cost_complete: unknown_costs == 0 }
+    }
+}
+
+/// The sums of one group.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct GroupBody {
+    key: String,
+    #[serde(flatten)]
+    totals: TotalsBody,
+}
+
+impl From<UsageGroup> for GroupBody {
+    fn from(UsageGroup { key, totals }: UsageGroup) -> Self {
+        Self { key, totals: totals.into() }
+    }
+}
+
+/// Sums by group, with their total.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct SummaryBody {
+    items: Vec<GroupBody>,
+    total: TotalsBody,
+}
+
+/// A cost on the wire: USD with nine places, or null when the price is not known.
+pub(crate) fn cost_body(cost: Option<Money>) -> Option<String> {
+    cost.map(Money::to_usd)
+}
+
+/// Sums of one's own usage, or of the tenant's for its admins.
+#[utoipa::path(get, path = "/api/v1/usage/summary", tag = "usage", security(("bearer" = [])), params(SummaryQuery),
+    responses((status = 200, body = SummaryBody)))]
+pub(crate) async fn summary(
+    app: web::Data<App>,
+    actor: Signed,
+    query: web::Query<SummaryQuery>,
+) -> Result<HttpResponse, ApiError> {
+    let SummaryQuery { group_by, from, to } = query.into_inner();
+    let by = match group_by.as_deref().unwrap_or("model") {
+        "model" => UsageGrouping::Model,
+        "user" => UsageGrouping::User,
+        "day" => UsageGrouping::Day,
+        "agent" => UsageGrouping::Agent,
+        _ => return Err(ValueError::new("group_by", "unknown_group", "must be model, user, day or agent").into()),
+    };
+    let filter = UsageFilter { from, to, conversation: None };
+    let summary = app.usage().summary(&actor.0, filter, by).await?;
+    let items = summary.items.into_iter().map(GroupBody::from).collect();
+    Ok(HttpResponse::Ok().json(SummaryBody { items, total: summary.total.into() }))
+}

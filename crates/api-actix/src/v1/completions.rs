@@ -1,0 +1,195 @@
+//! Chat completions in OpenAI's dialect.
+
+use actix_web::{HttpResponse, http::StatusCode, web, web::Bytes};
+use app::{
+    App,
+    openai::{ChatCompletion, Completion, CompletionEvent},
+};
+use domain::{
+    gateways::{ChatDelta, ToolCall},
+    ids::ConversationId,
+};
+use futures::{Stream, stream};
+use serde_json::{Value, json};
+use std::collections::VecDeque;
+use tokio::time::timeout;
+
+use super::dto::{CompletionRequest, ToolCallDto, UsageDto};
+use crate::{
+    authorize::Signed,
+    body::Json,
+    error::ApiError,
+    sse::{self, COMMENT, HEARTBEAT},
+};
+
+/// Answers a prompt, at once or as it is written.
+#[utoipa::path(post, path = "/v1/chat/completions", tag = "openai", security(("bearer" = [])),
+    request_body = CompletionRequest,
+    responses((status = 200, description = "the answer, or its chunks as an event stream", body = Object)))]
+pub(crate) async fn complete(
+    app: web::Data<App>,
+    actor: Signed,
+    body: Json<CompletionRequest>,
+) -> Result<HttpResponse, ApiError> {
+    let request = body.value;
+    let (stream, include_usage) = (request.stream.unwrap_or_default(), request.include_usage());
+    let asked = ChatCompletion {
+        model: request.model.clone(),
+        conversation_id: request.conversation_id.map(ConversationId),
+        store: request.store.unwrap_or_default(),
+        request: request.into_request()?,
+    };
+    let completion = app.openai().complete(&actor.0, asked).await?;
+    let head = Head::of(&completion);
+    if stream {
+        Ok(sse::head().streaming(chunks(completion, head, include_usage)))
+    } else {
+        whole(completion, &head).await
+    }
+}
+
+/// What every chunk of an answer says.
+struct Head {
+    id: String,
+    created: i64,
+    model: String,
+    conversation_id: Option<ConversationId>,
+}
+
+impl Head {
+    fn of(completion: &Completion) -> Self {
+        Self {
+            id: format!("chatcmpl-{}", completion.request_id.0.simple()),
+            created: completion.created.timestamp(),
+            model: completion.model.to_string(),
+            conversation_id: completion.conversation_id,
+        }
+    }
+
+    fn object(&self, kind: &str) -> Value {
+        let mut object = json!({ "id": self.id, "object": kind, "created": self.created, "model": self.model });
+        if let Some(id) = self.conversation_id {
+            object["conversation_id"] = json!(id);
+        }
+        object
+    }
+
+    fn chunk(&self, delta: &Value, finish_reason: Option<&str>, include_usage: bool) -> Bytes {
+        let mut chunk = self.object("chat.completion.chunk");
+        chunk["choices"] = json!([{ "index": 0, "delta": delta, "logprobs": null, "finish_reason": finish_reason }]);
+        if include_usage {
+            chunk["usage"] = Value::Null;
+        }
+        sse::data(&chunk)
+    }
+}
+
+/// The answer at once.
+async fn whole(mut completion: Completion, head: &Head) -> Result<HttpResponse, ApiError> {
+    let (mut text, mut reasoning) = (String::new(), String::new());
+    let mut tool_calls: Vec<ToolCallDto> = Vec::new();
+    while let Some(event) = completion.next().await {
+        match event {
+            CompletionEvent::Delta(ChatDelta::Text(piece)) => text.push_str(&piece),
+            CompletionEvent::Delta(ChatDelta::Reasoning(piece)) => reasoning.push_str(&piece),
+            CompletionEvent::Delta(ChatDelta::ToolCall(call)) => tool_calls.push(call.into()),
+            CompletionEvent::Delta(ChatDelta::Finished(_) | ChatDelta::Usage(_)) => {}
+            CompletionEvent::Failed { code: _, message } => {
+                return Err(ApiError::http(StatusCode::BAD_GATEWAY, "upstream_failed", message));
+            }
+            CompletionEvent::Finished { finish_reason, usage } => {
+                let content = if text.is_empty() && !tool_calls.is_empty() { Value::Null } else { json!(text) };
+                let mut message = json!({ "role": "assistant", "content": content, "refusal": null });
+                if !reasoning.is_empty() {
+                    message["reasoning"] = json!(reasoning);
+                    message["reasoning_content"] = json!(reasoning);
+                }
+                if !tool_calls.is_empty() {
+                    message["tool_calls"] = json!(tool_calls);
+                }
+                let mut object = head.object("chat.completion");
+                object["choices"] =
+                    json!([{ "index": 0, "message": message, "logprobs": null, "finish_reason": finish_reason }]);
+                object["usage"] = json!(UsageDto::from(usage));
+                return Ok(HttpResponse::Ok().json(object));
+            }
+        }
+    }
+    Err(app::Error::internal("a completion has an end").into())
+}
+
+/// The answer as it is written.
+fn chunks(
+    completion: Completion,
+    head: Head,
+    include_usage: bool,
+) -> impl Stream<Item = Result<Bytes, actix_web::Error>> {
+    let first = head.chunk(&json!({ "role": "assistant", "content": "" }), None, include_usage);
+    let state = Chunks { completion, head, include_usage, calls: 0, ready: VecDeque::from([first]), ended: false };
+    stream::unfold(state, |mut state| async {
+        loop {
+            if let Some(bytes) = state.ready.pop_front() {
+                return Some((Ok(bytes), state));
+            }
+            if state.ended {
+                return None;
+            }
+            match timeout(HEARTBEAT, state.completion.next()).await {
+                Err(_) => return Some((Ok(COMMENT), state)),
+                Ok(None) => return None,
+                Ok(Some(event)) => state.take(event),
+            }
+        }
+    })
+}
+
+struct Chunks {
+    completion: Completion,
+    head: Head,
+    include_usage: bool,
+    calls: usize,
+    ready: VecDeque<Bytes>,
+    ended: bool,
+}
+
+impl Chunks {
+    fn take(&mut self, event: CompletionEvent) {
+        let delta = match event {
+            CompletionEvent::Delta(ChatDelta::Text(text)) => json!({ "content": text }),
+            CompletionEvent::Delta(ChatDelta::Reasoning(text)) => {
+                json!({ "reasoning": text, "reasoning_content": text })
+            }
+            CompletionEvent::Delta(ChatDelta::ToolCall(call)) => self.tool_call(call),
+            CompletionEvent::Delta(ChatDelta::Finished(_) | ChatDelta::Usage(_)) => return,
+            CompletionEvent::Failed { code, message } => {
+                let error = json!({ "message": message, "type": "server_error", "param": null, "code": code });
+                self.ready.push_back(sse::data(&json!({ "error": error })));
+                self.ready.push_back(Bytes::from_static(b"data: [DONE]\n\n"));
+                self.ended = true;
+                return;
+            }
+            CompletionEvent::Finished { finish_reason, usage } => {
+                let last = self.head.chunk(&json!({}), Some(&finish_reason), self.include_usage);
+                self.ready.push_back(last);
+                if self.include_usage {
+                    let mut chunk = self.head.object("chat.completion.chunk");
+                    chunk["choices"] = json!([]);
+                    chunk["usage"] = json!(UsageDto::from(usage));
+                    self.ready.push_back(sse::data(&chunk));
+                }
+                self.ready.push_back(Bytes::from_static(b"data: [DONE]\n\n"));
+                self.ended = true;
+                return;
+            }
+        };
+        let chunk = self.head.chunk(&delta, None, self.include_usage);
+        self.ready.push_back(chunk);
+    }
+
+    fn tool_call(&mut self, call: ToolCall) -> Value {
+        let mut call = json!(ToolCallDto::from(call));
+        call["index"] = json!(self.calls);
+        self.calls += 1;
+        json!({ "tool_calls": [call] })
+    }
+}

@@ -1,0 +1,278 @@
+//! Shapes of OpenAI's dialect. Unknown fields of a request are passed on to the provider or ignored.
+
+use domain::{
+    error::ValueError,
+    gateways::{ChatRequest, PromptMessage, PromptRole, ToolCall},
+    usage::TokenUsage,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+/// Fields of a request that go to the provider as they came.
+const PASSED_ON: [&str; 15] = [
+    "tools",
+    "tool_choice",
+    "parallel_tool_calls",
+    "response_format",
+    "seed",
+    "presence_penalty",
+    "frequency_penalty",
+    "logit_bias",
+    "logprobs",
+    "top_logprobs",
+    "reasoning_effort",
+    "user",
+    "n",
+    "metadata",
+    "service_tier",
+];
+
+/// A chat completion that is asked for.
+#[derive(Debug, Deserialize, ToSchema)]
+pub(crate) struct CompletionRequest {
+    /// `<provider>/<model>`, or a bare name where it is unambiguous.
+    pub(crate) model: String,
+    messages: Vec<MessageDto>,
+    #[serde(default)]
+    pub(crate) stream: Option<bool>,
+    #[serde(default)]
+    stream_options: Option<StreamOptions>,
+    #[serde(default)]
+    max_tokens: Option<u32>,
+    #[serde(default)]
+    max_completion_tokens: Option<u32>,
+    #[serde(default)]
+    temperature: Option<f32>,
+    #[serde(default)]
+    top_p: Option<f32>,
+    /// One text, or several.
+    #[serde(default)]
+    #[schema(value_type = Object)]
+    stop: Option<OneOrMany>,
+    /// Keep the messages as a conversation of their own (default false).
+    #[serde(default)]
+    pub(crate) store: Option<bool>,
+    /// Send the last user message under the head of this conversation, and ignore the rest.
+    #[serde(default)]
+    pub(crate) conversation_id: Option<Uuid>,
+    #[serde(flatten)]
+    #[schema(ignore)]
+    other: Map<String, Value>,
+}
+
+#[derive(Debug, Default, Deserialize, ToSchema)]
+struct StreamOptions {
+    #[serde(default)]
+    include_usage: Option<bool>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum OneOrMany {
+    One(String),
+    Many(Vec<String>),
+}
+
+#[derive(Debug, Deserialize, ToSchema)]
+struct MessageDto {
+    /// `system`, `developer`, `user`, `assistant` or `tool`.
+    role: String,
+    /// A text, or parts of which the texts are read.
+    #[serde(default)]
+    content: Value,
+    #[serde(default)]
+    tool_calls: Option<Vec<ToolCallDto>>,
+    #[serde(default)]
+    tool_call_id: Option<String>,
+}
+
+/// A tool call on the wire.
+#[derive(Debug, Clone, Deserialize, Serialize, ToSchema)]
+pub(crate) struct ToolCallDto {
+    pub(crate) id: String,
+    #[serde(rename = "type", default = "function")]
+    pub(crate) kind: String,
+    pub(crate) function: FunctionDto,
+}
+
+/// The function of a tool call.
+#[derive(Debug, Clone, Deserialize, Serialize, ToSchema)]
+pub(crate) struct FunctionDto {
+    pub(crate) name: String,
+    #[serde(default)]
+    pub(crate) arguments: String,
+}
+
+fn function() -> String {
+    "function".to_owned()
+}
+
+impl From<ToolCall> for ToolCallDto {
+    fn from(ToolCall { id, name, arguments }: ToolCall) -> Self {
+        Self { id, kind: function(), function: FunctionDto { name, arguments } }
+    }
+}
+
+impl CompletionRequest {
+    pub(crate) fn include_usage(&self) -> bool {
+        self.stream_options.as_ref().and_then(|options| options.include_usage).unwrap_or_default()
+    }
+
+    pub(crate) fn into_request(self) -> Result<ChatRequest, ValueError> {
+        let messages = self.messages.into_iter().enumerate().map(|(index, message)| message.into_prompt(index));
+        let extra = self.other.into_iter().filter(|(field, _)| PASSED_ON.contains(&field.as_str())).collect();
+        Ok(ChatRequest {
+            messages: messages.collect::<Result<_, _>>()?,
+            max_output_tokens: self.max_completion_tokens.or(self.max_tokens),
+            temperature: self.temperature,
+            top_p: self.top_p,
+            stop: match self.stop {
+                None => Vec::new(),
+                Some(OneOrMany::One(text)) => vec![text],
+                Some(OneOrMany::Many(texts)) => texts,
+            },
+            extra,
+            ..ChatRequest::default()
+        })
+    }
+}
+
+impl MessageDto {
+    fn into_prompt(self, index: usize) -> Result<PromptMessage, ValueError> {
+        let role = match self.role.as_str() {
+            "system" | "developer" => PromptRole::System,
+            "user" => PromptRole::User,
+            "assistant" => PromptRole::Assistant,
+            "tool" => PromptRole::Tool,
+            _ => {
+                let message = "must be system, developer, user, assistant or tool";
+                return Err(ValueError::new(format!("messages/{index}/role"), "unknown_role", message));
+            }
+        };
+        let tool_calls = self.tool_calls.unwrap_or_default();
+        Ok(PromptMessage {
+            role,
+            text: text_of(&self.content, index)?,
+            tool_calls: tool_calls
+                .into_iter()
+                .map(|call| ToolCall { id: call.id, name: call.function.name, arguments: call.function.arguments })
+                .collect(),
+            tool_call_id: self.tool_call_id,
+        })
+    }
+}
+
+fn text_of(content: &Value, index: usize) -> Result<String, ValueError> {
+    let field = || format!("messages/{index}/content");
+    match content {
+        Value::Null => Ok(String::new()),
+        Value::String(text) => domain::text::free(&field(), text, domain::text::MAX_TEXT_BYTES),
+        Value::Array(parts) => {
+            let mut texts = Vec::new();
+            for part in parts {
+                match (part.get("type").and_then(Value::as_str), part.get("text").and_then(Value::as_str)) {
+                    (Some("text"), Some(text)) => texts.push(text),
+                    _ => {
+                        let message = "only parts of the type 'text' are supported";
+                        return Err(ValueError::new(field(), "not_yet_supported", message));
+                    }
+                }
+            }
+            domain::text::free(&field(), &texts.join("\n\n"), domain::text::MAX_TEXT_BYTES)
+        }
+        _ => Err(ValueError::new(field(), "wrong_shape", "must be a text, or a list of parts")),
+    }
+}
+
+/// Tokens, as OpenAI counts them out.
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+pub(crate) struct UsageDto {
+    prompt_tokens: u64,
+    completion_tokens: u64,
+    total_tokens: u64,
+}
+
+impl From<TokenUsage> for UsageDto {
+    fn from(usage: TokenUsage) -> Self {
+        Self { prompt_tokens: usage.input_tokens, completion_tokens: usage.output_tokens, total_tokens: usage.total() }
+    }
+}
+
+/// A model.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ModelDto {
+    pub(crate) id: String,
+    pub(crate) object: &'static str,
+    pub(crate) created: i64,
+    pub(crate) owned_by: String,
+}
+
+/// The models on offer.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ModelList {
+    pub(crate) object: &'static str,
+    pub(crate) data: Vec<ModelDto>,
+}
+
+/// Texts to be embedded.
+#[derive(Debug, Deserialize, ToSchema)]
+pub(crate) struct EmbeddingRequest {
+    pub(crate) model: String,
+    /// A text, or several.
+    #[schema(value_type = Object)]
+    input: Value,
+    /// `float` (the default) or `base64`.
+    #[serde(default)]
+    pub(crate) encoding_format: Option<String>,
+}
+
+impl EmbeddingRequest {
+    pub(crate) fn texts(&self) -> Result<Vec<String>, ValueError> {
+        let refused = || {
+            let message = "must be a text or a list of texts; token ids are not supported, send the text itself";
+            ValueError::new("input", "wrong_shape", message)
+        };
+        match &self.input {
+            Value::String(text) => Ok(vec![text.clone()]),
+            Value::Array(items) => {
+                items.iter().map(|item| item.as_str().map(str::to_owned).ok_or_else(refused)).collect()
+            }
+            _ => Err(refused()),
+        }
+    }
+}
+
+/// A vector: numbers, or base64 of little-endian f32.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub(crate) enum VectorDto {
+    Float(Vec<f32>),
+    Base64(String),
+}
+
+/// One embedding.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct EmbeddingDto {
+    pub(crate) object: &'static str,
+    pub(crate) index: usize,
+    #[schema(value_type = Object)]
+    pub(crate) embedding: VectorDto,
+}
+
+/// Embeddings in the order of the texts.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct EmbeddingList {
+    pub(crate) object: &'static str,
+    pub(crate) data: Vec<EmbeddingDto>,
+    pub(crate) model: String,
+    pub(crate) usage: EmbeddingUsage,
+}
+
+/// Tokens of embeddings.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct EmbeddingUsage {
+    pub(crate) prompt_tokens: u64,
+    pub(crate) total_tokens: u64,
+}
