@@ -43,7 +43,7 @@ CREATE TABLE sources (
     {updated},
     PRIMARY KEY (tenant_id, id),
     CONSTRAINT uq_sources_collection_id UNIQUE (tenant_id, collection_id, id),
-    CONSTRAINT uq_sources_content UNIQUE (tenant_id, collection_id, content_hash),
+    CONSTRAINT uq_sources_content_hash UNIQUE (tenant_id, collection_id, content_hash),
 --sqlite    FOREIGN KEY (tenant_id, id, current_version_id) REFERENCES source_versions (tenant_id, source_id, id)
 --sqlite        DEFERRABLE INITIALLY DEFERRED,
     FOREIGN KEY (tenant_id, user_id) REFERENCES users (tenant_id, id) ON DELETE CLEAR (user_id),
