@@ -1,4 +1,4 @@
-//! PDF: the text of each page, with headings where the document's outline names them.
+//! PDF: the text of each page, with headings where the document's outline or its type tells them.
 
 use domain::{
     gateways::{ParseError, ParseErrorKind, ParsedDocument},
@@ -8,8 +8,10 @@ use pdf_oxide::{PdfDocument, error::Error as PdfError, optional_content::decode_
 
 use crate::builder::DocumentBuilder;
 
+mod fonts;
 mod outline;
 
+use fonts::TypeSizes;
 use outline::Headings;
 
 /// Most pages of a document.
@@ -32,6 +34,8 @@ pub(crate) fn parse(bytes: Vec<u8>) -> Result<ParsedDocument, ParseError> {
         return Err(ParseError::new(ParseErrorKind::TooLarge, message));
     }
     let mut headings = Headings::of(&pdf);
+    // Without an outline the type tells.
+    let mut sizes = headings.is_empty().then(TypeSizes::default);
     let mut out = DocumentBuilder::default();
     out.set_page_count(u32::try_from(pages).unwrap_or(u32::MAX));
     if let Some(title) = title(&pdf) {
@@ -41,7 +45,12 @@ pub(crate) fn parse(bytes: Vec<u8>) -> Result<ParsedDocument, ParseError> {
     for page in 0..pages {
         out.page = u32::try_from(page + 1).ok();
         match pdf.extract_text(page) {
-            Ok(text) => write_page(&mut out, &text, page, &mut headings),
+            Ok(text) => {
+                if let (Some(sizes), Ok(spans)) = (&mut sizes, pdf.extract_spans(page)) {
+                    headings.add(page, sizes.headings(&spans));
+                }
+                write_page(&mut out, &text, page, &mut headings);
+            }
             Err(error) => {
                 unreadable += 1;
                 if unreadable <= MAX_REMARKS {

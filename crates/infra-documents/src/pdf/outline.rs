@@ -11,13 +11,20 @@ use pdf_oxide::{
 const MAX_ENTRIES: usize = 50_000;
 const MAX_LEVEL: u8 = 6;
 
-/// An entry of the outline that has not been found on its page yet.
-struct Entry {
-    key: String,
+/// A heading that has not been found in its page's text yet.
+pub(super) struct Entry {
+    /// Letters and digits only, as spaces and marks differ between outlines and pages.
+    pub(super) key: String,
     level: u8,
 }
 
-/// The entries of a document's outline by page, from 0.
+impl Entry {
+    pub(super) fn new(title: &str, level: u8) -> Self {
+        Self { key: key(title), level }
+    }
+}
+
+/// The headings of a document by page, from 0.
 #[derive(Default)]
 pub(super) struct Headings(HashMap<usize, Vec<Entry>>);
 
@@ -39,14 +46,24 @@ impl Headings {
             if entries > MAX_ENTRIES {
                 break;
             }
-            let key = key(&item.title);
-            if let (Some(Destination::PageIndex(page)), false) = (&item.dest, key.is_empty()) {
-                headings.0.entry(*page).or_default().push(Entry { key, level });
+            if let Some(Destination::PageIndex(page)) = &item.dest {
+                headings.add(*page, [Entry::new(&item.title, level)]);
             }
             let next = (level + 1).min(MAX_LEVEL);
             waiting.extend(item.children.iter().rev().map(|child| (child, next)));
         }
         headings
+    }
+
+    /// Whether there are none in the whole document.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Adds headings of a page.
+    pub(super) fn add(&mut self, page: usize, entries: impl IntoIterator<Item = Entry>) {
+        let entries = entries.into_iter().filter(|entry| !entry.key.is_empty());
+        self.0.entry(page).or_default().extend(entries);
     }
 
     /// The level of a line of a page if it is a heading, with or without its number. Each heading
@@ -59,7 +76,6 @@ impl Headings {
     }
 }
 
-/// Letters and digits only, as spaces and marks differ between outlines and pages.
 fn key(title: &str) -> String {
     title.chars().filter(|character| character.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
@@ -79,9 +95,8 @@ mod tests {
 
     #[test]
     fn a_heading_is_found_once_and_with_or_without_its_number() {
-        let entry = |title: &str, level| Entry { key: key(title), level };
-        let entries = vec![entry("2.1 The Plan", 2), entry("Basics", 1), entry("Notes", 3)];
-        let mut headings = Headings(HashMap::from([(4, entries)]));
+        let mut headings = Headings::default();
+        headings.add(4, [Entry::new("2.1 The Plan", 2), Entry::new("Basics", 1), Entry::new("Notes", 3)]);
         assert_eq!(headings.take(4, "The  plan"), Some(2));
         assert_eq!(headings.take(4, "The plan"), None);
         assert_eq!(headings.take(4, "Chapter 3: Basics"), Some(1));

@@ -50,6 +50,21 @@ async fn a_pdf_has_pages_and_the_headings_of_its_outline() {
 }
 
 #[tokio::test]
+async fn a_pdf_without_an_outline_has_the_headings_of_its_type() {
+    let page = b"BT /F1 22 Tf 72 720 Td (A title of) Tj 0 -26 Td (two lines) Tj ET
+        BT /F1 11 Tf 14 TL 72 640 Td (The text is long enough to be) Tj T* (the body of the page.) Tj ET
+        BT /F1 13 Tf 72 580 Td (Section) Tj ET BT /F1 11 Tf 72 560 Td (More of it.) Tj ET";
+    let document = parse(PDF, pdf_file::document(&[page.to_vec()], &[])).await.unwrap();
+    let expected = [
+        (BlockKind::Heading { level: 1 }, "A title of two lines".to_owned()),
+        (BlockKind::Paragraph, "The text is long enough to be\nthe body of the page.".to_owned()),
+        (BlockKind::Heading { level: 3 }, "Section".to_owned()),
+        (BlockKind::Paragraph, "More of it.".to_owned()),
+    ];
+    assert_eq!(blocks(&document), expected);
+}
+
+#[tokio::test]
 async fn an_encrypted_pdf_says_so_unless_its_password_is_empty() {
     let error = parse(PDF, &include_bytes!("../fixtures/password.pdf")[..]).await.unwrap_err();
     assert_eq!(error.kind, ParseErrorKind::Encrypted);
