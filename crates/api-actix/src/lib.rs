@@ -12,6 +12,7 @@ use actix_web::{
     web::{self, ServiceConfig},
 };
 use app::App;
+use tokio::runtime::Handle;
 
 mod authorize;
 mod body;
@@ -27,6 +28,7 @@ pub mod openapi;
 mod page;
 mod pages;
 pub mod routes;
+mod runtime;
 mod sse;
 mod tenancy;
 mod usage;
@@ -34,6 +36,7 @@ mod v1;
 
 pub use endpoint::Endpoint;
 pub use routes::{Access, UnlistedRoute};
+use runtime::In;
 
 /// What an operator may set about the HTTP faces.
 #[derive(Debug, Clone)]
@@ -56,10 +59,11 @@ pub struct Api {
     app: App,
     settings: Arc<ApiSettings>,
     endpoints: Arc<Vec<Endpoint>>,
+    runtime: Handle,
 }
 
 impl Api {
-    /// All endpoints, each with its access.
+    /// All endpoints, each with its access. Called in the runtime that the application lives in.
     ///
     /// # Errors
     /// [`UnlistedRoute`] for an endpoint that is not in the table, or an entry without an endpoint.
@@ -73,16 +77,20 @@ impl Api {
     /// As [`Api::new`].
     pub fn with_endpoints(app: App, settings: ApiSettings, endpoints: Vec<Endpoint>) -> Result<Self, UnlistedRoute> {
         routes::check(&endpoints)?;
-        Ok(Self { app, settings: Arc::new(settings), endpoints: Arc::new(endpoints) })
+        Ok(Self { app, settings: Arc::new(settings), endpoints: Arc::new(endpoints), runtime: Handle::current() })
     }
 
     /// Registers everything.
     pub fn configure(&self, config: &mut ServiceConfig) {
         let settings = Arc::clone(&self.settings);
-        let observe = from_fn(move |request, next| observe::observe(Arc::clone(&settings), request, next));
+        let runtime = self.runtime.clone();
+        let observe = from_fn(move |request, next| {
+            In::new(runtime.clone(), observe::observe(Arc::clone(&settings), request, next))
+        });
         let mut scope = web::scope("")
             .app_data(web::Data::new(self.app.clone()))
             .app_data(web::Data::from(Arc::clone(&self.settings)))
+            .app_data(web::Data::new(self.runtime.clone()))
             .app_data(body::path_config())
             .app_data(body::query_config());
         for (path, endpoints) in endpoint::by_path(&self.endpoints) {

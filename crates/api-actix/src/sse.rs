@@ -2,8 +2,16 @@
 
 use std::time::Duration;
 
-use actix_web::{HttpResponse, HttpResponseBuilder, http::header, web::Bytes};
+use actix_web::{
+    HttpRequest, HttpResponse, HttpResponseBuilder,
+    http::header,
+    web::{self, Bytes},
+};
+use futures::Stream;
 use serde::Serialize;
+use tokio::runtime::Handle;
+
+use crate::{error::ApiError, runtime::In};
 
 /// A comment goes out when nothing else did for so long: proxies keep the connection, and a reader
 /// that is gone is noticed.
@@ -33,7 +41,7 @@ pub(crate) fn data(data: &impl Serialize) -> Bytes {
 }
 
 /// The head of a stream's answer.
-pub(crate) fn head() -> HttpResponseBuilder {
+fn head() -> HttpResponseBuilder {
     let mut response = HttpResponse::Ok();
     response
         .content_type("text/event-stream")
@@ -42,8 +50,18 @@ pub(crate) fn head() -> HttpResponseBuilder {
     response
 }
 
+/// An event stream, polled in the application's runtime.
+pub(crate) fn respond(
+    request: &HttpRequest,
+    events: impl Stream<Item = Result<Bytes, actix_web::Error>> + 'static,
+) -> Result<HttpResponse, ApiError> {
+    let handle = request.app_data::<web::Data<Handle>>();
+    let handle = handle.ok_or_else(|| app::Error::internal("the API knows its runtime"))?;
+    Ok(head().streaming(In::new(handle.as_ref().clone(), events)))
+}
+
 /// Whether a client asks for an event stream.
-pub(crate) fn is_wanted(request: &actix_web::HttpRequest) -> bool {
+pub(crate) fn is_wanted(request: &HttpRequest) -> bool {
     let accept = request.headers().get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
     accept.split(',').any(|kind| kind.trim().to_ascii_lowercase().starts_with("text/event-stream"))
 }

@@ -45,7 +45,7 @@ pub(crate) async fn events(
     request: HttpRequest,
 ) -> Answer {
     let after = after(&query, &request)?;
-    stream_response(&app, &actor.0, StreamId(path.into_inner()), after).await
+    stream_response(&app, &actor.0, &request, StreamId(path.into_inner()), after).await
 }
 
 /// The stream that runs in a conversation; 204 when none does.
@@ -62,7 +62,7 @@ pub(crate) async fn resume(
 ) -> Answer {
     let after = after(&query, &request)?;
     match app.conversations().running_stream(&actor.0, ConversationId(path.into_inner())).await? {
-        Some(stream) => stream_response(&app, &actor.0, stream, after).await,
+        Some(stream) => stream_response(&app, &actor.0, &request, stream, after).await,
         None => Ok(no_content()),
     }
 }
@@ -76,9 +76,15 @@ pub(crate) async fn stop(app: web::Data<App>, actor: Signed, path: web::Path<Uui
 }
 
 /// Follows a stream over HTTP.
-pub(crate) async fn stream_response(app: &App, actor: &Actor, id: StreamId, after: i64) -> Answer {
+pub(crate) async fn stream_response(
+    app: &App,
+    actor: &Actor,
+    request: &HttpRequest,
+    id: StreamId,
+    after: i64,
+) -> Answer {
     let following = app.conversations().follow(actor, id, after).await?;
-    Ok(sse::head().streaming(bytes_of(following)))
+    sse::respond(request, bytes_of(following))
 }
 
 fn bytes_of(following: Following) -> impl Stream<Item = Result<Bytes, actix_web::Error>> {

@@ -122,7 +122,7 @@ async fn answer(app: &App, actor: &Actor, request: &HttpRequest, outcome: Outcom
         }
     };
     let stream = stream.ok_or_else(|| app::Error::internal("a turn has a stream"))?;
-    let mut response = stream_response(app, actor, stream, 0).await?;
+    let mut response = stream_response(app, actor, request, stream, 0).await?;
     if matches!(outcome, Outcome::Replayed(_)) {
         let replayed = actix_web::http::header::HeaderName::from_static("idempotent-replayed");
         response.headers_mut().insert(replayed, actix_web::http::header::HeaderValue::from_static("true"));

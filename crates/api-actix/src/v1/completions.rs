@@ -1,6 +1,6 @@
 //! Chat completions in OpenAI's dialect.
 
-use actix_web::{HttpResponse, http::StatusCode, web, web::Bytes};
+use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web, web::Bytes};
 use app::{
     App,
     openai::{ChatCompletion, Completion, CompletionEvent},
@@ -29,20 +29,21 @@ use crate::{
 pub(crate) async fn complete(
     app: web::Data<App>,
     actor: Signed,
+    request: HttpRequest,
     body: Json<CompletionRequest>,
 ) -> Result<HttpResponse, ApiError> {
-    let request = body.value;
-    let (stream, include_usage) = (request.stream.unwrap_or_default(), request.include_usage());
+    let wanted = body.value;
+    let (stream, include_usage) = (wanted.stream.unwrap_or_default(), wanted.include_usage());
     let asked = ChatCompletion {
-        model: request.model.clone(),
-        conversation_id: request.conversation_id.map(ConversationId),
-        store: request.store.unwrap_or_default(),
-        request: request.into_request()?,
+        model: wanted.model.clone(),
+        conversation_id: wanted.conversation_id.map(ConversationId),
+        store: wanted.store.unwrap_or_default(),
+        request: wanted.into_request()?,
     };
     let completion = app.openai().complete(&actor.0, asked).await?;
     let head = Head::of(&completion);
     if stream {
-        Ok(sse::head().streaming(chunks(completion, head, include_usage)))
+        sse::respond(&request, chunks(completion, head, include_usage))
     } else {
         whole(completion, &head).await
     }
