@@ -76,8 +76,8 @@ async fn a_decompression_bomb_harms_its_child_only() {
         content,
     ];
     let error = parse_with(settings, PDF, stream_of(pdf_file::file(&objects))).await.unwrap_err();
-    assert!(!error.message.is_empty());
-    assert_ne!(error.kind, ParseErrorKind::Unsupported, "{error}");
+    // A build that inflates in three seconds finds spaces only.
+    assert!(matches!(error.kind, ParseErrorKind::TooLarge | ParseErrorKind::NoText), "{error}");
 }
 
 /// Loops in the tree of pages and in the outline.
@@ -92,7 +92,8 @@ async fn cycles_in_a_pdf_end() {
     ];
     let settings = with_limits(|settings| settings.limits.cpu_seconds = 3);
     let error = parse_with(settings, PDF, stream_of(pdf_file::file(&objects))).await.unwrap_err();
-    assert!(!error.message.is_empty());
+    let kinds = [ParseErrorKind::Failed, ParseErrorKind::Broken, ParseErrorKind::TooLarge, ParseErrorKind::NoText];
+    assert!(kinds.contains(&error.kind), "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -16,7 +16,7 @@ use domain::{
 use futures::{StreamExt as _, stream};
 use infra_documents::{ChildParser, ChildParserSettings};
 
-/// The example of this crate, which cargo builds with its tests.
+/// The example of this crate. Cargo builds it with all tests of the crate, but not for `--test it`.
 fn child() -> ChildParserSettings {
     let tests = std::env::current_exe().unwrap();
     let built: PathBuf = tests.ancestors().nth(2).unwrap().join("examples/parse_child");
