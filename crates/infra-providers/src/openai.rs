@@ -103,20 +103,16 @@ impl OpenAiConnection {
         GatewayError::new(kind, format!("the provider '{}' {message}", self.provider))
     }
 
-    /// Posts JSON and answers a successful response; retried before that, within `wait`.
-    async fn post(
-        &self,
-        path: &str,
-        body: &Value,
-        wait: Duration,
-        total: Option<Duration>,
-    ) -> Result<Response, GatewayError> {
+    /// Posts JSON and answers a successful response; retried before that, within `wait`. Unless it is a
+    /// stream, the body is bounded by `wait` as well.
+    async fn post(&self, path: &str, body: &Value, wait: Duration, is_stream: bool) -> Result<Response, GatewayError> {
         let body = serde_json::to_vec(body)
             .map_err(|error| self.fail(GatewayErrorKind::InvalidRequest, "cannot be asked this").because(error))?;
         let deadline = Instant::now() + wait;
         let mut retries = 0;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
+            let total = (!is_stream).then_some(left);
             let limits = Limits { headers: left, idle: self.patience.idle, total, max_bytes: MAX_ANSWER_BYTES };
             let mut request = self.request(Method::POST, path)?;
             request.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/json"));

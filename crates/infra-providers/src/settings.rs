@@ -19,6 +19,17 @@ pub struct Endpoint {
     pub key: Option<SecretString>,
 }
 
+/// An embedding model over the wire.
+#[derive(Debug, Clone)]
+pub struct EmbeddingEndpoint {
+    /// The provider's name, for prices and the ledger.
+    pub provider: String,
+    /// The provider's own name of the model.
+    pub model: String,
+    /// Where it is.
+    pub endpoint: Endpoint,
+}
+
 /// The configured providers.
 #[derive(Debug, Clone, Default)]
 pub struct ProviderSettings {
@@ -59,6 +70,46 @@ impl ProviderSettings {
             None => None,
         };
         Ok(Self { openai, ollama, patience: Patience::default() })
+    }
+
+    /// Where the embedding model of the setting `BANYAN_EMBEDDINGS__MODEL` is: `openai/…` and
+    /// `ollama/…` at that provider, a bare name at the first one that is configured. With
+    /// `base_url` (`BANYAN_EMBEDDINGS__BASE_URL`) it is there, whatever its name; the key of OpenAI
+    /// goes along only to the host and port that it belongs to.
+    ///
+    /// # Errors
+    /// [`SettingsError`] for an address that is none, and for a provider that is not configured.
+    pub fn embedding_endpoint(&self, model: &str, base_url: Option<&str>) -> Result<EmbeddingEndpoint, SettingsError> {
+        let found = |provider: &str, model: &str, endpoint: Endpoint| EmbeddingEndpoint {
+            provider: provider.to_owned(),
+            model: model.to_owned(),
+            endpoint,
+        };
+        let known = [("openai", &self.openai), ("ollama", &self.ollama)];
+        let named = known.iter().find_map(|(name, endpoint)| {
+            let bare = model.strip_prefix(name)?.strip_prefix('/').filter(|bare| !bare.is_empty())?;
+            Some((*name, bare, *endpoint))
+        });
+        if let Some(base_url) = base_url {
+            let base_url = parse_base_url("BANYAN_EMBEDDINGS__BASE_URL", base_url)?;
+            let here = AllowList::new([&base_url]);
+            let owner = self.openai.as_ref().filter(|openai| here.lists(&openai.base_url));
+            let endpoint = Endpoint { base_url, key: owner.and_then(|openai| openai.key.clone()) };
+            let (provider, bare) = named.map_or(("openai", model), |(name, bare, _)| (name, bare));
+            return Ok(found(provider, bare, endpoint));
+        }
+        let (provider, bare, endpoint) = match named {
+            Some((name, bare, endpoint)) => (name, bare, endpoint.as_ref()),
+            None => known
+                .iter()
+                .find_map(|(name, endpoint)| Some((*name, model, Some(endpoint.as_ref()?))))
+                .unwrap_or(("openai", model, None)),
+        };
+        let endpoint = endpoint.cloned().ok_or(SettingsError {
+            name: "BANYAN_EMBEDDINGS__MODEL",
+            problem: "names a model of no configured provider; set BANYAN_EMBEDDINGS__BASE_URL, OPENAI_API_KEY or OLLAMA_HOST",
+        })?;
+        Ok(found(provider, bare, endpoint))
     }
 
     /// The addresses that are to be reachable wherever they are, as the operator named them.
@@ -147,6 +198,28 @@ mod tests {
         ] {
             let ollama = read(&[("OLLAMA_HOST", host)]).unwrap().ollama.unwrap();
             assert_eq!(ollama.base_url.as_str(), expected, "{host}");
+        }
+    }
+
+    #[test]
+    fn embeddings_are_where_their_name_or_their_address_says() {
+        let both = read(&[("OPENAI_API_KEY", "k"), ("OLLAMA_HOST", "gpu")]).unwrap();
+        let none = read(&[]).unwrap();
+        let openai = "https://api.openai.com/v1";
+        for (settings, model, base_url, provider, name, address, has_key) in [
+            (&both, "text-embedding-3-small", None, "openai", "text-embedding-3-small", openai, true),
+            (&both, "openai/m", None, "openai", "m", openai, true),
+            (&both, "ollama/m", None, "ollama", "m", "http://gpu:11434/v1", false),
+            (&both, "BAAI/bge-m3", Some("http://tei:8080/v1"), "openai", "BAAI/bge-m3", "http://tei:8080/v1", false),
+            (&both, "m", Some("https://api.openai.com/v2"), "openai", "m", "https://api.openai.com/v2", true),
+            (&none, "m", Some("http://tei/v1"), "openai", "m", "http://tei/v1", false),
+        ] {
+            let found = settings.embedding_endpoint(model, base_url).unwrap();
+            assert_eq!((found.provider.as_str(), found.model.as_str()), (provider, name));
+            assert_eq!((found.endpoint.base_url.as_str(), found.endpoint.key.is_some()), (address, has_key));
+        }
+        for (model, base_url) in [("m", None), ("ollama/m", None), ("m", Some("tei"))] {
+            assert!(none.embedding_endpoint(model, base_url).is_err());
         }
     }
 

@@ -43,7 +43,7 @@ impl ChatModel for OpenAiChat {
         let body = request::body(request, field);
         let wait = self.connection.patience.first_token;
         let deadline = Instant::now() + wait;
-        let response = self.connection.post("chat/completions", &body, wait, None).await?;
+        let response = self.connection.post("chat/completions", &body, wait, true).await?;
         let mut answer = Answer::new(Arc::clone(&self.connection), response);
         let first = timeout_at(deadline, answer.next()).await.map_err(|_| {
             self.connection.fail(GatewayErrorKind::Timeout, "did not begin to answer in time; try again")

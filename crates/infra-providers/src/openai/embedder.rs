@@ -44,7 +44,7 @@ impl OpenAiEmbedder {
     async fn call(&self, texts: &[String]) -> Result<Embeddings, GatewayError> {
         let body = json!({ "model": self.model, "input": texts, "encoding_format": "base64" });
         let wait = self.connection.patience.embedding;
-        let response = self.connection.post("embeddings", &body, wait, Some(wait)).await?;
+        let response = self.connection.post("embeddings", &body, wait, false).await?;
         let body = response.bytes().await.map_err(|error| self.connection.egress_error(error))?;
         let list: EmbeddingList =
             serde_json::from_slice(&body).map_err(|error| self.lie("that are no embeddings").because(error))?;

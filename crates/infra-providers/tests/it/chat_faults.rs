@@ -90,6 +90,12 @@ async fn f16_retry_after_is_heeded_up_to_a_bound() {
     let began = Instant::now();
     assert!(answer(&chat(&server), ask("hello")).await.error.is_none());
     assert!(began.elapsed() >= Duration::from_secs(1));
+    // Within the patience, but longer than a person waits for nothing to happen.
+    server.push(wait("11"));
+    let patient = crate::Patience { first_token: Duration::from_secs(60), ..patience() };
+    let model = OpenAiChat::new(crate::connect_with(&server.base_url(), patient));
+    let error = answer(&model, ask("hello")).await.error.unwrap();
+    assert_eq!(error.retry_after, Some(Duration::from_secs(11)));
     // The test clock stands at 2027-01-15 08:00:00.
     for (value, seconds) in [("3600", 3600), ("Fri, 15 Jan 2027 09:00:00 GMT", 3600)] {
         let before = server.requests().len();

@@ -26,7 +26,7 @@ use infra_providers::{AllowList, Egress, OpenAiChat, OpenAiConnection, Patience,
 use url::Url;
 
 /// The key of all tests; no message may hold it.
-const KEY: &str = "sk-scripted-secret-key";
+const KEY: &str = "scripted_0815_secret";
 
 /// A clock that tests move.
 struct TestClock(Mutex<Timestamp>);
