@@ -1,0 +1,75 @@
+//! `banyan migrate`.
+
+use std::process::ExitCode;
+
+use clap::Subcommand;
+use domain::clock::SystemClock;
+use infra_postgres::{PostgresOptions, migrate_down, migrate_status, migrate_up, prepare};
+use infra_sqlite::{SqliteOptions, SqliteStore};
+use std::sync::Arc;
+
+use crate::{config::Config, error::StartError, wiring::Backend};
+
+/// What to do with the schema.
+#[derive(Debug, Subcommand)]
+pub(crate) enum MigrateCommand {
+    /// Apply what is missing
+    Up,
+    /// Take back the newest migrations, with what is stored in their tables
+    Down {
+        /// How many
+        #[arg(long, default_value_t = 1)]
+        steps: u32,
+    },
+    /// Show what is applied
+    Status,
+    /// Make database, login, roles and extension on PostgreSQL, once, with an administrator's rights
+    Prepare {
+        /// The URL of a PostgreSQL superuser
+        #[arg(long, value_name = "URL")]
+        admin_url: String,
+    },
+}
+
+pub(super) async fn run(command: MigrateCommand, config: &Config) -> Result<ExitCode, StartError> {
+    let options = PostgresOptions::default();
+    match (command, Backend::of(config)?) {
+        (MigrateCommand::Prepare { admin_url }, Backend::Postgres(url)) => {
+            let prepared = prepare(&admin_url, &url, &options).await.map_err(StartError::part)?;
+            println!("prepared; the server may start");
+            if !prepared.leakproof_search {
+                println!("searching by words will be slower: the server refused to mark ts_match_vq as leakproof");
+            }
+        }
+        (MigrateCommand::Prepare { .. }, _) => {
+            let problem = "must name the PostgreSQL database and login to make, such as 'postgres://banyan:<password>@<host>/banyan'";
+            return Err(StartError::setting("BANYAN_DATABASE_URL", problem));
+        }
+        (MigrateCommand::Up, Backend::Postgres(url)) => {
+            let applied = migrate_up(&url, &options).await.map_err(StartError::part)?;
+            println!("applied {applied} migrations");
+        }
+        (MigrateCommand::Down { steps }, Backend::Postgres(url)) => {
+            let taken_back = migrate_down(&url, steps, &options).await.map_err(StartError::part)?;
+            println!("took back {taken_back} migrations");
+        }
+        (MigrateCommand::Status, Backend::Postgres(url)) => {
+            for state in migrate_status(&url, &options).await.map_err(StartError::part)? {
+                println!("{} {}", if state.applied { "applied" } else { "missing" }, state.name);
+            }
+        }
+        (MigrateCommand::Up, Backend::Sqlite(path)) => {
+            let store = SqliteStore::open(&path, &SqliteOptions::default(), Arc::new(SystemClock)).await;
+            store.map_err(StartError::part)?;
+            println!("the schema of '{}' is up to date", path.display());
+        }
+        (MigrateCommand::Down { .. } | MigrateCommand::Status, Backend::Sqlite(_)) => {
+            let problem = "is an SQLite file, which is migrated when it is opened; put back a copy of the file instead";
+            return Err(StartError::setting("BANYAN_DATABASE_URL", problem));
+        }
+        (_, Backend::Memory) => {
+            return Err(StartError::setting("BANYAN_DATABASE_URL", "keeps nothing, so there is nothing to migrate"));
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}

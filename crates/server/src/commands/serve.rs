@@ -1,0 +1,154 @@
+//! `banyan serve`.
+
+use std::{io::Write, process::ExitCode, time::Duration};
+
+use actix_web::{App as ActixApp, HttpResponse, HttpServer, http::KeepAlive, web};
+use api_actix::{Api, ApiSettings};
+use app::{App, identity::NewInstallation};
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::time::MissedTickBehavior;
+
+use crate::{config::Config, error::StartError, listeners::listen, shutdown::Signals, telemetry, wiring};
+
+/// The head of a request must be there after so long.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
+/// A connection without a request is closed after so long.
+const KEEP_ALIVE: Duration = Duration::from_secs(75);
+/// A client that was answered and does not close is left after so long.
+const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How often old figures are cleaned up.
+const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
+/// Time for connections to end after the application has.
+const LAST_SECONDS: u64 = 5;
+
+/// Serves until told to stop.
+pub(crate) async fn run(config: Config) -> Result<ExitCode, StartError> {
+    raise_file_limit();
+    let mut signals = Signals::new()?;
+    let figures = telemetry::metrics()?;
+    let app = wiring::build(&config).await?;
+    let https = config.public_url.as_deref().is_some_and(|url| url.starts_with("https://"));
+    let api = Api::new(app.clone(), ApiSettings { https, ..ApiSettings::default() }).map_err(StartError::part)?;
+    let listener = listen("BANYAN_LISTEN", &config.listen)?;
+    let metrics_listener = listen("BANYAN_METRICS_LISTEN", &config.metrics_listen)?;
+    let address = listener.local_addr().map_err(StartError::part)?;
+    let metrics_address = metrics_listener.local_addr().map_err(StartError::part)?;
+
+    set_up(&app, &config, &address.to_string()).await?;
+    app.start_background();
+    let workers = match config.http_workers {
+        0 => std::thread::available_parallelism().map_or(1, usize::from),
+        workers => workers,
+    };
+    let server = HttpServer::new(move || ActixApp::new().configure(|services| api.configure(services)))
+        .workers(workers)
+        .max_connections(config.limits.connections / workers.max(1))
+        .client_request_timeout(HEAD_TIMEOUT)
+        .client_disconnect_timeout(DISCONNECT_TIMEOUT)
+        .keep_alive(KeepAlive::Timeout(KEEP_ALIVE))
+        .h1_allow_half_closed(false)
+        .shutdown_timeout(config.shutdown_seconds + LAST_SECONDS)
+        .disable_signals()
+        .listen(listener)
+        .map_err(StartError::part)?
+        .run();
+    let metrics = serve_metrics(metrics_listener, figures)?;
+    tracing::info!(address = %address, storage = app.capabilities().backend, "listening");
+    tracing::info!(address = %metrics_address, "metrics listening");
+
+    let handle = server.handle();
+    let serving = tokio::spawn(server);
+    tokio::pin!(serving);
+    tokio::select! {
+        ended = &mut serving => {
+            ended.map_err(StartError::part)?.map_err(StartError::part)?;
+            return Ok(ExitCode::FAILURE);
+        }
+        () = signals.next() => {}
+    }
+    tracing::info!("told to stop; ending what runs");
+    signals.end_at_next();
+    let grace = Duration::from_secs(config.shutdown_seconds);
+    // Both at once: no new connections, and no new work on those that are open.
+    let ((), drained) = tokio::join!(handle.stop(true), app.shutdown(grace));
+    metrics.stop(false).await;
+    tracing::info!(drained, "stopped");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Sets up headless, or prints the setup URL of an empty installation.
+async fn set_up(app: &App, config: &Config, address: &str) -> Result<(), StartError> {
+    if let (Some(email), Some(file)) = (&config.admin_email, &config.admin_password_file) {
+        if app.identity().is_set_up().await? {
+            return Ok(());
+        }
+        let read = std::fs::read_to_string(file);
+        let password =
+            read.map_err(|source| StartError::File { what: "the password file", path: file.clone(), source })?;
+        let username = email.split('@').next().unwrap_or("admin").to_owned();
+        let new = NewInstallation {
+            tenant_name: config.tenant_name.clone().unwrap_or_else(|| "Default".to_owned()),
+            email: email.clone(),
+            username,
+            password: password.trim_end_matches(['\r', '\n']).to_owned(),
+        };
+        match app.identity().set_up_on_host(new).await {
+            Ok(set_up) => tracing::info!(tenant = set_up.tenant.slug.as_str(), "set up"),
+            // Another instance was a moment faster.
+            Err(error) if error.code == "setup_not_allowed" => {}
+            Err(error) => return Err(error.into()),
+        }
+        return Ok(());
+    }
+    if let Some(token) = app.identity().offer_setup().await? {
+        let base = config.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
+        let base = base.trim_end_matches('/');
+        let mut out = std::io::stdout();
+        // Standard output, not the log: the token is for the one who started the program.
+        writeln!(out, "\nBanyan is not set up yet. Open this address once:\n\n  {base}/api/v1/setup#token={token}\n")
+            .and_then(|()| out.flush())
+            .map_err(StartError::part)?;
+    }
+    Ok(())
+}
+
+/// Figures, on a listener of their own that the outside does not reach.
+fn serve_metrics(
+    listener: std::net::TcpListener,
+    figures: PrometheusHandle,
+) -> Result<actix_web::dev::ServerHandle, StartError> {
+    let upkeep = figures.clone();
+    tokio::spawn(async move {
+        let mut interval = tokio::time::interval(UPKEEP_INTERVAL);
+        interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            interval.tick().await;
+            upkeep.run_upkeep();
+        }
+    });
+    let server = HttpServer::new(move || {
+        let figures = figures.clone();
+        ActixApp::new().route(
+            "/metrics",
+            web::get().to(move || {
+                let text = figures.render();
+                async move { HttpResponse::Ok().content_type("text/plain; version=0.0.4").body(text) }
+            }),
+        )
+    })
+    .workers(1)
+    .disable_signals()
+    .listen(listener)
+    .map_err(StartError::part)?
+    .run();
+    let handle = server.handle();
+    tokio::spawn(server);
+    Ok(handle)
+}
+
+/// Connections are files: as many as the system lets us have.
+fn raise_file_limit() {
+    if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
+        tracing::warn!(%error, "the limit of open files could not be raised; many connections may not fit");
+    }
+}

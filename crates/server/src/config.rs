@@ -1,0 +1,342 @@
+//! Settings: defaults, then `banyan.toml`, then the environment, then flags.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use figment::{
+    Figment,
+    providers::{Env, Format, Serialized, Toml},
+};
+use serde::{Deserialize, Serialize};
+
+use crate::error::StartError;
+
+/// The file that is read when it is there and no other is named.
+const DEFAULT_FILE: &str = "banyan.toml";
+const PREFIX: &str = "BANYAN_";
+
+/// Flags that override settings.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct Options {
+    /// The settings file (default: banyan.toml, if it is there)
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Where to listen (BANYAN_LISTEN)
+    #[arg(long, global = true, value_name = "ADDRESS")]
+    pub(crate) listen: Option<String>,
+    /// Where to keep data (BANYAN_DATA_DIR)
+    #[arg(long, global = true, value_name = "FOLDER")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// The database (BANYAN_DATABASE_URL)
+    #[arg(long, global = true, value_name = "URL")]
+    pub(crate) database_url: Option<String>,
+}
+
+/// All settings.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Config {
+    /// Where the API listens.
+    pub(crate) listen: String,
+    /// Where metrics listen.
+    pub(crate) metrics_listen: String,
+    /// Where files, the embedded database and the secret are kept.
+    pub(crate) data_dir: PathBuf,
+    /// `sqlite://<file>`, `postgres://…` or `memory://`; absent: SQLite in the data folder.
+    pub(crate) database_url: Option<String>,
+    /// How people reach the server; links begin with it.
+    pub(crate) public_url: Option<String>,
+    /// The secret that tokens hang on; absent: made at the first start and kept in the data folder.
+    pub(crate) secret_key: Option<String>,
+    /// Sets up without the setup URL, together with `admin_password_file`.
+    pub(crate) admin_email: Option<String>,
+    /// Holds the first admin's password.
+    pub(crate) admin_password_file: Option<PathBuf>,
+    /// Name of the first tenant, for a setup without the setup URL.
+    pub(crate) tenant_name: Option<String>,
+    /// Threads that serve HTTP; 0: as many as the machine runs at once.
+    pub(crate) http_workers: usize,
+    /// Seconds that answers may take to end when the server is told to stop.
+    pub(crate) shutdown_seconds: u64,
+    /// Chat.
+    pub(crate) chat: ChatConfig,
+    /// Embeddings.
+    pub(crate) embeddings: EmbeddingsConfig,
+    /// Bounds.
+    pub(crate) limits: LimitsConfig,
+    /// The log.
+    pub(crate) log: LogConfig,
+}
+
+/// Settings of chat.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct ChatConfig {
+    /// The model of conversations that name none.
+    pub(crate) model: Option<String>,
+}
+
+/// Settings of embeddings.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct EmbeddingsConfig {
+    /// A model over the wire: `openai/…`, `ollama/…`, or any name together with `base_url`.
+    pub(crate) model: Option<String>,
+    /// An endpoint of the OpenAI dialect.
+    pub(crate) base_url: Option<String>,
+    /// Tokens of one text that the model over the wire takes.
+    pub(crate) max_tokens: Option<u32>,
+    /// A local sentence-transformers folder.
+    pub(crate) path: Option<PathBuf>,
+}
+
+/// Bounds that an operator may set.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct LimitsConfig {
+    /// Most bytes of an uploaded file.
+    pub(crate) upload_bytes: u64,
+    /// Most answers that run at once for a user.
+    pub(crate) running_per_user: u64,
+    /// Documents that are ingested at once by this process; 0: none.
+    pub(crate) ingest_workers: usize,
+    /// Most connections at once.
+    pub(crate) connections: usize,
+}
+
+impl Default for LimitsConfig {
+    fn default() -> Self {
+        let settings = app::Settings::default();
+        Self {
+            upload_bytes: settings.max_upload_bytes,
+            running_per_user: settings.max_running_per_user,
+            ingest_workers: settings.ingest_workers,
+            connections: 25_000,
+        }
+    }
+}
+
+/// Settings of the log.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct LogConfig {
+    /// What is logged: `info`, or directives such as `info,app=debug`.
+    pub(crate) filter: String,
+    /// `json` or `text`.
+    pub(crate) format: LogFormat,
+}
+
+/// The form of the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum LogFormat {
+    /// One JSON object a line.
+    Json,
+    /// For people.
+    Text,
+}
+
+impl Default for LogConfig {
+    fn default() -> Self {
+        Self { filter: "info".to_owned(), format: LogFormat::Json }
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: "127.0.0.1:8080".to_owned(),
+            metrics_listen: "127.0.0.1:9090".to_owned(),
+            data_dir: PathBuf::from("./data"),
+            database_url: None,
+            public_url: None,
+            secret_key: None,
+            admin_email: None,
+            admin_password_file: None,
+            tenant_name: None,
+            http_workers: 0,
+            shutdown_seconds: 25,
+            chat: ChatConfig::default(),
+            embeddings: EmbeddingsConfig::default(),
+            limits: LimitsConfig::default(),
+            log: LogConfig::default(),
+        }
+    }
+}
+
+/// Settings that may hold a secret: the variable with `_FILE` behind it reads it from a file.
+const FROM_FILE: [&str; 2] = ["secret_key", "database_url"];
+/// Variables that are no settings of the program: those of its tests.
+const NOT_SETTINGS: &str = "BANYAN_TEST_";
+
+/// The settings, and what in the environment looks like one but is none.
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    pub(crate) config: Config,
+    pub(crate) unknown_variables: Vec<String>,
+}
+
+/// Reads the settings.
+///
+/// # Errors
+/// [`StartError::Config`] for unknown keys in the file and for values that do not fit.
+pub(crate) fn load(options: &Options) -> Result<Loaded, StartError> {
+    let file = match &options.config {
+        Some(file) if !file.is_file() => {
+            return Err(StartError::setting("--config", format!("names '{}', which is no file", file.display())));
+        }
+        Some(file) => file.clone(),
+        None => PathBuf::from(DEFAULT_FILE),
+    };
+    let known = known_keys();
+    let mut figment = Figment::from(Serialized::defaults(Config::default())).merge(Toml::file_exact(&file));
+    if options.config.is_none() && !file.is_file() {
+        figment = Figment::from(Serialized::defaults(Config::default()));
+    }
+    let is_known = known.clone();
+    let environment = Env::prefixed(PREFIX).split("__").filter(move |key| {
+        is_known.iter().any(|known| {
+            key.as_str().eq_ignore_ascii_case(&known.replace('.', "__")) || key.as_str().eq_ignore_ascii_case(known)
+        })
+    });
+    figment = figment.merge(environment);
+    for key in FROM_FILE {
+        if let Some(secret) = from_file(key)? {
+            figment = figment.merge(Serialized::default(key, secret));
+        }
+    }
+    figment = figment
+        .merge(flag("listen", options.listen.clone()))
+        .merge(flag("data_dir", options.data_dir.clone()))
+        .merge(flag("database_url", options.database_url.clone()));
+    let config: Config = figment.extract().map_err(Box::new)?;
+    check(&config)?;
+    Ok(Loaded { config, unknown_variables: unknown_variables(&known) })
+}
+
+fn flag<T: Serialize>(key: &str, value: Option<T>) -> Figment {
+    match value {
+        Some(value) => Figment::from(Serialized::default(key, value)),
+        None => Figment::new(),
+    }
+}
+
+fn check(config: &Config) -> Result<(), StartError> {
+    if config.admin_email.is_some() != config.admin_password_file.is_some() {
+        let problem = "belong together; set both or none";
+        return Err(StartError::setting("BANYAN_ADMIN_EMAIL and BANYAN_ADMIN_PASSWORD_FILE", problem));
+    }
+    let embeddings = &config.embeddings;
+    if embeddings.path.is_some() && (embeddings.model.is_some() || embeddings.base_url.is_some()) {
+        let problem = "cannot be set together with BANYAN_EMBEDDINGS__MODEL or BANYAN_EMBEDDINGS__BASE_URL; choose one";
+        return Err(StartError::setting("BANYAN_EMBEDDINGS__PATH", problem));
+    }
+    Ok(())
+}
+
+fn from_file(key: &str) -> Result<Option<String>, StartError> {
+    let name = format!("{PREFIX}{}_FILE", key.to_uppercase());
+    let Ok(path) = std::env::var(&name) else { return Ok(None) };
+    let path = PathBuf::from(path);
+    let read = std::fs::read_to_string(&path);
+    let text = read.map_err(|source| StartError::File { what: "the secret file", path, source })?;
+    Ok(Some(text.trim().to_owned()))
+}
+
+/// All keys, dotted.
+fn known_keys() -> Vec<String> {
+    let defaults = serde_json::to_value(Config::default()).unwrap_or_default();
+    let mut keys = Vec::new();
+    for (key, value) in defaults.as_object().into_iter().flatten() {
+        match value.as_object() {
+            Some(section) => keys.extend(section.keys().map(|inner| format!("{key}.{inner}"))),
+            None => keys.push(key.clone()),
+        }
+    }
+    keys
+}
+
+fn unknown_variables(known: &[String]) -> Vec<String> {
+    let is_known = |name: &str| {
+        let key = name.trim_start_matches(PREFIX).to_lowercase().replace("__", ".");
+        let file = key.strip_suffix("_file").is_some_and(|key| FROM_FILE.contains(&key));
+        known.contains(&key) || file
+    };
+    std::env::vars()
+        .map(|(name, _)| name)
+        .filter(|name| name.starts_with(PREFIX) && !name.starts_with(NOT_SETTINGS) && !is_known(name))
+        .collect()
+}
+
+impl Config {
+    /// The settings in force, without secrets.
+    pub(crate) fn shown(&self) -> serde_json::Value {
+        let mut shown = serde_json::to_value(self).unwrap_or_default();
+        let hidden = |present: bool| if present { serde_json::json!("(set)") } else { serde_json::Value::Null };
+        shown["secret_key"] = hidden(self.secret_key.is_some());
+        shown["database_url"] =
+            self.database_url.as_deref().map_or(serde_json::Value::Null, |url| without_password(url).into());
+        shown
+    }
+
+    /// The path of a file in the data folder.
+    pub(crate) fn data_file(&self, name: impl AsRef<Path>) -> PathBuf {
+        self.data_dir.join(name)
+    }
+}
+
+/// A URL whose password is not shown.
+fn without_password(text: &str) -> String {
+    let Ok(mut url) = url::Url::parse(text) else { return "(not a URL)".to_owned() };
+    let has_password = url.password().is_some();
+    if has_password && url.set_password(Some("(set)")).is_err() {
+        return "(set)".to_owned();
+    }
+    url.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load_file(text: &str) -> Result<Loaded, StartError> {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("banyan.toml");
+        std::fs::write(&file, text).unwrap();
+        load(&Options { config: Some(file), ..Options::default() })
+    }
+
+    #[test]
+    fn a_file_overrides_defaults_and_flags_override_a_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("banyan.toml");
+        std::fs::write(&file, "listen = '127.0.0.1:1'\n[chat]\nmodel = 'openai/x'\n").unwrap();
+        let options = Options { config: Some(file), listen: Some("127.0.0.1:2".into()), ..Options::default() };
+        let config = load(&options).unwrap().config;
+        assert_eq!((config.listen.as_str(), config.chat.model.as_deref()), ("127.0.0.1:2", Some("openai/x")));
+        assert_eq!(config.metrics_listen, "127.0.0.1:9090");
+    }
+
+    #[test]
+    fn unknown_keys_of_a_file_are_refused_by_name() {
+        let error = load_file("lisen = 'x'").unwrap_err();
+        assert!(crate::error::sentence(&error).contains("lisen"), "{error}");
+        assert!(load_file("[chat]\nmodle = 'x'").is_err());
+    }
+
+    #[test]
+    fn passwords_are_not_shown() {
+        let config = Config {
+            secret_key: Some("s3cr3t".into()),
+            database_url: Some("postgres://me:s3cr3t@localhost/banyan".into()),
+            ..Config::default()
+        };
+        assert!(!config.shown().to_string().contains("s3cr3t"));
+    }
+
+    #[test]
+    fn settings_that_contradict_each_other_are_refused() {
+        assert!(load_file("admin_email = 'a@b.c'").is_err());
+        assert!(load_file("[embeddings]\npath = 'x'\nmodel = 'y'").is_err());
+    }
+}

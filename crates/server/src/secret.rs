@@ -1,0 +1,85 @@
+//! The server's secret: given, or made at the first start and kept with mode 0600.
+
+use std::{
+    fs::{self, OpenOptions},
+    io::{self, Write},
+    os::unix::fs::{OpenOptionsExt, PermissionsExt},
+    path::Path,
+};
+
+use app::identity::ServerSecret;
+use base64::{Engine, prelude::BASE64_STANDARD};
+use domain::ids::RandomIds;
+
+use crate::{config::Config, error::StartError};
+
+/// The file in the data folder.
+const FILE: &str = "secret.key";
+
+/// The secret of this installation.
+///
+/// # Errors
+/// [`StartError::Setting`] for a weak one, [`StartError::File`] when it cannot be kept.
+pub(crate) fn load(config: &Config) -> Result<ServerSecret, StartError> {
+    if let Some(secret) = &config.secret_key {
+        return ServerSecret::new(secret.as_bytes())
+            .map_err(|error| StartError::setting("BANYAN_SECRET_KEY", error.message));
+    }
+    let path = config.data_file(FILE);
+    let file_error = |source| StartError::File { what: "the secret file", path: path.clone(), source };
+    match fs::read_to_string(&path) {
+        Ok(text) => {
+            let mode = fs::metadata(&path).map_err(file_error)?.permissions().mode();
+            if mode & 0o077 != 0 {
+                let problem = "can be read by others; run 'chmod 600' on it, and delete it if it may be known to them";
+                return Err(StartError::setting(format!("the secret file '{}'", path.display()), problem));
+            }
+            let secret = BASE64_STANDARD.decode(text.trim()).map_err(|error| file_error(io::Error::other(error)))?;
+            ServerSecret::new(&secret)
+                .map_err(|error| StartError::setting(format!("the secret in '{}'", path.display()), error.message))
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let secret = ServerSecret::random(&RandomIds);
+            keep(&path, &secret).map_err(file_error)?;
+            Ok(secret)
+        }
+        Err(error) => Err(file_error(error)),
+    }
+}
+
+/// Writes the secret whole or not at all.
+fn keep(path: &Path, secret: &ServerSecret) -> io::Result<()> {
+    let temporary = path.with_extension("new");
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
+    file.write_all(BASE64_STANDARD.encode(secret.expose()).as_bytes())?;
+    file.sync_all()?;
+    fs::rename(&temporary, path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn s32_a_secret_is_made_once_and_kept_to_its_owner() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = Config { data_dir: folder.path().to_owned(), ..Config::default() };
+        let first = load(&config).unwrap();
+        assert_eq!(load(&config).unwrap().expose(), first.expose());
+        let file = folder.path().join(FILE);
+        assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
+        assert!(load(&config).is_err());
+        let other = tempfile::tempdir().unwrap();
+        let other = Config { data_dir: other.path().to_owned(), ..Config::default() };
+        assert_ne!(load(&other).unwrap().expose(), first.expose());
+    }
+
+    #[test]
+    fn s32_a_weak_secret_stops_the_start() {
+        for weak in ["", "short", "changemechangemechangemechangeme"] {
+            let config = Config { secret_key: Some(weak.into()), ..Config::default() };
+            assert!(load(&config).is_err(), "{weak}");
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! The log (to standard error) and the figures for `/metrics`.
+
+use std::io::stderr;
+
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use tracing_subscriber::{EnvFilter, fmt, prelude::*};
+
+use crate::{
+    config::{LogConfig, LogFormat},
+    error::StartError,
+};
+
+/// Bounds of the buckets of request times, in seconds.
+const SECONDS: [f64; 11] = [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 60.0];
+
+/// Starts the log.
+///
+/// # Errors
+/// [`StartError::Setting`] for a filter that is none.
+pub(crate) fn init(config: &LogConfig) -> Result<(), StartError> {
+    let filter = EnvFilter::try_new(&config.filter)
+        .map_err(|error| StartError::setting("BANYAN_LOG__FILTER", format!("is not a filter of the log: {error}")))?;
+    let registry = tracing_subscriber::registry().with(filter);
+    let started = match config.format {
+        LogFormat::Json => registry.with(fmt::layer().json().flatten_event(true).with_writer(stderr)).try_init(),
+        LogFormat::Text => registry.with(fmt::layer().with_writer(stderr)).try_init(),
+    };
+    started.map_err(|error| StartError::Log(Box::new(error)))
+}
+
+/// Starts to count; the handle writes the figures out.
+///
+/// # Errors
+/// [`StartError::Part`] when something counts already.
+pub(crate) fn metrics() -> Result<PrometheusHandle, StartError> {
+    PrometheusBuilder::new()
+        .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)
+        .map_err(StartError::part)?
+        .install_recorder()
+        .map_err(StartError::part)
+}

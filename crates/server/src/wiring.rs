@@ -1,0 +1,186 @@
+//! Composition: the only place that knows all parts, and the only `match` on a backend.
+
+use std::{
+    fs,
+    os::unix::fs::{DirBuilderExt, PermissionsExt},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use app::{App, AppBuilder, Settings};
+use domain::{
+    clock::{Clock, SystemClock},
+    gateways::{Embedder, Wakeups},
+    ids::{IdGen, RandomIds},
+    store::Store,
+};
+use infra_documents::{ChildParser, ChildParserSettings};
+use infra_embeddings::LocalEmbedder;
+use infra_memory::{MemoryStore, MemoryWakeups};
+use infra_postgres::{PostgresOptions, PostgresStore, PostgresWakeups, migrate_up};
+use infra_providers::{Egress, ObjectBlobStore, OpenAiConnection, OpenAiEmbedder, ProviderRegistry, ProviderSettings};
+use infra_sqlite::{SqliteOptions, SqliteStore, SqliteWakeups};
+
+use crate::{config::Config, error::StartError, secret};
+
+/// The running program, which stays itself when its file is replaced.
+const OWN_EXECUTABLE: &str = "/proc/self/exe";
+const DATABASE_FILE: &str = "banyan.db";
+const FILES_FOLDER: &str = "files";
+
+/// Where data is kept, as the database URL says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Backend {
+    /// A file.
+    Sqlite(PathBuf),
+    /// A server.
+    Postgres(String),
+    /// Nowhere for long.
+    Memory,
+}
+
+impl Backend {
+    /// Reads the database URL.
+    ///
+    /// # Errors
+    /// [`StartError::Setting`] for a scheme that is not known.
+    pub(crate) fn of(config: &Config) -> Result<Self, StartError> {
+        let Some(url) = &config.database_url else { return Ok(Self::Sqlite(config.data_file(DATABASE_FILE))) };
+        match url.split_once("://") {
+            Some(("sqlite", path)) if !path.is_empty() => Ok(Self::Sqlite(PathBuf::from(path))),
+            Some(("postgres" | "postgresql", _)) => Ok(Self::Postgres(url.clone())),
+            Some(("memory", "")) => Ok(Self::Memory),
+            _ => {
+                let problem =
+                    "must be 'sqlite://<file>', 'postgres://<user>:<password>@<host>/<database>' or 'memory://'";
+                Err(StartError::setting("BANYAN_DATABASE_URL", problem))
+            }
+        }
+    }
+}
+
+/// The application of these settings.
+///
+/// # Errors
+/// [`StartError`] with a sentence that says what to do.
+pub(crate) async fn build(config: &Config) -> Result<App, StartError> {
+    make_folder(&config.data_dir)?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let (store, wakeups) = open(&Backend::of(config)?, &clock).await?;
+    let providers = ProviderSettings::read(|name| std::env::var(name).ok()).map_err(StartError::part)?;
+    let blobs = ObjectBlobStore::open(&config.data_file(FILES_FOLDER), Arc::clone(&clock)).await;
+    let blobs = Arc::new(blobs.map_err(StartError::part)?);
+    let (egress, embedder) = outside(config, &providers, &clock).await?;
+    let models = Arc::new(ProviderRegistry::new(&providers, &egress, &clock));
+    let parallel = std::thread::available_parallelism().map_or(2, usize::from);
+    let parser =
+        ChildParser::new(ChildParserSettings { max_children: parallel, ..ChildParserSettings::new(OWN_EXECUTABLE) });
+    let settings = Settings {
+        default_chat_model: config.chat.model.clone(),
+        max_upload_bytes: config.limits.upload_bytes,
+        max_running_per_user: config.limits.running_per_user,
+        ingest_workers: config.limits.ingest_workers,
+        ..Settings::default()
+    };
+    let mut builder = AppBuilder::new(store, models, blobs, wakeups)
+        .parser(Arc::new(parser))
+        .settings(settings)
+        .secret(secret::load(config)?);
+    if let Some(embedder) = embedder {
+        builder = builder.embedder(embedder);
+    }
+    Ok(builder.build())
+}
+
+async fn open(backend: &Backend, clock: &Arc<dyn Clock>) -> Result<(Arc<dyn Store>, Arc<dyn Wakeups>), StartError> {
+    match backend {
+        Backend::Sqlite(path) => {
+            let store = SqliteStore::open(path, &SqliteOptions::default(), Arc::clone(clock)).await;
+            Ok((Arc::new(store.map_err(StartError::part)?), Arc::new(SqliteWakeups::new())))
+        }
+        Backend::Postgres(url) => {
+            let options = PostgresOptions::default();
+            migrate_up(url, &options).await.map_err(StartError::part)?;
+            let store = PostgresStore::connect(url, &options, Arc::clone(clock)).await.map_err(StartError::part)?;
+            let wakeups = PostgresWakeups::start(&store, RandomIds.random());
+            Ok((Arc::new(store), Arc::new(wakeups)))
+        }
+        Backend::Memory => {
+            tracing::warn!("everything is kept in memory and gone when the program ends");
+            Ok((Arc::new(MemoryStore::new(Arc::clone(clock))), Arc::new(MemoryWakeups::default())))
+        }
+    }
+}
+
+/// The guarded way out, which knows every address of the operator's own settings, and the embedder.
+async fn outside(
+    config: &Config,
+    providers: &ProviderSettings,
+    clock: &Arc<dyn Clock>,
+) -> Result<(Arc<Egress>, Option<Arc<dyn Embedder>>), StartError> {
+    let embeddings = &config.embeddings;
+    let mut allowed = providers.allow_list();
+    let wire = match (&embeddings.model, &embeddings.base_url) {
+        (None, None) => None,
+        (None, Some(_)) => {
+            let problem = "is not set; name the model that BANYAN_EMBEDDINGS__BASE_URL serves";
+            return Err(StartError::setting("BANYAN_EMBEDDINGS__MODEL", problem));
+        }
+        (Some(model), base_url) => {
+            let endpoint = providers.embedding_endpoint(model, base_url.as_deref()).map_err(StartError::part)?;
+            allowed = allowed.with(&endpoint.endpoint.base_url);
+            Some(endpoint)
+        }
+    };
+    let egress = Arc::new(Egress::new(allowed).map_err(StartError::part)?);
+    let embedder: Option<Arc<dyn Embedder>> = match (wire, &embeddings.path) {
+        (Some(wire), _) => {
+            let connection = OpenAiConnection::new(
+                wire.provider,
+                wire.endpoint.base_url,
+                wire.endpoint.key,
+                Arc::clone(&egress),
+                Arc::clone(clock),
+                providers.patience,
+            );
+            Some(Arc::new(OpenAiEmbedder::new(Arc::new(connection), wire.model, embeddings.max_tokens)))
+        }
+        (None, Some(path)) => {
+            let path = path.clone();
+            let loading = tokio::task::spawn_blocking(move || LocalEmbedder::load(&path, None));
+            Some(Arc::new(loading.await.map_err(StartError::part)?.map_err(StartError::part)?))
+        }
+        (None, None) => None,
+    };
+    Ok((egress, embedder))
+}
+
+/// A folder for its owner alone.
+fn make_folder(path: &Path) -> Result<(), StartError> {
+    let file_error = |source| StartError::File { what: "the data folder", path: path.to_owned(), source };
+    if path.is_dir() {
+        let mode = fs::metadata(path).map_err(file_error)?.permissions().mode();
+        if mode & 0o007 != 0 {
+            tracing::warn!(folder = %path.display(), "everybody on this machine can enter the data folder; run 'chmod 700' on it");
+        }
+        return Ok(());
+    }
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(file_error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_database_url_names_the_backend() {
+        let of = |url: &str| Backend::of(&Config { database_url: Some(url.into()), ..Config::default() });
+        assert_eq!(of("sqlite:///var/lib/b.db").unwrap(), Backend::Sqlite("/var/lib/b.db".into()));
+        assert_eq!(of("memory://").unwrap(), Backend::Memory);
+        assert!(matches!(of("postgres://u@h/d").unwrap(), Backend::Postgres(_)));
+        assert_eq!(Backend::of(&Config::default()).unwrap(), Backend::Sqlite("./data/banyan.db".into()));
+        for url in ["", "mysql://x", "sqlite://", "banyan.db"] {
+            assert!(of(url).is_err(), "{url}");
+        }
+    }
+}
