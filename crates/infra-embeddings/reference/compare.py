@@ -39,7 +39,7 @@ def say(name, value, unit):
 def main():
     model_folder, out, threads = sys.argv[1], pathlib.Path(sys.argv[2]).resolve(), int(sys.argv[3])
     environment = out / "venv"
-    if pathlib.Path(sys.prefix).resolve() != environment:
+    if pathlib.Path(sys.prefix).resolve() != environment.resolve():
         enter_environment(environment)
 
     import numpy
