@@ -93,7 +93,7 @@ fn sqlite_error(code: u32, message: &str) -> Option<StoreError> {
 /// Unique constraints whose name is not made of all their columns.
 const NAMED: [(&str, &str); 9] = [
     ("user_roles_user_id_role_id", "uq_user_roles_user_role"),
-    ("sources_collection_id_content_hash", "uq_sources_content"),
+    ("sources_collection_id_content_hash", "uq_sources_content_hash"),
     ("source_versions_source_id_version", "uq_source_versions_version"),
     ("chunks_source_version_id_ordinal", "uq_chunks_ordinal"),
     ("messages_conversation_id_seq", "uq_messages_seq"),

@@ -161,6 +161,18 @@ impl<B: SqlBackend> SqlRepos<B> {
         if self.execute(sql).await? == 0 { Err(StoreError::Stale) } else { Ok(()) }
     }
 
+    /// Runs a command that may move a status. Where it changes nothing, a row that is found all the
+    /// same tells that the step is not allowed.
+    pub(crate) async fn take_step(&self, sql: Sql, found: Sql, rule: &str) -> Result<(), StoreError> {
+        if self.execute(sql).await? > 0 {
+            Ok(())
+        } else if self.exists(found).await? {
+            Err(self.poison(StoreError::Check(rule.to_owned())))
+        } else {
+            Err(StoreError::Stale)
+        }
+    }
+
     /// Adds rows.
     pub(crate) async fn add<M: Row>(&self, rows: Vec<M>) -> Result<(), StoreError> {
         self.add_unless(rows, "").await.map(|_| ())

@@ -17,6 +17,24 @@ BEGIN
     SELECT RAISE(ABORT, 'messages_seq_after_parent: the seq of a message must be greater than its parent''s');
 END;
 
+-- I6: the role of a message may follow its parent's, or stand at the root.
+CREATE TRIGGER messages_grammar BEFORE INSERT ON messages
+WHEN NOT NEW.irregular AND NOT CASE
+    WHEN NEW.parent_id IS NULL THEN NEW.role IN ('system', 'user')
+    WHEN NEW.role = 'system' THEN 0
+    ELSE (
+        SELECT CASE NEW.role
+            WHEN 'user' THEN parent.role <> 'user'
+            WHEN 'assistant' THEN parent.role IN ('user', 'tool', 'assistant')
+            WHEN 'tool' THEN parent.role = 'assistant'
+        END
+        FROM messages parent WHERE parent.tenant_id = NEW.tenant_id AND parent.id = NEW.parent_id
+    )
+END
+BEGIN
+    SELECT RAISE(ABORT, 'messages_grammar: a message of this role may not follow its parent');
+END;
+
 -- I2: the place of a message never changes, so no cycle can arise.
 CREATE TRIGGER messages_place_is_fixed BEFORE UPDATE OF conversation_id, parent_id, seq ON messages
 WHEN NEW.conversation_id <> OLD.conversation_id OR NEW.parent_id IS NOT OLD.parent_id OR NEW.seq <> OLD.seq

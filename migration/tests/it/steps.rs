@@ -76,8 +76,17 @@ async fn only_allowed_steps_are_taken(database: TestDatabase) {
     refuse(&database, &format!("{insert}{root}"), "check constraint").await;
     // A parent and its child in one statement, the child not after its parent.
     let both = "(#34, #1, #21, #32, 5, 'user', 'complete', '{}', '[]', 1, false, 1, false, '{}'), \
-        (#35, #1, #21, #34, 4, 'user', 'complete', '{}', '[]', 1, false, 1, false, '{}')";
+        (#35, #1, #21, #34, 4, 'assistant', 'complete', '{}', '[]', 1, false, 1, false, '{}')";
     refuse(&database, &format!("{insert}{both}"), "must be greater than its parent's").await;
+    // I6: an answer without a question, instructions inside, and two questions in one statement.
+    for rows in [
+        "(#34, #1, #21, NULL, 8, 'assistant', 'complete', '{}', '[]', 1, false, 1, false, '{}')",
+        "(#34, #1, #21, #32, 8, 'system', 'complete', '{}', '[]', 1, false, 1, false, '{}')",
+        "(#34, #1, #21, NULL, 8, 'user', 'complete', '{}', '[]', 1, false, 1, false, '{}'), \
+            (#35, #1, #21, #34, 9, 'user', 'complete', '{}', '[]', 1, false, 1, false, '{}')",
+    ] {
+        refuse(&database, &format!("{insert}{rows}"), "may not follow its parent").await;
+    }
 
     for sql in [
         "UPDATE usage_logs SET cost_nano_usd = 0, input_cost_nano_usd = 0, output_cost_nano_usd = 0",

@@ -79,6 +79,10 @@ pub enum MessageStatus {
 }
 
 impl MessageStatus {
+    /// All of them.
+    pub const ALL: [Self; 6] =
+        [Self::Pending, Self::Streaming, Self::Complete, Self::Stopped, Self::Error, Self::Interrupted];
+
     /// The stable name.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -97,7 +101,7 @@ impl MessageStatus {
     /// # Errors
     /// `unknown_status` for the field `status`.
     pub fn parse(value: &str) -> Result<Self, ValueError> {
-        [Self::Pending, Self::Streaming, Self::Complete, Self::Stopped, Self::Error, Self::Interrupted]
+        Self::ALL
             .into_iter()
             .find(|status| status.as_str() == value)
             .ok_or_else(|| ValueError::new("status", "unknown_status", "is not a status of a message"))

@@ -22,6 +22,9 @@ pub enum ProcessingStatus {
 }
 
 impl ProcessingStatus {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Uploaded, Self::Processing, Self::Processed, Self::Error];
+
     /// The stable name.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -38,7 +41,7 @@ impl ProcessingStatus {
     /// # Errors
     /// `unknown_status` for the field `status`.
     pub fn parse(value: &str) -> Result<Self, ValueError> {
-        [Self::Uploaded, Self::Processing, Self::Processed, Self::Error]
+        Self::ALL
             .into_iter()
             .find(|status| status.as_str() == value)
             .ok_or_else(|| ValueError::new("status", "unknown_status", "is not a status of a source"))

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use domain::{
-    conversations::{AnswerUpdate, Message, MessageRepo, Sibling},
+    conversations::{AnswerUpdate, Message, MessageRepo, MessageStatus, Sibling},
     ids::{ConversationId, MessageId},
     page::Page,
     store::StoreError,
@@ -49,6 +49,10 @@ impl<B: SqlBackend> SqlRepos<B> {
             .bind(conversation.0)
             .text(" AND m.deleted_at IS NULL AND ");
         self.of_conversation_in_reach(sql, "m.conversation_id")
+    }
+
+    async fn has_message(&self, id: MessageId) -> Result<bool, StoreError> {
+        self.exists(self.message_in_reach(Sql::new("SELECT 1 FROM messages m WHERE "), id)?).await
     }
 
     async fn has_conversation(&self, id: ConversationId) -> Result<bool, StoreError> {
@@ -149,7 +153,11 @@ impl<B: SqlBackend> MessageRepo for SqlRepos<B> {
     }
 
     async fn activate_path(&self, id: MessageId) -> Result<(), StoreError> {
-        self.execute(self.activate_path_command(id)?).await.map(|_| ())
+        if self.execute(self.activate_path_command(id)?).await? > 0 || self.has_message(id).await? {
+            Ok(())
+        } else {
+            Err(StoreError::Stale)
+        }
     }
 
     async fn leaf(&self, id: MessageId) -> Result<MessageId, StoreError> {
@@ -177,6 +185,13 @@ impl<B: SqlBackend> MessageRepo for SqlRepos<B> {
             .text(", updated_at = ")
             .bind(at)
             .text(" WHERE ");
-        self.command(self.message_in_reach(sql, id)?).await
+        let before: Vec<&str> = MessageStatus::ALL
+            .into_iter()
+            .filter(|before| before.may_become(status))
+            .map(MessageStatus::as_str)
+            .collect();
+        let sql = self.message_in_reach(sql, id)?.text(" AND m.status IN ").bind_list(before);
+        let found = self.message_in_reach(Sql::new("SELECT 1 FROM messages m WHERE "), id)?;
+        self.take_step(sql, found, "messages_status_step").await
     }
 }

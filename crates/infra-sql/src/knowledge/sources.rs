@@ -13,7 +13,7 @@ use domain::{
 };
 use sea_orm::FromQueryResult;
 
-use super::rows::sources;
+use super::{rows::sources, versions::from_allowed};
 use crate::{SqlBackend, SqlRepos, page::page as keyset, readable::source_in_reach, sql::Sql};
 
 #[derive(FromQueryResult)]
@@ -118,7 +118,9 @@ impl<B: SqlBackend> SourceRepo for SqlRepos<B> {
         if status == Some(ProcessingStatus::Processed) {
             sql = sql.text(", processed_at = COALESCE(processed_at, ").bind(at).text(")");
         }
-        self.command(self.where_source(sql, id)?).await
+        let sql = from_allowed(self.where_source(sql, id)?, " AND t.status IN ", status);
+        let found = self.where_source(Sql::new("SELECT 1 FROM sources t"), id)?;
+        self.take_step(sql, found, "sources_status_step").await
     }
 
     async fn insert_version(&self, version: &SourceVersion) -> Result<(), StoreError> {

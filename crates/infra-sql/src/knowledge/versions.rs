@@ -3,12 +3,19 @@
 use domain::{
     clock::Timestamp,
     ids::{SourceId, SourceVersionId},
-    knowledge::{SourceVersion, VersionProgress},
+    knowledge::{ProcessingStatus, SourceVersion, VersionProgress},
     store::StoreError,
 };
 
 use super::rows::source_versions::{self, Column};
 use crate::{SqlBackend, SqlRepos, sql::Sql};
+
+/// Adds the condition on a status, if it is to change, that the step to the new one is allowed.
+pub(super) fn from_allowed(sql: Sql, condition: &'static str, next: Option<ProcessingStatus>) -> Sql {
+    let Some(next) = next else { return sql };
+    let before = ProcessingStatus::ALL.into_iter().filter(|before| before.may_become(next));
+    sql.text(condition).bind_list(before.map(ProcessingStatus::as_str))
+}
 
 impl<B: SqlBackend> SqlRepos<B> {
     /// Versions whose source is in reach.
@@ -60,7 +67,9 @@ impl<B: SqlBackend> SqlRepos<B> {
         if let Some(status) = status {
             sql = sql.text(", status = ").bind(status.as_str());
         }
-        self.command(self.where_version(sql, id)?).await
+        let sql = from_allowed(self.where_version(sql, id)?, " AND v.status IN ", status);
+        let found = self.where_version(Sql::new("SELECT 1 FROM source_versions v"), id)?;
+        self.take_step(sql, found, "source_versions_status_step").await
     }
 
     /// Sets when a version of this source became the current one; without it a foreign key is missing.
