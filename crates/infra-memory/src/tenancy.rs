@@ -58,7 +58,7 @@ impl TenantRepo for MemoryTx {
                 return Err(conflict("tenants_pkey"));
             }
             if state.tenants.values().any(|other| other.slug == tenant.slug) {
-                return Err(conflict("tenants_slug_key"));
+                return Err(conflict("uq_tenants_slug"));
             }
             state.tenants.insert_mut(tenant.id, tenant.clone());
             Ok(())

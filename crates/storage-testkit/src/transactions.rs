@@ -81,7 +81,7 @@ pub async fn a_missing_reference_ends_the_unit_of_work(world: World) {
     let cast = world.cast().await;
     let scope = scopes::system(&cast.ada);
     let nobody = world.make.user(cast.ada.tenant_id, "nobody");
-    let job = world.make.job(cast.ada.tenant_id.unwrap());
+    let job = world.make.job(&world.source(&cast.ada).await);
     let tx = world.begin(&scope, Mode::Write).await;
     tx.jobs().enqueue(&job).await.unwrap();
     assert_refused!(tx.sessions().insert(&world.make.session(&nobody)).await, StoreError::ForeignKey);

@@ -78,15 +78,12 @@ pub async fn numbers_keep_their_range(world: World) {
     let cast = world.cast().await;
     let scope = scopes::own(&cast.ada);
     let largest = i64::MAX.unsigned_abs();
-    let tokens = TokenUsage {
-        input_tokens: largest,
-        cached_input_tokens: largest,
-        output_tokens: largest,
-        reasoning_tokens: largest,
-    };
+    let read =
+        TokenUsage { input_tokens: largest, cached_input_tokens: largest, output_tokens: 0, reasoning_tokens: largest };
+    let written = TokenUsage { output_tokens: largest, ..TokenUsage::default() };
     let rows = [
-        UsageLog { cost: Some(Money(i64::MAX)), tokens, ..world.make.usage(&cast.ada) },
-        UsageLog { cost: Some(Money(i64::MIN)), duration_ms: Some(0), ..world.make.usage(&cast.ada) },
+        UsageLog { tokens: read, ..world.make.usage_at(&cast.ada, Money(i64::MAX)) },
+        UsageLog { tokens: written, duration_ms: Some(0), ..world.make.usage_at(&cast.ada, Money(i64::MIN)) },
     ];
     for row in &rows {
         world.write(&scope, async |tx| tx.usage().insert(row).await).await;
@@ -97,6 +94,9 @@ pub async fn numbers_keep_their_range(world: World) {
     let row = UsageLog { tokens: too_large, ..world.make.usage(&cast.ada) };
     let outcome = world.attempt(&scope, async |tx| tx.usage().insert(&row).await).await;
     assert_refused!(outcome, StoreError::Check(_));
+    let uneven = UsageLog { cost: Some(Money(31)), ..world.make.usage(&cast.ada) };
+    let outcome = world.attempt(&scope, async |tx| tx.usage().insert(&uneven).await).await;
+    assert_refused!(outcome, StoreError::Check(_)); // the parts are 10 and 20
 }
 
 /// Runs one command and asserts that a check refuses it.

@@ -4,7 +4,10 @@ use std::{fmt::Debug, sync::Arc};
 
 use domain::{
     access::Scope,
+    identity::User,
+    knowledge::Source,
     store::{Mode, Store, StoreError, Tx},
+    tenancy::Tenant,
 };
 
 use crate::{Fixtures, scopes};
@@ -64,17 +67,29 @@ impl World {
     }
 
     /// Adds a tenant of this slug.
-    pub async fn tenant(&self, slug: &str) -> domain::tenancy::Tenant {
+    pub async fn tenant(&self, slug: &str) -> Tenant {
         let tenant = self.make.tenant(slug);
         self.write(&Scope::system_in(tenant.id), async |tx| tx.tenants().insert(&tenant).await).await;
         tenant
     }
 
     /// Adds a user of this name to a tenant.
-    pub async fn user(&self, tenant: &domain::tenancy::Tenant, name: &str) -> domain::identity::User {
+    pub async fn user(&self, tenant: &Tenant, name: &str) -> User {
         let user = self.make.user(Some(tenant.id), name);
         self.write(&Scope::system_in(tenant.id), async |tx| tx.users().insert(&user).await).await;
         user
+    }
+
+    /// Adds a source of a user, in a collection of its own.
+    pub async fn source(&self, user: &User) -> Source {
+        let collection = self.make.collection(user);
+        let source = self.make.source(&collection);
+        self.write(&scopes::own(user), async |tx| {
+            tx.collections().insert(&collection).await?;
+            tx.sources().insert(&source).await
+        })
+        .await;
+        source
     }
 
     /// Two tenants, and two users of the first: the cast of most cases.
@@ -90,11 +105,11 @@ impl World {
 /// Ada and Bob of one tenant, and Eve of another.
 pub struct Cast {
     /// The one whose things are at stake.
-    pub ada: domain::identity::User,
+    pub ada: User,
     /// A colleague.
-    pub bob: domain::identity::User,
+    pub bob: User,
     /// A user of another tenant.
-    pub eve: domain::identity::User,
+    pub eve: User,
 }
 
 impl Cast {

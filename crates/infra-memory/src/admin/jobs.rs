@@ -12,8 +12,8 @@ use domain::{
 };
 
 use crate::{
-    check::{conflict, fits_column, no_nul},
-    state::State,
+    check::{conflict, fits_column, no_nul, refuse},
+    state::{State, need},
     store::MemoryTx,
 };
 
@@ -85,11 +85,18 @@ impl JobRepo for MemoryTx {
         self.write(|state| {
             no_nul([&job.step, &job.error].into_iter().flatten().map(String::as_str))?;
             fits_column([job.progress_done, job.progress_total])?;
+            if job.state == JobState::Running && job.lease_expires_at.is_none() {
+                return Err(refuse("a running job has a lease"));
+            }
             if state.jobs.contains_key(&job.id) {
                 return Err(conflict("jobs_pkey"));
             }
             state.need_tenant(job.tenant_id)?;
             state.need_actor(job.tenant_id, job.user_id)?;
+            let JobKind::Ingest { source_id, .. } = &job.kind;
+            need(Some(*source_id), |id| {
+                state.sources.get(&id).is_some_and(|source| source.tenant_id == job.tenant_id)
+            })?;
             state.jobs.insert_mut(job.id, job.clone());
             Ok(())
         })

@@ -35,7 +35,7 @@ impl State {
             return Err(conflict("messages_pkey"));
         }
         if self.message_order.contains_key(&(conversation_id, seq)) {
-            return Err(conflict("messages_conversation_id_seq_key"));
+            return Err(conflict("uq_messages_seq"));
         }
         self.need_user(tenant_id, message.user_id)?;
         self.need_message_of(conversation_id, parent_id)?;

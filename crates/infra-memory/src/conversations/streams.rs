@@ -33,7 +33,7 @@ impl State {
         }
         if stream.state == StreamState::Running {
             if self.running().any(|other| other.message_id == stream.message_id) {
-                return Err(conflict("streams_message_id_key"));
+                return Err(conflict("uq_streams_running_message"));
             }
             self.running_streams.insert_mut(stream.id);
         }
@@ -53,6 +53,9 @@ impl State {
         for event in events {
             let stored = serde_json::to_value(&event.event).map_err(|error| StoreError::Backend(Box::new(error)))?;
             no_nul_json([&stored])?;
+            if event.number < 1 {
+                return Err(refuse("events count from 1"));
+            }
             if self.stream_events.contains_key(&(id, event.number)) {
                 return Err(conflict("stream_events_pkey"));
             }

@@ -50,7 +50,7 @@ impl ApiKeyRepo for MemoryTx {
                 return Err(conflict("api_keys_pkey"));
             }
             if state.api_keys.values().any(|other| other.key_hash == key.key_hash) {
-                return Err(conflict("api_keys_key_hash_key"));
+                return Err(conflict("uq_api_keys_key_hash"));
             }
             state.need_user(key.tenant_id, Some(key.user_id))?;
             state.api_keys.insert_mut(key.id, key.clone());

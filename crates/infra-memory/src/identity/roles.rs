@@ -45,7 +45,7 @@ impl RoleRepo for MemoryTx {
                 return Err(conflict("roles_pkey"));
             }
             if state.roles.values().any(|other| other.tenant_id == role.tenant_id && other.name == role.name) {
-                return Err(conflict("roles_name_key"));
+                return Err(conflict("uq_roles_name"));
             }
             state.need_tenant(role.tenant_id)?;
             state.roles.insert_mut(role.id, role.clone());
@@ -63,7 +63,7 @@ impl RoleRepo for MemoryTx {
                 return Err(conflict("user_roles_pkey"));
             }
             if state.user_roles.values().any(|other| other.user_id == user_id && other.role_id == role_id) {
-                return Err(conflict("user_roles_user_id_role_id_key"));
+                return Err(conflict("uq_user_roles_user_role"));
             }
             state.need_user(tenant_id, Some(user_id))?;
             state.need_actor(tenant_id, assigned_by)?;

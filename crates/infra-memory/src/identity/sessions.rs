@@ -49,7 +49,7 @@ impl SessionRepo for MemoryTx {
             }
             let taken = |other: &Session| session.token_hash.is_some() && other.token_hash == session.token_hash;
             if state.sessions.values().any(taken) {
-                return Err(conflict("sessions_token_hash_key"));
+                return Err(conflict("uq_sessions_token_hash"));
             }
             need_user(state, session.tenant_id, session.user_id)?;
             state.sessions.insert_mut(session.id, session.clone());

@@ -34,10 +34,10 @@ fn check(state: &State, user: &User) -> Result<(), StoreError> {
     for other in state.users.values().filter(|other| other.id != *id) {
         let living = other.deleted_at.is_none() && user.deleted_at.is_none();
         if living && other.email == *email {
-            return Err(conflict("users_email_key"));
+            return Err(conflict("uq_users_email"));
         }
-        if living && other.tenant_id == *tenant_id && other.username == *username {
-            return Err(conflict("users_username_key"));
+        if other.tenant_id == *tenant_id && other.username == *username {
+            return Err(conflict("uq_users_username"));
         }
     }
     match tenant_id {

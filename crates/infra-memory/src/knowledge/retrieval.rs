@@ -23,11 +23,11 @@ impl State {
         if self.retrieval_runs.contains_key(&run.id) {
             return Err(conflict("retrieval_runs_pkey"));
         }
-        self.need_user(tenant, run.user_id)?;
+        self.need_actor(tenant, run.user_id)?;
         self.need_conversation(tenant, run.conversation_id)?;
         self.need_message(tenant, run.message_id)?;
         for (index, hit) in hits.iter().enumerate() {
-            if hits.iter().take(index).any(|other| other.rank == hit.rank) {
+            if hits.iter().take(index).any(|other| other.chunk_id == hit.chunk_id) {
                 return Err(conflict("retrieval_hits_pkey"));
             }
             self.need_chunk(tenant, Some(hit.chunk_id))?;
@@ -42,15 +42,15 @@ impl State {
             return Err(StoreError::OutOfScope("a citation is added in the scope of its tenant"));
         }
         no_nul([citation.filename.as_str(), &citation.quote])?;
-        if citation.quote_start > citation.quote_end {
-            return Err(refuse("a quote does not end before it starts"));
+        if citation.quote_start > citation.quote_end || citation.index < 1 {
+            return Err(refuse("a quote does not end before it starts, and citations count from 1"));
         }
         if self.citations.contains_key(&citation.id) {
             return Err(conflict("citations_pkey"));
         }
         let place = (citation.message_id, citation.index);
         if self.citation_order.contains_key(&place) {
-            return Err(conflict("citations_message_id_index_key"));
+            return Err(conflict("uq_citations_index"));
         }
         self.need_conversation(tenant, Some(citation.conversation_id))?;
         self.need_message_of(citation.conversation_id, Some(citation.message_id))?;

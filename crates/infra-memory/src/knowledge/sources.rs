@@ -44,7 +44,7 @@ impl State {
         let same_content =
             |other: &Source| other.collection_id == collection_id && other.content_hash == source.content_hash;
         if self.sources.values().any(same_content) {
-            return Err(conflict("sources_collection_id_content_hash_key"));
+            return Err(conflict("uq_sources_content_hash"));
         }
         self.need_collection(tenant_id, Some(collection_id))?;
         self.need_user(tenant_id, user_id)?;
@@ -60,7 +60,7 @@ impl State {
         }
         let same = |other: &SourceVersion| other.source_id == version.source_id && other.version == version.version;
         if self.source_versions.values().any(same) {
-            return Err(conflict("source_versions_source_id_version_key"));
+            return Err(conflict("uq_source_versions_version"));
         }
         need(Some(version.source_id), |id| {
             self.sources.get(&id).is_some_and(|source| {

@@ -11,7 +11,7 @@ use domain::{
 };
 
 use crate::{
-    check::{conflict, fits_column, no_nul, no_nul_json},
+    check::{conflict, fits_column, no_nul, no_nul_json, refuse},
     state::{State, need},
     store::MemoryTx,
 };
@@ -27,7 +27,7 @@ impl State {
         no_nul([call.provider.as_str(), &call.model])?;
         fits_column([call.estimated_input_tokens])?;
         self.need_tenant(tenant)?;
-        self.need_user(tenant, call.user_id)?;
+        self.need_actor(tenant, call.user_id)?;
         self.need_api_key(tenant, call.api_key_id)?;
         self.need_conversation(tenant, call.conversation_id)?;
         self.need_message(tenant, call.message_id)?;
@@ -42,6 +42,11 @@ impl State {
         let tokens = row.tokens;
         fits_column([tokens.input_tokens, tokens.cached_input_tokens, tokens.output_tokens, tokens.reasoning_tokens])?;
         fits_column(row.duration_ms)?;
+        fits_column([tokens.total()])?;
+        let parts = row.input_cost.zip(row.output_cost).map(|(input, output)| input.checked_add(output));
+        if parts.zip(row.cost).is_some_and(|(parts, cost)| parts != Some(cost)) {
+            return Err(refuse("the cost of a call is the sum of its parts"));
+        }
         if self.usage_requests.contains_key(&(tenant, row.request_id)) {
             return Ok(false);
         }
@@ -49,7 +54,7 @@ impl State {
             return Err(conflict("usage_logs_pkey"));
         }
         self.need_tenant(tenant)?;
-        self.need_user(tenant, row.user_id)?;
+        self.need_actor(tenant, row.user_id)?;
         self.need_api_key(tenant, row.api_key_id)?;
         self.need_conversation(tenant, row.conversation_id)?;
         self.need_message(tenant, row.message_id)?;

@@ -8,6 +8,7 @@ use domain::{
     store::{Mode, StoreError},
 };
 
+use super::job;
 use crate::{World, assert_conflict, assert_refused, scopes};
 
 const SYSTEM: Scope = Scope::system("contract suite");
@@ -24,7 +25,6 @@ async fn claim(world: &World) -> Option<Job> {
 /// Every field comes back.
 pub async fn round_trip(world: World) {
     let cast = world.cast().await;
-    let tenant = cast.ada.tenant_id.unwrap();
     let full = Job {
         user_id: Some(cast.ada.id),
         state: JobState::Dead,
@@ -37,9 +37,9 @@ pub async fn round_trip(world: World) {
         run_at: world.make.in_seconds(2),
         error: Some("it broke – ü".to_owned()),
         updated_at: world.make.in_seconds(3),
-        ..world.make.job(tenant)
+        ..job(&world, &cast.ada).await
     };
-    for job in [full, world.make.job(tenant)] {
+    for job in [full, job(&world, &cast.ada).await] {
         enqueue(&world, &job).await;
         for scope in [scopes::system(&cast.ada), SYSTEM] {
             let found = world.read(&scope, async |tx| tx.jobs().get(job.id).await).await;
@@ -54,11 +54,10 @@ pub async fn round_trip(world: World) {
 pub async fn the_newest_job_of_a_source_is_found(world: World) {
     let cast = world.cast().await;
     let scope = scopes::system(&cast.ada);
-    let tenant = cast.ada.tenant_id.unwrap();
-    let older = Job { state: JobState::Dead, ..world.make.job(tenant) };
+    let older = Job { state: JobState::Dead, ..job(&world, &cast.ada).await };
     world.make.clock.advance(chrono::TimeDelta::seconds(1));
-    let newer = Job { kind: older.kind.clone(), ..world.make.job(tenant) };
-    for job in [&newer, &older, &world.make.job(tenant)] {
+    let newer = Job { kind: older.kind.clone(), ..job(&world, &cast.ada).await };
+    for job in [&newer, &older, &job(&world, &cast.ada).await] {
         enqueue(&world, job).await;
     }
     let JobKind::Ingest { source_id, .. } = older.kind;
@@ -73,21 +72,21 @@ pub async fn the_newest_job_of_a_source_is_found(world: World) {
 /// A due job is taken, with its fence and attempts raised; one that is not due is left.
 pub async fn a_due_job_is_claimed(world: World) {
     let cast = world.cast().await;
-    let tenant = cast.ada.tenant_id.unwrap();
-    let due = world.make.job(tenant);
-    let later = Job { run_at: world.make.in_seconds(60), ..world.make.job(tenant) };
-    let done = Job { state: JobState::Done, ..world.make.job(tenant) };
-    let dead = Job { state: JobState::Dead, ..world.make.job(tenant) };
+    let due = job(&world, &cast.ada).await;
+    let later = Job { run_at: world.make.in_seconds(60), ..job(&world, &cast.ada).await };
+    let done = Job { state: JobState::Done, ..job(&world, &cast.ada).await };
+    let dead = Job { state: JobState::Dead, ..job(&world, &cast.ada).await };
     for job in [&later, &done, &dead, &due] {
         enqueue(&world, job).await;
     }
+    world.make.clock.advance(chrono::TimeDelta::seconds(1));
     let claimed = claim(&world).await.unwrap();
     let expected = Job {
         state: JobState::Running,
         fence: 1,
         attempts: 1,
         lease_expires_at: Some(world.make.in_seconds(20)),
-        updated_at: claimed.updated_at,
+        updated_at: world.make.now(),
         ..due.clone()
     };
     assert_eq!(claimed, expected);
@@ -101,15 +100,14 @@ pub async fn a_due_job_is_claimed(world: World) {
 /// The tenant with the fewest running jobs comes first, then the oldest job.
 pub async fn tenants_take_turns(world: World) {
     let cast = world.cast().await;
-    let (many, few) = (cast.ada.tenant_id.unwrap(), cast.eve.tenant_id.unwrap());
     let mut crowd = Vec::new();
     for _ in 0..3 {
-        let job = world.make.job(many);
+        let job = job(&world, &cast.ada).await;
         enqueue(&world, &job).await;
         crowd.push(job.id);
         world.make.clock.advance(chrono::TimeDelta::seconds(1));
     }
-    let single = world.make.job(few);
+    let single = job(&world, &cast.eve).await;
     enqueue(&world, &single).await;
     let mut order = Vec::new();
     while let Some(job) = claim(&world).await {
@@ -124,7 +122,7 @@ pub async fn each_job_is_claimed_once(world: World) {
     let mut queued = BTreeSet::new();
     for number in 0..20 {
         let user = if number % 3 == 0 { &cast.eve } else { &cast.ada };
-        let job = world.make.job(user.tenant_id.unwrap());
+        let job = job(&world, user).await;
         enqueue(&world, &job).await;
         queued.insert(job.id);
     }
@@ -160,31 +158,35 @@ pub async fn each_job_is_claimed_once(world: World) {
 /// The earliest waiting job or ending lease.
 pub async fn the_next_due_time_is_known(world: World) {
     let cast = world.cast().await;
-    let tenant = cast.ada.tenant_id.unwrap();
     let next_due = async || world.read(&SYSTEM, async |tx| tx.jobs().next_due().await).await;
     assert_eq!(next_due().await, None);
     for state in [JobState::Done, JobState::Dead] {
-        enqueue(&world, &Job { state, ..world.make.job(tenant) }).await;
+        enqueue(&world, &Job { state, ..job(&world, &cast.ada).await }).await;
     }
     assert_eq!(next_due().await, None);
-    enqueue(&world, &Job { run_at: world.make.in_seconds(60), ..world.make.job(tenant) }).await;
+    enqueue(&world, &Job { run_at: world.make.in_seconds(60), ..job(&world, &cast.ada).await }).await;
     assert_eq!(next_due().await, Some(world.make.in_seconds(60)));
-    enqueue(&world, &world.make.job(tenant)).await;
+    enqueue(&world, &job(&world, &cast.ada).await).await;
     assert_eq!(next_due().await, Some(world.make.now()));
     claim(&world).await.unwrap();
     assert_eq!(next_due().await, Some(world.make.in_seconds(20)), "the lease ends before the other job is due");
 }
 
-/// A job is of its tenant, and so is who caused it.
+/// A job is of its tenant, as its source is; who caused it is somebody.
 pub async fn jobs_stay_in_their_tenant(world: World) {
     let cast = world.cast().await;
-    let job = world.make.job(cast.ada.tenant_id.unwrap());
-    let theirs = scopes::system(&cast.eve);
-    let outcome = world.attempt(&theirs, async |tx| tx.jobs().enqueue(&job).await).await;
+    let ours = job(&world, &cast.ada).await;
+    let (scope, theirs) = (scopes::system(&cast.ada), scopes::system(&cast.eve));
+    let outcome = world.attempt(&theirs, async |tx| tx.jobs().enqueue(&ours).await).await;
     assert_refused!(outcome, StoreError::OutOfScope(_));
-    enqueue(&world, &job).await;
-    assert_eq!(world.read(&theirs, async |tx| tx.jobs().get(job.id).await).await, None);
-    let foreign = Job { user_id: Some(cast.eve.id), ..world.make.job(job.tenant_id) };
-    let outcome = world.attempt(&scopes::system(&cast.ada), async |tx| tx.jobs().enqueue(&foreign).await).await;
-    assert_refused!(outcome, StoreError::ForeignKey);
+    enqueue(&world, &ours).await;
+    assert_eq!(world.read(&theirs, async |tx| tx.jobs().get(ours.id).await).await, None);
+    let foreign = job(&world, &cast.eve).await;
+    for broken in [
+        Job { user_id: Some(world.make.id()), id: world.make.id(), ..ours.clone() },
+        Job { tenant_id: ours.tenant_id, ..foreign },
+    ] {
+        let outcome = world.attempt(&scope, async |tx| tx.jobs().enqueue(&broken).await).await;
+        assert_refused!(outcome, StoreError::ForeignKey);
+    }
 }

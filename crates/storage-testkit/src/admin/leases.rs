@@ -12,8 +12,9 @@ const SYSTEM: Scope = Scope::system("contract suite");
 
 /// A job of Ada's tenant that has just been claimed for 20 seconds.
 async fn claimed(world: &World, cast: &Cast) -> (Job, JobLease) {
-    let job = world.make.job(cast.ada.tenant_id.unwrap());
+    let job = super::job(world, &cast.ada).await;
     world.write(&scopes::system(&cast.ada), async |tx| tx.jobs().enqueue(&job).await).await;
+    world.make.clock.advance(chrono::TimeDelta::seconds(1));
     let job = claim(world).await.unwrap();
     let lease = JobLease { id: job.id, fence: job.fence };
     (job, lease)

@@ -92,7 +92,7 @@ pub async fn references_stay_in_the_tenant(world: World) {
     let scope = scopes::system(&cast.ada);
     let (answer, chunk) = answer_and_chunk(&world, &cast, CollectionVisibility::Private).await;
     for broken in [
-        RetrievalRun { user_id: Some(cast.eve.id), ..run(&world, &cast) },
+        RetrievalRun { user_id: Some(world.make.id()), ..run(&world, &cast) },
         RetrievalRun { message_id: Some(world.make.id()), ..run(&world, &cast) },
     ] {
         let outcome = world.attempt(&scope, async |tx| tx.retrieval().insert_run(&broken, &[]).await).await;

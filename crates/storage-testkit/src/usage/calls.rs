@@ -93,7 +93,7 @@ pub async fn calls_stay_in_their_tenant(world: World) {
         world.attempt(&theirs, async |tx| tx.usage().record_call(&call).await).await,
         StoreError::OutOfScope(_)
     );
-    let foreign = ProviderCall { user_id: Some(cast.eve.id), ..world.make.call(&cast.ada) };
+    let foreign = ProviderCall { user_id: Some(world.make.id()), ..world.make.call(&cast.ada) };
     assert_refused!(
         world.attempt(&ours, async |tx| tx.usage().record_call(&foreign).await).await,
         StoreError::ForeignKey

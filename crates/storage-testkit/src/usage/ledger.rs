@@ -148,7 +148,7 @@ pub async fn references_stay_in_the_tenant(world: World) {
     world.write(&scopes::own(&cast.eve), async |tx| tx.usage().insert(&theirs).await).await;
     let row = world.make.usage(&cast.ada);
     for broken in [
-        UsageLog { user_id: Some(cast.eve.id), ..row.clone() },
+        UsageLog { user_id: Some(world.make.id()), ..row.clone() },
         UsageLog { api_key_id: Some(world.make.id()), ..row.clone() },
         UsageLog { conversation_id: Some(world.make.id()), ..row.clone() },
         UsageLog { price_id: Some(world.make.id()), ..row.clone() },

@@ -42,9 +42,8 @@ pub async fn rows_are_grouped(world: World) {
     let of_deleted = UsageLog {
         user_id: None,
         message_deleted: true,
-        cost: Some(Money(-4)),
         conversation_id: Some(conversation.id),
-        ..world.make.usage(&cast.ada)
+        ..world.make.usage_at(&cast.ada, Money(-4))
     };
     for row in [&of_answer, &unknown, &overhead, &of_deleted] {
         add(&world, &cast, row).await;
@@ -109,7 +108,7 @@ pub async fn sums_are_exact(world: World) {
     let cast = world.cast().await;
     let large = 9_007_199_254_740_993; // 2^53 + 1
     for cost in [large, 1, large] {
-        add(&world, &cast, &UsageLog { cost: Some(Money(cost)), ..world.make.usage(&cast.ada) }).await;
+        add(&world, &cast, &world.make.usage_at(&cast.ada, Money(cost))).await;
     }
     let found = summary(&world, &cast, ALL, UsageGrouping::Agent).await;
     assert_eq!(found[0].totals.cost, Money(2 * large + 1));
