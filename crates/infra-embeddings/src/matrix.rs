@@ -205,11 +205,16 @@ fn tile<S: Simd, const REGISTERS: usize>(
 
 #[cfg(test)]
 mod tests {
+    use pulp::Scalar;
+
     use super::*;
 
-    #[test]
-    fn products_are_those_of_the_schoolbook() {
-        let number = |i: usize| ((i * 7919 + 13) % 1009) as f32 / 1009.0 - 0.5;
+    fn number(i: usize) -> f32 {
+        ((i * 7919 + 13) % 1009) as f32 / 1009.0 - 0.5
+    }
+
+    /// Checks `multiply` on shapes with one step, a whole depth block and more, and every width of tile.
+    fn assert_schoolbook(multiply: impl Fn(&PackedMatrix, &[f32], &[f32], usize, &mut [f32])) {
         for (rows, depth, columns) in
             [(8, 1, 16), (16, 5, 32), (24, 385, 48), (40, 800, 64), (8, 384, 80), (13, 7, 112)]
         {
@@ -218,7 +223,7 @@ mod tests {
             let packed = PackedMatrix::pack(&left, rows, depth);
             let bias: Vec<f32> = (0..packed.rows()).map(|i| number(i + 77)).collect();
             let mut out = vec![f32::NAN; packed.rows() * columns];
-            packed.multiply(&bias, &right, columns, &mut out);
+            multiply(&packed, &bias, &right, columns, &mut out);
             for row in 0..rows {
                 for column in 0..columns {
                     let exact: f64 = (0..depth)
@@ -229,6 +234,31 @@ mod tests {
                     assert!((got - exact).abs() < 1e-4, "{rows}x{depth}x{columns} at {row},{column}: {got} {exact}");
                 }
             }
+        }
+    }
+
+    /// The same product on instructions that the dispatch may not pick on this machine.
+    fn on<S: Simd>(simd: S) -> impl Fn(&PackedMatrix, &[f32], &[f32], usize, &mut [f32]) {
+        move |packed, bias, right, columns, out| {
+            let (rows, depth) = (packed.rows, packed.depth);
+            let left = Left { data: &packed.strips, strip_step: depth * STRIP_ROWS, depth_step: STRIP_ROWS };
+            let right = Right { data: right, stride: columns };
+            let bias = Some(bias);
+            Simd::vectorize(simd, Product { left, right, rows, depth, columns, bias, out, out_stride: columns });
+        }
+    }
+
+    #[test]
+    fn products_are_those_of_the_schoolbook() {
+        assert_schoolbook(PackedMatrix::multiply);
+        assert_schoolbook(on(Scalar));
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[test]
+    fn products_with_half_as_wide_registers_are_the_same() {
+        if let Some(simd) = pulp::x86::V3::try_new() {
+            assert_schoolbook(on(simd));
         }
     }
 }
