@@ -1,7 +1,7 @@
 //! What surrounds every request: its id, its span, its figures, security headers, errors in the
 //! words of the face that was called, and an audit row for what was not there.
 
-use std::{sync::Arc, time::Instant};
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Instant};
 
 use actix_web::{
     Error, HttpMessage, HttpResponse,
@@ -16,6 +16,7 @@ use actix_web::{
 };
 use app::App;
 use domain::ids::{IdGen, RandomIds};
+use futures::FutureExt;
 use tracing::Instrument;
 
 use crate::{ApiSettings, authorize::Signed, error::ApiError};
@@ -38,19 +39,26 @@ pub(crate) async fn observe<B: MessageBody + 'static>(
     let path = request.path().to_owned();
     let app = request.app_data::<web::Data<App>>().cloned();
     let span = tracing::info_span!("request", %method, path, request_id);
-    let outcome = next.call(request).instrument(span.clone()).await;
+    let kept = request.request().clone();
+    let called = AssertUnwindSafe(next.call(request).instrument(span.clone())).catch_unwind().await;
     let _entered = span.enter();
 
     let is_openai = path.starts_with("/v1/");
-    let mut response = match outcome {
-        Ok(response) => match rendered(&response, is_openai, &request_id) {
+    let mut response = match called {
+        // A panic ends its request, not its worker. The panic hook has logged where it was.
+        Err(_) => {
+            tracing::error!("a handler panicked");
+            let error = ApiError::from(app::Error::internal("a handler panicked"));
+            ServiceResponse::new(kept, error.render(is_openai, &request_id)).map_into_right_body()
+        }
+        Ok(Ok(response)) => match rendered(&response, is_openai, &request_id) {
             None => response.map_into_left_body(),
             Some(error) => {
                 audit_missing(app.as_ref(), &response);
                 response.into_response(error).map_into_right_body()
             }
         },
-        Err(error) => return Err(error),
+        Ok(Err(error)) => return Err(error),
     };
     let status = response.status();
     let pattern = response.request().match_pattern().unwrap_or_else(|| "unmatched".to_owned());
@@ -102,7 +110,7 @@ fn audit_missing<B>(app: Option<&web::Data<App>>, response: &ServiceResponse<B>)
     let (Some(app), Some(error), Some(actor)) = (app, error, actor) else { return };
     let Some((entity, id)) = error.error.missing else { return };
     let app = app.as_ref().clone();
-    actix_web::rt::spawn(async move {
+    tokio::spawn(async move {
         if let Err(error) = app.record_denial(&actor, entity, id).await {
             tracing::error!(error = ?error, "a denial could not be put on record");
         }

@@ -46,7 +46,11 @@ impl Policy {
             usage: Reach::Own,
         };
         match permission {
-            Permission::ConversationsRead => scope.conversations = seen,
+            Permission::ConversationsRead => {
+                scope.conversations = seen;
+                // Citations are read with the right to read what they cite.
+                scope.knowledge = if actor.may(Permission::KnowledgeRead) { seen } else { Reach::Nothing };
+            }
             Permission::ConversationsWrite | Permission::ModelsUse => {
                 scope.conversations = Reach::Own;
                 // A turn retrieves what its user may read.
