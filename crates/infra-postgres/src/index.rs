@@ -95,8 +95,8 @@ impl ChunkIndex for PostgresUnit {
         u64::try_from(count).map_err(|error| StoreError::Corrupt(error.to_string()))
     }
 
-    /// What is found follows the source's pointer, in the queries themselves; here only the vectors
-    /// of the version before go.
+    /// What is found follows the source's pointer, in the queries themselves; nothing is left to do
+    /// but to refuse what does not belong together.
     async fn publish(
         &self,
         source: SourceId,
@@ -124,12 +124,7 @@ impl ChunkIndex for PostgresUnit {
         if self.rows(own).await?.len() < 1 + usize::from(replaced.is_some()) {
             return Err(StoreError::ForeignKey);
         }
-        let Some(replaced) = replaced else { return Ok(()) };
-        let sql = Sql::new("DELETE FROM chunk_embeddings WHERE tenant_id = ")
-            .bind(scope.tenant_id.0)
-            .text(" AND source_version_id = ")
-            .bind(replaced.0);
-        self.execute_raw(sql.statement(DbBackend::Postgres)).await.map(drop).map_err(store_error)
+        Ok(())
     }
 
     async fn nearest(

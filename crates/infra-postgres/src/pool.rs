@@ -6,7 +6,9 @@
 
 use std::str::FromStr;
 
-use sqlx::{Connection, PgConnection, PgPool, Postgres, Transaction, pool::PoolOptions, postgres::PgConnectOptions};
+use sqlx::{
+    Connection, PgConnection, PgPool, Postgres, Row, Transaction, pool::PoolOptions, postgres::PgConnectOptions,
+};
 
 use crate::{error::PostgresError, options::PostgresOptions};
 
@@ -62,13 +64,15 @@ async fn clean(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
 }
 
 /// Asks in one round trip: outside a transaction each statement is one of its own, so that both
-/// began at the same moment; and no tenant is set.
+/// began at the same moment; and no tenant is set. Only the simple protocol has it so: in the
+/// extended one a statement's time is that of a later message.
 async fn is_at_rest(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
-    sqlx::query_scalar(
-        "SELECT now() = statement_timestamp() AND coalesce(current_setting('app.tenant_id', true), '') = ''",
+    let row = sqlx::raw_sql(
+        "SELECT now() = statement_timestamp() AND coalesce(current_setting('app.tenant_id', true), '') = '' AS rests",
     )
     .fetch_one(connection)
-    .await
+    .await?;
+    row.try_get("rests")
 }
 
 /// Begins a transaction with a statement that may say more than BEGIN, in one round trip.

@@ -122,14 +122,7 @@ impl ChunkIndex for SqliteUnit {
         for old in &versions {
             self.forget_words(scope, *old).await?;
         }
-        self.add_words(scope, version).await?;
-        let Some(replaced) = replaced else { return Ok(()) };
-        // They can never be found again; citations need only the chunks.
-        let sql = Sql::new("DELETE FROM chunk_embeddings WHERE tenant_id = ")
-            .bind(scope.tenant_id.0)
-            .text(" AND source_version_id = ")
-            .bind(replaced.0);
-        self.run(sql).await
+        self.add_words(scope, version).await
     }
 
     async fn nearest(

@@ -304,3 +304,102 @@ impl Drop for LaneTx {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use sqlx::Row;
+
+    use super::*;
+
+    /// Pages of the file in the tests of a full disk: 256 KiB.
+    const PAGES: &str = "64";
+
+    async fn lane(folder: &tempfile::TempDir) -> Arc<Lane> {
+        let options = SqliteConnectOptions::new()
+            .filename(folder.path().join("lane.db"))
+            .create_if_missing(true)
+            .journal_mode(sqlx::sqlite::SqliteJournalMode::Wal)
+            .pragma("max_page_count", PAGES);
+        let lane = Arc::new(Lane::open(options, Duration::from_secs(10)).await.unwrap());
+        let mut turn = lane.begin().await.unwrap();
+        say(&mut turn, "CREATE TABLE t (name TEXT, filling BLOB)").await.unwrap();
+        turn.commit().await.unwrap();
+        lane
+    }
+
+    async fn say(turn: &mut LaneTx, sql: &'static str) -> Result<(), sqlx::Error> {
+        sqlx::raw_sql(sql).execute(turn.connection().await?).await.map(drop)
+    }
+
+    async fn names(lane: &Arc<Lane>) -> Vec<String> {
+        let mut turn = lane.begin().await.unwrap();
+        let connection = turn.connection().await.unwrap();
+        let rows = sqlx::raw_sql("SELECT name FROM t ORDER BY name").fetch_all(connection).await.unwrap();
+        turn.rollback().await;
+        rows.iter().map(|row| row.get(0)).collect()
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_is_told_to_all_whom_it_meets_and_the_lane_goes_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let lane = lane(&folder).await;
+        let mut first = lane.begin().await.unwrap();
+        say(&mut first, "INSERT INTO t VALUES ('first', NULL)").await.unwrap();
+        // It waits for the lane before the flusher does, so it joins the first one's group.
+        let second = tokio::spawn({
+            let lane = Arc::clone(&lane);
+            async move {
+                let mut turn = lane.begin().await.unwrap();
+                let failed = say(&mut turn, "INSERT INTO t VALUES ('second', zeroblob(1000000))").await.unwrap_err();
+                drop(turn);
+                failed.to_string()
+            }
+        });
+        tokio::task::yield_now().await;
+        let first = first.commit().await;
+        assert!(second.await.unwrap().contains("full"));
+        assert!(matches!(first, Err(LaneError::LostWithOthers)), "SQLite ended its transaction too: {first:?}");
+        assert_eq!(names(&lane).await, Vec::<String>::new());
+
+        let mut third = lane.begin().await.unwrap();
+        say(&mut third, "INSERT INTO t VALUES ('third', NULL)").await.unwrap();
+        third.commit().await.unwrap();
+        assert_eq!(names(&lane).await, ["third"]);
+    }
+
+    #[tokio::test]
+    async fn those_who_wait_share_one_commit() {
+        let folder = tempfile::tempdir().unwrap();
+        let lane = lane(&folder).await;
+        let holder = lane.begin().await.unwrap();
+        let waiting: Vec<_> = (0..20)
+            .map(|_| {
+                let lane = Arc::clone(&lane);
+                tokio::spawn(async move {
+                    let mut turn = lane.begin().await.unwrap();
+                    say(&mut turn, "INSERT INTO t VALUES ('one of many', NULL)").await.unwrap();
+                    // One before which a COMMIT stood would have begun a new group.
+                    let number = turn.writer.as_ref().unwrap().receipts.len();
+                    turn.commit().await.unwrap();
+                    number
+                })
+            })
+            .collect();
+        tokio::task::yield_now().await;
+        holder.rollback().await;
+        let mut numbers = Vec::new();
+        for task in waiting {
+            numbers.push(task.await.unwrap());
+        }
+        assert_eq!(numbers, (0..20).collect::<Vec<_>>());
+        assert_eq!(names(&lane).await.len(), 20);
+    }
+
+    #[tokio::test]
+    async fn a_lane_that_is_crowded_says_so_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let lane = lane(&folder).await;
+        let _all = lane.places.acquire_many(u32::try_from(MAX_WAITING).unwrap()).await.unwrap();
+        assert!(matches!(lane.begin().await, Err(LaneError::Crowded)));
+    }
+}

@@ -136,14 +136,16 @@ fn exact(stored: &[&Stored], question: &[f32]) -> Vec<ChunkId> {
     all.into_iter().take(HITS as usize).map(|(_, id)| id).collect()
 }
 
-/// Stores, asks, and compares.
-pub async fn measure(world: &World, settings: RecallSettings) -> RecallReport {
+/// Stores, asks, and compares. Before the first question a backend may bring its index in order.
+pub async fn measure(world: &World, settings: RecallSettings, stored: impl AsyncFnOnce()) -> RecallReport {
     let mut vectors = Vectors::new(settings);
     let cast = world.cast().await;
     let shared_count = settings.chunks / 7;
     let private = fill(world, &cast.ada, false, settings.chunks - shared_count, &mut vectors).await;
     let shared = fill(world, &cast.ada, true, shared_count, &mut vectors).await;
     let small = fill(world, &cast.eve, false, (settings.chunks / 1000).max(20), &mut vectors).await;
+
+    stored().await;
 
     let readers = [
         (scopes::visible(&cast.ada), vec![&private, &shared]),

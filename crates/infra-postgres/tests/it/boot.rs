@@ -35,7 +35,6 @@ async fn a_superuser_is_refused() {
     let database = TestDatabase::create().await;
     let said = sentence(&on_database(&database.name)).await;
     assert!(said.contains("is a superuser"), "{said}");
-    database.close().await;
 }
 
 #[tokio::test]
@@ -68,7 +67,6 @@ async fn logins_with_too_many_or_too_few_rights_are_refused() {
     served.close().await;
     run(&mut admin, format!("DROP ROLE {login}")).await;
     admin.close().await.unwrap();
-    database.close().await;
 }
 
 #[tokio::test]
@@ -93,5 +91,4 @@ async fn a_database_that_is_not_prepared_or_migrated_is_refused() {
     assert!(states.iter().filter(|state| !state.applied).count() == 1 && !states.last().unwrap().applied);
     assert!(matches!(refusal(&database.url).await, PostgresError::NotMigrated { pending: 1 }));
     admin.close().await.unwrap();
-    database.close().await;
 }

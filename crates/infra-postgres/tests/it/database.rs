@@ -16,6 +16,8 @@ const URL_VARIABLE: &str = "BANYAN_TEST_POSTGRES_URL";
 const LOGIN: (&str, &str) = ("banyan_test_login", "banyan-test");
 /// Templates of this crate's tests.
 const TEMPLATE_PREFIX: &str = "banyan_it_template_";
+/// Templates of other builds that are left.
+const MAX_TEMPLATES: usize = 3;
 /// Key of the advisory lock under which the template is made.
 const TEMPLATE_LOCK: i64 = 0x6261_6e79_7465;
 
@@ -59,32 +61,32 @@ pub(crate) fn unique(prefix: &str) -> String {
     format!("{prefix}{}", RandomIds.random().simple())
 }
 
-/// The migrated database that others are copied from: one for each build of the tests.
-async fn template() -> String {
+/// The migrated database that others are copied from: one for each build of the tests. The lock is
+/// the connection's, until it is closed: tests of another build would drop the template.
+async fn template(admin: &mut PgConnection) -> String {
     let program = std::env::current_exe().unwrap();
     let mut hasher = DefaultHasher::new();
     program.metadata().unwrap().modified().unwrap().hash(&mut hasher);
     let name = format!("{TEMPLATE_PREFIX}{:016x}", hasher.finish());
-    let mut admin = superuser().await;
-    run(&mut admin, format!("SELECT pg_advisory_lock({TEMPLATE_LOCK})")).await;
+    run(admin, format!("SELECT pg_advisory_lock({TEMPLATE_LOCK})")).await;
     let rows = sqlx::query("SELECT datname::text FROM pg_database WHERE starts_with(datname, $1)")
         .bind(TEMPLATE_PREFIX)
-        .fetch_all(&mut admin)
+        .fetch_all(&mut *admin)
         .await
         .unwrap();
     let present: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
     if !present.contains(&name) {
-        for old in present {
-            run(&mut admin, format!("DROP DATABASE IF EXISTS {old} WITH (FORCE)")).await;
+        // Those of older builds; one that is in use this moment may be among the last ones.
+        for old in present.iter().skip(MAX_TEMPLATES) {
+            run(admin, format!("DROP DATABASE IF EXISTS {old} WITH (FORCE)")).await;
         }
         let building = unique("banyan_it_building_");
         let login = as_login(LOGIN.0, LOGIN.1, &building);
         prepare(&superuser_url(), &login, &PostgresOptions::default()).await.unwrap();
         migrate_up(&login, &PostgresOptions::default()).await.unwrap();
         // Only a whole template has the name.
-        run(&mut admin, format!("ALTER DATABASE {building} RENAME TO {name}")).await;
+        run(admin, format!("ALTER DATABASE {building} RENAME TO {name}")).await;
     }
-    admin.close().await.unwrap();
     name
 }
 
@@ -97,9 +99,9 @@ pub(crate) struct TestDatabase {
 
 impl TestDatabase {
     pub(crate) async fn create() -> Self {
-        let template = template().await;
-        let name = unique("banyan_it_");
         let mut admin = superuser().await;
+        let template = template(&mut admin).await;
+        let name = unique("banyan_it_");
         run(&mut admin, format!("CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")).await;
         admin.close().await.unwrap();
         Self { url: as_login(LOGIN.0, LOGIN.1, &name), name }
@@ -115,11 +117,21 @@ impl TestDatabase {
     pub(crate) async fn superuser(&self) -> PgConnection {
         PgConnection::connect(&on_database(&self.name)).await.unwrap()
     }
+}
 
-    /// Drops it.
-    pub(crate) async fn close(self) {
-        let mut admin = superuser().await;
-        run(&mut admin, format!("DROP DATABASE {} WITH (FORCE)", self.name)).await;
-        admin.close().await.unwrap();
+impl Drop for TestDatabase {
+    /// Drops it, after a test that failed too.
+    fn drop(&mut self) {
+        let name = std::mem::take(&mut self.name);
+        let dropping = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                let mut admin = superuser().await;
+                run(&mut admin, format!("DROP DATABASE {name} WITH (FORCE)")).await;
+            });
+        });
+        if dropping.join().is_err() {
+            eprintln!("a database of the tests was left behind");
+        }
     }
 }

@@ -154,6 +154,7 @@ async fn without_the_predicate_only_own_rows_are_there_in_every_table() {
             .fetch_one(&mut admin)
             .await
             .unwrap();
+            let row = row.replace('\'', "''");
             let insert = format!(
                 "INSERT INTO {table} ({columns}) SELECT {columns} FROM jsonb_populate_record(NULL::{table}, '{row}')"
             );

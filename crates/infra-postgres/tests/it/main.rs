@@ -32,7 +32,6 @@ impl Harness for PostgresHarness {
 
     async fn close(self) {
         self.store.close().await;
-        self.database.close().await;
     }
 }
 

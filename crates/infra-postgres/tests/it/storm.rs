@@ -61,11 +61,9 @@ async fn f01_f02_a_storm_of_cancellations_loses_nothing_and_crosses_no_tenant() 
         connections.push(pool.acquire().await.unwrap());
     }
     for connection in &mut connections {
-        let row =
-            sqlx::query("SELECT coalesce(current_setting('app.tenant_id', true), ''), now() = statement_timestamp()")
-                .fetch_one(&mut **connection)
-                .await
-                .unwrap();
+        // The simple protocol: in it a statement outside a transaction begins when that does.
+        let sql = "SELECT coalesce(current_setting('app.tenant_id', true), ''), now() = statement_timestamp()";
+        let row = sqlx::raw_sql(sql).fetch_one(&mut **connection).await.unwrap();
         assert_eq!((row.get::<String, _>(0), row.get::<bool, _>(1)), (String::new(), true));
     }
     let mut admin = harness.database.superuser().await;

@@ -63,5 +63,4 @@ async fn wakeups_reach_this_process_and_others_once() {
     admin.close().await.unwrap();
     drop((here, there));
     store.close().await;
-    database.close().await;
 }

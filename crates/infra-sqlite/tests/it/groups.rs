@@ -117,7 +117,7 @@ async fn a_key_that_fails_at_the_commit_is_told_and_others_may_try_again() {
         })
         .collect();
     tokio::time::sleep(Duration::from_millis(50)).await;
-    holder.commit().await.unwrap();
+    holder.rollback().await.unwrap();
     let refused = timeout(PATIENCE, bad).await.unwrap().unwrap();
     assert!(matches!(refused, Err(StoreError::ForeignKey | StoreError::Retry)), "{refused:?}");
     for task in good {

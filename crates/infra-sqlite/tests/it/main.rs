@@ -4,7 +4,6 @@
 
 mod groups;
 mod recall;
-mod search;
 mod storm;
 
 use std::sync::Arc;

@@ -1,1 +1,0 @@
-//! The index beyond the contract: generations of codes in memory.
