@@ -1,10 +1,10 @@
 //! What surrounds every request: its id, its span, its figures, security headers, errors in the
 //! words of the face that was called, and an audit row for what was not there.
 
-use std::{panic::AssertUnwindSafe, sync::Arc, time::Instant};
+use std::{fmt, panic::AssertUnwindSafe, sync::Arc, time::Instant};
 
 use actix_web::{
-    Error, HttpMessage, HttpResponse,
+    Error, HttpMessage, HttpResponse, ResponseError,
     body::{BoxBody, EitherBody, MessageBody},
     dev::{ServiceRequest, ServiceResponse},
     http::{
@@ -23,6 +23,10 @@ use crate::{ApiSettings, authorize::Signed, error::ApiError};
 
 /// Most characters of a request id that a client brings.
 const MAX_REQUEST_ID_CHARS: usize = 128;
+/// The page of the API reference: its own scripts and styles, and the pictures inside them.
+const DOCS: &str = "/api/docs";
+const DOCS_POLICY: &str =
+    "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'";
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
@@ -39,7 +43,6 @@ pub(crate) async fn observe<B: MessageBody + 'static>(
     let path = request.path().to_owned();
     let app = request.app_data::<web::Data<App>>().cloned();
     let span = tracing::info_span!("request", %method, path, request_id);
-    let kept = request.request().clone();
     let called = AssertUnwindSafe(next.call(request).instrument(span.clone())).catch_unwind().await;
     let _entered = span.enter();
 
@@ -48,8 +51,7 @@ pub(crate) async fn observe<B: MessageBody + 'static>(
         // A panic ends its request, not its worker. The panic hook has logged where it was.
         Err(_) => {
             tracing::error!("a handler panicked");
-            let error = ApiError::from(app::Error::internal("a handler panicked"));
-            ServiceResponse::new(kept, error.render(is_openai, &request_id)).map_into_right_body()
+            return Err(Unwound { is_openai, request_id, settings }.into());
         }
         Ok(Ok(response)) => match rendered(&response, is_openai, &request_id) {
             None => response.map_into_left_body(),
@@ -74,8 +76,34 @@ pub(crate) async fn observe<B: MessageBody + 'static>(
     if let Some(value) = traceparent {
         headers.insert(TRACEPARENT, value);
     }
+    if path.starts_with(DOCS) {
+        headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(DOCS_POLICY));
+    }
     secure(headers, &settings);
     Ok(response)
+}
+
+/// The answer to a request whose handler panicked; its request object is gone with it.
+#[derive(Debug)]
+struct Unwound {
+    is_openai: bool,
+    request_id: String,
+    settings: Arc<ApiSettings>,
+}
+
+impl fmt::Display for Unwound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a handler panicked")
+    }
+}
+
+impl ResponseError for Unwound {
+    fn error_response(&self) -> HttpResponse {
+        let error = ApiError::from(app::Error::internal("a handler panicked"));
+        let mut response = error.render(self.is_openai, &self.request_id);
+        secure(response.headers_mut(), &self.settings);
+        response
+    }
 }
 
 /// The answer to an error, if the response is one: ours in full, a framework's in our words.

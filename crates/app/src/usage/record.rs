@@ -74,7 +74,8 @@ async fn record(app: &App, mut call: ProviderCall) -> Result<()> {
 impl App {
     /// Settles calls whose process is gone, by our estimate; answers how many.
     pub(crate) async fn reconcile_calls(&self) -> Result<usize> {
-        let tx = self.read(&Scope::system("settle abandoned calls")).await?;
+        // The rows are locked, so that of several instances one settles each.
+        let tx = self.write(&Scope::system("settle abandoned calls")).await?;
         let calls = tx.usage().abandoned_calls(self.now(), BATCH).await?;
         tx.commit().await?;
         for call in &calls {

@@ -1,0 +1,19 @@
+//! The use cases on the memory backend, with a clock and ids that the tests decide.
+
+mod support;
+
+mod api_keys;
+mod branches;
+mod completion;
+mod endings;
+mod idempotency;
+mod ingestion;
+mod reconcile;
+mod rights;
+mod search;
+mod sessions;
+mod set_up;
+mod tokens;
+mod turn;
+mod upload;
+mod usage;

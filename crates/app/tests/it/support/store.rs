@@ -1,0 +1,126 @@
+//! A store that counts what is open and what was begun, and fails when it is told to.
+
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
+};
+
+use async_trait::async_trait;
+use domain::{
+    access::Scope,
+    admin::{AuditRepo, IdempotencyRepo, InstallationRepo, JobRepo},
+    conversations::{ConversationRepo, MessageRepo, StreamRepo},
+    gateways::ChunkIndex,
+    identity::{ApiKeyRepo, RoleRepo, SessionRepo, SignInRepo, UserRepo},
+    knowledge::{ChunkRepo, CollectionRepo, RetrievalRepo, SourceRepo},
+    store::{Capabilities, Mode, Repos, Store, StoreError, Tx},
+    tenancy::TenantRepo,
+    usage::{PriceRepo, UsageRepo},
+};
+use infra_memory::MemoryStore;
+
+/// The memory backend, watched.
+pub struct WatchedStore {
+    inner: MemoryStore,
+    open: Arc<AtomicUsize>,
+    begun: AtomicUsize,
+    reasons: Mutex<Vec<&'static str>>,
+    lies: Arc<AtomicBool>,
+}
+
+impl WatchedStore {
+    pub fn new(inner: MemoryStore) -> Self {
+        let (open, lies) = (Arc::default(), Arc::default());
+        Self { inner, open, begun: AtomicUsize::new(0), reasons: Mutex::default(), lies }
+    }
+
+    /// Units of work that were begun so far.
+    pub fn count(&self) -> usize {
+        self.begun.load(SeqCst)
+    }
+
+    /// Whether work of the installation was begun for this reason.
+    pub fn begun(&self, reason: &str) -> bool {
+        self.reasons.lock().unwrap().contains(&reason)
+    }
+
+    /// Units of work that are open now.
+    pub fn open(&self) -> Arc<AtomicUsize> {
+        Arc::clone(&self.open)
+    }
+
+    /// The next commit of a write is done, but reported as failed: the connection broke meanwhile.
+    pub fn lie_once(&self) {
+        self.lies.store(true, SeqCst);
+    }
+}
+
+#[async_trait]
+impl Store for WatchedStore {
+    async fn begin(&self, scope: &Scope, mode: Mode) -> Result<Box<dyn Tx>, StoreError> {
+        self.begun.fetch_add(1, SeqCst);
+        if let Scope::Installation { reason } = scope {
+            self.reasons.lock().unwrap().push(reason);
+        }
+        let inner = self.inner.begin(scope, mode).await?;
+        self.open.fetch_add(1, SeqCst);
+        let lies = if mode == Mode::Write { Arc::clone(&self.lies) } else { Arc::default() };
+        Ok(Box::new(WatchedTx { inner, lies, _open: Open(Arc::clone(&self.open)) }))
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.inner.capabilities()
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        self.inner.ping().await
+    }
+}
+
+struct Open(Arc<AtomicUsize>);
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, SeqCst);
+    }
+}
+
+struct WatchedTx {
+    inner: Box<dyn Tx>,
+    lies: Arc<AtomicBool>,
+    _open: Open,
+}
+
+#[async_trait]
+impl Tx for WatchedTx {
+    async fn commit(self: Box<Self>) -> Result<(), StoreError> {
+        self.inner.commit().await?;
+        if self.lies.swap(false, SeqCst) {
+            return Err(StoreError::Unavailable("the connection broke behind the commit".into()));
+        }
+        Ok(())
+    }
+
+    async fn rollback(self: Box<Self>) -> Result<(), StoreError> {
+        self.inner.rollback().await
+    }
+}
+
+/// Hands every repository through.
+macro_rules! repos {
+    ($($name:ident: $repo:ident),* $(,)?) => {
+        impl Repos for WatchedTx {
+            $(fn $name(&self) -> &dyn $repo {
+                self.inner.$name()
+            })*
+        }
+    };
+}
+
+repos! {
+    installation: InstallationRepo, sign_in: SignInRepo, tenants: TenantRepo, users: UserRepo, roles: RoleRepo,
+    sessions: SessionRepo, api_keys: ApiKeyRepo, conversations: ConversationRepo, messages: MessageRepo,
+    streams: StreamRepo, collections: CollectionRepo, sources: SourceRepo, chunks: ChunkRepo, chunk_index: ChunkIndex,
+    retrieval: RetrievalRepo, usage: UsageRepo, prices: PriceRepo, audit: AuditRepo, jobs: JobRepo,
+    idempotency: IdempotencyRepo,
+}
