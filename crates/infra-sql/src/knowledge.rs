@@ -3,7 +3,6 @@
 mod chunks;
 mod collections;
 mod retrieval;
-mod retrieval_rows;
 mod rows;
 mod sources;
 mod versions;

@@ -237,7 +237,8 @@ impl<B: SqlBackend> SqlRepos<B> {
         if self.poisoned.load(Ordering::Acquire) { Err(StoreError::Poisoned) } else { Ok(()) }
     }
 
-    fn refuse_unless_writable(&self) -> Result<(), StoreError> {
+    /// Refuses what changes rows or locks them, unless the unit of work may write.
+    pub(crate) fn refuse_unless_writable(&self) -> Result<(), StoreError> {
         self.refuse_if_poisoned()?;
         match self.backend.mode() {
             Mode::Write => Ok(()),

@@ -103,6 +103,7 @@ impl<B: SqlBackend> JobRepo for SqlRepos<B> {
     }
 
     async fn hold(&self, lease: JobLease) -> Result<(), StoreError> {
+        self.refuse_unless_writable()?;
         let sql = self.leased(Sql::new("SELECT 1 FROM jobs WHERE "), lease)?;
         if self.exists(self.for_update(sql)).await? { Ok(()) } else { Err(StoreError::Stale) }
     }

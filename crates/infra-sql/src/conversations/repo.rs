@@ -75,6 +75,7 @@ impl<B: SqlBackend> ConversationRepo for SqlRepos<B> {
     }
 
     async fn lock(&self, id: ConversationId) -> Result<Option<Conversation>, StoreError> {
+        self.refuse_unless_writable()?;
         self.conversation(self.for_update(self.this_conversation(id)?)).await
     }
 

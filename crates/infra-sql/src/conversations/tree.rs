@@ -41,22 +41,26 @@ impl<B: SqlBackend> SqlRepos<B> {
             .text(" AND m.id = p.parent_id AND (m.active_child_id IS NULL OR m.active_child_id <> p.id)"))
     }
 
-    /// The leaf below `id`: by the active child, else by the newest living one.
+    /// The leaf below `id`: by the active child, else by the newest living one. The next step is a
+    /// column of the walk: as a condition of the join it made PostgreSQL scan the whole table.
     pub(super) fn leaf_query(&self, id: MessageId) -> Result<Sql, StoreError> {
         let tenant = self.tenant()?.tenant_id.0;
-        let sql = Sql::new("WITH RECURSIVE p AS (SELECT 1 AS depth, m.id, m.conversation_id, m.active_child_id")
-            .text(" FROM messages m WHERE ");
+        let step = |sql: Sql| {
+            sql.text("COALESCE((SELECT a.id FROM messages a WHERE a.tenant_id = ")
+                .bind(tenant)
+                .text(" AND a.id = m.active_child_id AND a.deleted_at IS NULL), (SELECT n.id FROM messages n")
+                .text(" WHERE n.tenant_id = ")
+                .bind(tenant)
+                .text(" AND n.conversation_id = m.conversation_id AND n.parent_id = m.id AND n.deleted_at IS NULL")
+                .text(" ORDER BY n.seq DESC LIMIT 1)) AS next_id FROM ")
+        };
+        let sql = Sql::new("WITH RECURSIVE p AS (SELECT 1 AS depth, m.id, ").then(step).text("messages m WHERE ");
         Ok(self
             .message_in_reach(sql, id)?
-            .text(" UNION ALL SELECT p.depth + 1, m.id, m.conversation_id, m.active_child_id")
-            .text(" FROM p JOIN messages m ON m.tenant_id = ")
+            .text(" UNION ALL SELECT p.depth + 1, m.id, ")
+            .then(step)
+            .text("p JOIN messages m ON m.tenant_id = ")
             .bind(tenant)
-            .text(" AND m.id = COALESCE((SELECT a.id FROM messages a WHERE a.tenant_id = ")
-            .bind(tenant)
-            .text(" AND a.id = p.active_child_id AND a.deleted_at IS NULL), (SELECT n.id FROM messages n")
-            .text(" WHERE n.tenant_id = ")
-            .bind(tenant)
-            .text(" AND n.conversation_id = p.conversation_id AND n.parent_id = p.id AND n.deleted_at IS NULL")
-            .text(" ORDER BY n.seq DESC LIMIT 1))) SELECT id FROM p ORDER BY depth DESC LIMIT 1"))
+            .text(" AND m.id = p.next_id) SELECT id FROM p ORDER BY depth DESC LIMIT 1"))
     }
 }

@@ -8,7 +8,7 @@ use domain::{
 };
 use sea_orm::{FromQueryResult, QueryResult};
 
-use super::retrieval_rows::{citations, retrieval_hits, retrieval_runs};
+use super::rows::{citations, retrieval_hits, retrieval_runs};
 use crate::{SqlBackend, SqlRepos, sql::Sql};
 
 /// A citation with what decides its standing.

@@ -45,7 +45,7 @@ impl<B: SqlBackend> SqlRepos<B> {
             .bind(now)
             .text(" ORDER BY p.lease_expires_at, p.request_id LIMIT ")
             .bind(i64::from(limit));
-        let rows = self.rows::<provider_calls::Model>(self.for_update_skipping_locked(sql)).await?;
+        let rows = self.rows::<provider_calls::Model>(sql).await?;
         rows.into_iter().map(ProviderCall::try_from).collect()
     }
 }

@@ -1,0 +1,129 @@
+//! The rows of `users`.
+
+use domain::{
+    clock::Timestamp,
+    identity::{Email, User, Username},
+    store::StoreError,
+};
+use sea_orm::entity::prelude::*;
+
+use crate::values::{address, stored};
+
+#[sea_orm::model]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "users")]
+pub(crate) struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: Uuid,
+    pub tenant_id: Option<Uuid>,
+    pub email: String,
+    pub username: String,
+    pub password_hash: Option<String>,
+    pub display_name: Option<String>,
+    pub first_name: Option<String>,
+    pub last_name: Option<String>,
+    pub avatar_url: Option<String>,
+    pub is_active: bool,
+    pub email_verified: bool,
+    pub email_verified_at: Option<Timestamp>,
+    pub last_login_at: Option<Timestamp>,
+    pub last_login_ip: Option<String>,
+    pub daily_request_quota: Option<i64>,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+    pub deleted_at: Option<Timestamp>,
+}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+impl From<&User> for Model {
+    fn from(user: &User) -> Self {
+        let User {
+            id,
+            tenant_id,
+            email,
+            username,
+            password_hash,
+            display_name,
+            first_name,
+            last_name,
+            avatar_url,
+            is_active,
+            email_verified,
+            email_verified_at,
+            last_login_at,
+            last_login_ip,
+            daily_request_quota,
+            created_at,
+            updated_at,
+            deleted_at,
+        } = user.clone();
+        Self {
+            id: id.0,
+            tenant_id: tenant_id.map(|id| id.0),
+            email: email.as_str().to_owned(),
+            username: username.as_str().to_owned(),
+            password_hash,
+            display_name,
+            first_name,
+            last_name,
+            avatar_url,
+            is_active,
+            email_verified,
+            email_verified_at,
+            last_login_at,
+            last_login_ip: last_login_ip.map(|ip| ip.to_string()),
+            daily_request_quota,
+            created_at,
+            updated_at,
+            deleted_at,
+        }
+    }
+}
+
+impl TryFrom<Model> for User {
+    type Error = StoreError;
+
+    fn try_from(row: Model) -> Result<Self, StoreError> {
+        let Model {
+            id,
+            tenant_id,
+            email,
+            username,
+            password_hash,
+            display_name,
+            first_name,
+            last_name,
+            avatar_url,
+            is_active,
+            email_verified,
+            email_verified_at,
+            last_login_at,
+            last_login_ip,
+            daily_request_quota,
+            created_at,
+            updated_at,
+            deleted_at,
+        } = row;
+        Ok(Self {
+            id: id.into(),
+            tenant_id: tenant_id.map(Into::into),
+            email: stored(Email::parse(&email))?,
+            username: stored(Username::parse(&username))?,
+            password_hash,
+            display_name,
+            first_name,
+            last_name,
+            avatar_url,
+            is_active,
+            email_verified,
+            email_verified_at,
+            last_login_at,
+            last_login_ip: address(last_login_ip)?,
+            daily_request_quota,
+            created_at,
+            updated_at,
+            deleted_at,
+        })
+    }
+}
