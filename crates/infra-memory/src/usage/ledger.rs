@@ -90,7 +90,8 @@ impl UsageRepo for MemoryTx {
 
     async fn abandoned_calls(&self, now: Timestamp, limit: u32) -> Result<Vec<ProviderCall>, StoreError> {
         self.need_installation()?;
-        self.read(|state| {
+        // The one write transaction holds them already.
+        self.write(|state| {
             let abandoned = state.provider_calls.values().filter(|call| call.lease_expires_at <= now);
             let mut abandoned: Vec<ProviderCall> = abandoned.cloned().collect();
             abandoned.sort_by_key(|call| (call.lease_expires_at, call.request_id));

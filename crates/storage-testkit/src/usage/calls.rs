@@ -70,7 +70,7 @@ pub async fn abandoned_calls_are_found(world: World) {
         calls.push(call);
     }
     let abandoned = async |at, limit| {
-        let mut found = world.read(&installation, async |tx| tx.usage().abandoned_calls(at, limit).await).await;
+        let mut found = world.write(&installation, async |tx| tx.usage().abandoned_calls(at, limit).await).await;
         found.sort_by_key(|call| call.lease_expires_at);
         found
     };
