@@ -2,7 +2,7 @@
 
 use actix_web::{
     Error, FromRequest, HttpMessage, HttpRequest,
-    body::MessageBody,
+    body::{BoxBody, EitherBody, MessageBody},
     dev::{Payload, ServiceRequest, ServiceResponse},
     http::header::{AUTHORIZATION, HeaderMap, USER_AGENT},
     middleware::Next,
@@ -46,26 +46,38 @@ impl FromRequest for Context {
 }
 
 /// Lets a request through if its credential gives it the access.
-pub(crate) async fn authorize(
+pub(crate) async fn authorize<B: MessageBody + 'static>(
     app: App,
     access: Option<Access>,
     request: ServiceRequest,
-    next: Next<impl MessageBody>,
-) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    next: Next<B>,
+) -> Result<ServiceResponse<EitherBody<B, BoxBody>>, Error> {
+    match actor_of(&app, access, request.request()).await {
+        Ok(actor) => {
+            if let Some(actor) = actor {
+                request.extensions_mut().insert(Signed(actor));
+            }
+            Ok(next.call(request).await?.map_into_left_body())
+        }
+        // As a response, not as an error: what surrounds the routes still has its part to do.
+        Err(error) => Ok(request.error_response(ApiError::from(error)).map_into_right_body()),
+    }
+}
+
+/// The actor of a request to a route with this access; `None` where none is needed.
+async fn actor_of(app: &App, access: Option<Access>, request: &HttpRequest) -> app::Result<Option<Actor>> {
     let needed = match access {
-        Some(Access::Public | Access::OwnCredential) => return next.call(request).await,
+        Some(Access::Public | Access::OwnCredential) => return Ok(None),
         Some(Access::SignedIn) => None,
         Some(Access::Needs(permission)) => Some(permission),
-        None => return Err(ApiError::from(app::Error::unauthenticated()).into()),
+        None => return Err(app::Error::unauthenticated()),
     };
-    let context = context_of(request.request());
-    let bearer = bearer_of(request.headers()).ok_or_else(app::Error::unauthenticated).map_err(ApiError::from)?;
-    let actor = app.identity().authenticate(bearer, &context).await.map_err(ApiError::from)?;
-    if let Some(permission) = needed.filter(|permission| !actor.may(*permission)) {
-        return Err(ApiError::from(app::Error::from(Denied::MissingPermission(permission))).into());
+    let bearer = bearer_of(request.headers()).ok_or_else(app::Error::unauthenticated)?;
+    let actor = app.identity().authenticate(bearer, &context_of(request)).await?;
+    match needed.filter(|permission| !actor.may(*permission)) {
+        Some(permission) => Err(Denied::MissingPermission(permission).into()),
+        None => Ok(Some(actor)),
     }
-    request.extensions_mut().insert(Signed(actor));
-    next.call(request).await
 }
 
 /// The credential of a request: `Authorization: Bearer …`, once, and nowhere else.

@@ -68,7 +68,14 @@ impl App {
             {
                 return Ok(Outcome::Replayed(kept));
             }
-            let (value, tx) = work(tx).await?;
+            let (value, tx) = match work(tx).await {
+                Ok(done) => done,
+                // A request with the same key may have finished while this one waited for a lock.
+                Err(error) => match keyed {
+                    Some((request, _)) => return self.answered_meanwhile(scope, request, error).await,
+                    None => return Err(error),
+                },
+            };
             if let Some((request, tenant_id)) = keyed {
                 tx.idempotency().insert(&self.record_of(request, tenant_id, actor.user_id, &value)).await?;
             }
@@ -76,6 +83,19 @@ impl App {
             Ok(Outcome::Done(value))
         })
         .await
+    }
+
+    /// The answer that another request with the same key has left, or else this one's refusal.
+    async fn answered_meanwhile<T>(
+        &self,
+        scope: &Scope,
+        request: &Idempotent<T>,
+        refusal: Error,
+    ) -> Result<Outcome<T>> {
+        let tx = self.read(scope).await?;
+        let kept = self.kept_answer(tx.as_ref(), request).await?;
+        tx.commit().await?;
+        kept.map(Outcome::Replayed).ok_or(refusal)
     }
 
     async fn kept_answer<T>(&self, tx: &dyn Tx, request: &Idempotent<T>) -> Result<Option<domain::admin::KeptAnswer>> {

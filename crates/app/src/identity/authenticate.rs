@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use domain::{
     access::{Actor, Credential, Permission, PermissionSet, Scope, SystemRole},
     identity::{Role, User},
-    ids::{ApiKeyId, TenantId},
+    ids::{ApiKeyId, TenantId, UserId},
     store::Tx,
     tenancy::Tenant,
 };
@@ -62,7 +62,7 @@ impl App {
         let tx = self.read(&Scope::system_in(tenant_id)).await?;
         let key = tx.api_keys().get(owner.id).await?.filter(|key| key.is_live(self.now()));
         let key = key.ok_or_else(Error::unauthenticated)?;
-        let (user, roles) = living_user(tx.as_ref(), &key.user_id).await?;
+        let (user, roles) = living_user(tx.as_ref(), key.user_id).await?.ok_or_else(Error::unauthenticated)?;
         tx.commit().await?;
         let mut actor = actor_of(&user, &roles, Credential::ApiKey(key.id));
         if let Some(scopes) = &key.scopes {
@@ -90,7 +90,7 @@ impl App {
         if !session.is_live(self.now()) || session.version != claims.ver || session.user_id != claims.sub {
             return Err(Error::unauthenticated());
         }
-        let (user, roles) = living_user(tx.as_ref(), &claims.sub).await?;
+        let (user, roles) = living_user(tx.as_ref(), claims.sub).await?.ok_or_else(Error::unauthenticated)?;
         tx.commit().await?;
         let mut actor = actor_of(&user, &roles, Credential::Session(session.id));
         if let Some(entered) = entered {
@@ -130,14 +130,13 @@ impl App {
     }
 }
 
-async fn living_user(tx: &dyn Tx, id: &domain::ids::UserId) -> Result<(User, Vec<Role>)> {
-    let user = tx.users().get(*id).await?.filter(|user| user.is_active);
-    let user = user.ok_or_else(Error::unauthenticated)?;
+pub(super) async fn living_user(tx: &dyn Tx, id: UserId) -> Result<Option<(User, Vec<Role>)>> {
+    let Some(user) = tx.users().get(id).await?.filter(|user| user.is_active) else { return Ok(None) };
     let roles = if user.tenant_id.is_some() { tx.roles().of_user(user.id).await? } else { Vec::new() };
-    Ok((user, roles))
+    Ok(Some((user, roles)))
 }
 
-fn actor_of(user: &User, roles: &[Role], credential: Credential) -> Actor {
+pub(super) fn actor_of(user: &User, roles: &[Role], credential: Credential) -> Actor {
     let is_superadmin = user.tenant_id.is_none();
     let permissions: PermissionSet = if is_superadmin {
         SystemRole::Superadmin.permissions()

@@ -64,13 +64,13 @@ impl App {
         };
         let recorder = CallRecorder::start(self, call.clone());
         let embeddings = embedder.embed(texts, purpose).await?;
-        drop(recorder);
         let spent = Spent {
             call,
             tokens: TokenUsage { input_tokens: embeddings.input_tokens, ..TokenUsage::default() },
             is_estimated: embeddings.is_estimated,
             responded_at: self.now(),
             metadata: json!({ "texts": texts.len() }),
+            recorder: Some(recorder),
         };
         Ok((model, embeddings, spent))
     }

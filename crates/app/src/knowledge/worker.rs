@@ -63,6 +63,10 @@ impl App {
         let ingest = Ingest::new(self, &job, lease, source_id, source_version_id);
         let renewing = self.keep_lease(&job, lease);
         let outcome = tokio::select! {
+            // Workers that died took their tries with them.
+            () = std::future::ready(()), if job.attempts > MAX_ATTEMPTS => {
+                Err(StepError::Permanent("the server stopped each time it worked on this file; the file may be the cause".to_owned()))
+            }
             outcome = ingest.run() => outcome,
             lost = renewing => Err(lost),
             () = self.parts.halt.cancelled() => {

@@ -182,7 +182,7 @@ impl Alone {
                 let called = !matches!(error.kind, GatewayErrorKind::Unreachable | GatewayErrorKind::Forbidden);
                 let error = Error::from(error);
                 let usage = called.then(TokenUsage::default);
-                self.settle(usage, false, Some(error.code), &recorder).await;
+                self.settle(usage, false, Some(error.code), recorder).await;
                 // A client that is gone does not hear of it; the ledger does.
                 drop(opened.send(Err(error)));
                 return;
@@ -231,7 +231,7 @@ impl Alone {
         });
         let code = failure.as_ref().map(|(code, _)| code.as_str());
         // The end alone waits for the ledger, never a piece of the answer.
-        self.settle(Some(usage), counted.is_none(), code, &recorder).await;
+        self.settle(Some(usage), counted.is_none(), code, recorder).await;
         self.events.push(match failure {
             Some((code, message)) => CompletionEvent::Failed { code, message },
             None => {
@@ -242,27 +242,19 @@ impl Alone {
     }
 
     /// One transaction: usage and audit. What cannot be written is left to the reconciler.
-    async fn settle(
-        &self,
-        usage: Option<TokenUsage>,
-        is_estimated: bool,
-        error: Option<&str>,
-        recorder: &CallRecorder,
-    ) {
+    async fn settle(&self, usage: Option<TokenUsage>, is_estimated: bool, error: Option<&str>, recorder: CallRecorder) {
+        let spent = usage.map(|tokens| Spent {
+            call: self.call.clone(),
+            tokens,
+            is_estimated,
+            responded_at: self.app.now(),
+            metadata: json!({ "error": error }),
+            recorder: Some(recorder),
+        });
         let settled = self.app.retrying(|| async {
             let tx = self.app.write(&self.scope).await?;
-            if let Some(spent) = &self.query_spent {
-                self.app.account(tx.as_ref(), spent, None).await?;
-            }
-            if let Some(tokens) = usage {
-                let spent = Spent {
-                    call: self.call.clone(),
-                    tokens,
-                    is_estimated,
-                    responded_at: self.app.now(),
-                    metadata: json!({ "error": error }),
-                };
-                self.app.account(tx.as_ref(), &spent, Some(recorder)).await?;
+            for spent in self.query_spent.iter().chain(&spent) {
+                self.app.account(tx.as_ref(), spent).await?;
             }
             let act = Act::on("completion_settled", "request", self.call.request_id.0);
             self.app.audit(tx.as_ref(), &self.actor, act).await?;

@@ -22,16 +22,13 @@ pub(crate) struct Spent {
     pub(crate) is_estimated: bool,
     pub(crate) responded_at: Timestamp,
     pub(crate) metadata: Value,
+    /// Keeps the record of the call until it is accounted for.
+    pub(crate) recorder: Option<CallRecorder>,
 }
 
 impl App {
     /// Writes the call into the ledger and its conversation's totals, unless that was done before.
-    pub(crate) async fn account(
-        &self,
-        tx: &dyn Tx,
-        spent: &Spent,
-        recorder: Option<&CallRecorder>,
-    ) -> Result<UsageLog> {
+    pub(crate) async fn account(&self, tx: &dyn Tx, spent: &Spent) -> Result<UsageLog> {
         let row = self.ledger_row(tx, spent).await?;
         let is_new = tx.usage().insert(&row).await?;
         if let (true, Some(conversation)) = (is_new, row.conversation_id) {
@@ -45,15 +42,11 @@ impl App {
             let last_context = (row.agent_type == AgentType::Chat).then_some(row.tokens);
             tx.conversations().add_usage(conversation, totals, last_context).await?;
         }
-        if recorder.is_none_or(CallRecorder::may_have_recorded) {
+        // Without a recorder it is a call of a process that is gone, which was recorded.
+        if spent.recorder.as_ref().is_none_or(CallRecorder::may_have_recorded) {
             tx.usage().forget_call(row.request_id).await?;
         }
         Ok(row)
-    }
-
-    /// The same for a call whose process is gone.
-    pub(crate) async fn account_abandoned(&self, tx: &dyn Tx, spent: &Spent) -> Result<UsageLog> {
-        self.account(tx, spent, None).await
     }
 
     async fn ledger_row(&self, tx: &dyn Tx, spent: &Spent) -> Result<UsageLog> {

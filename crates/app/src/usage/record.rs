@@ -87,8 +87,9 @@ impl App {
                     is_estimated: true,
                     responded_at: self.now(),
                     metadata: json!({ "error": "interrupted" }),
+                    recorder: None,
                 };
-                self.account_abandoned(tx.as_ref(), &spent).await?;
+                self.account(tx.as_ref(), &spent).await?;
                 Ok(tx.commit().await?)
             };
             match self.retrying(settle).await {

@@ -65,9 +65,10 @@ impl App {
                 is_estimated: true,
                 responded_at: now,
                 metadata: json!({ "error": "interrupted" }),
+                recorder: None,
                 call,
             };
-            let row = self.account_abandoned(tx.as_ref(), &spent).await?;
+            let row = self.account(tx.as_ref(), &spent).await?;
             tokens = Some(row.tokens);
             cost = row.cost;
         }

@@ -64,7 +64,7 @@ impl Pump<'_> {
         self.app.parts.wakeups.send(Topic::Stream(self.turn.lease.id.0)).await;
     }
 
-    fn settlement(&self, ending: Ending) -> Settlement {
+    fn settlement(&mut self, ending: Ending) -> Settlement {
         let called = !matches!(ending, Ending::Failed { called: false, .. });
         let (status, state, failure) = match ending {
             Ending::Completed => (MessageStatus::Complete, StreamState::Completed, None),
@@ -87,7 +87,7 @@ impl Pump<'_> {
             };
             let metadata =
                 json!({ "finish_reason": self.answer.finish_reason, "error": failure.as_ref().map(|f| &f.code) });
-            Spent { call, tokens, is_estimated, responded_at: self.app.now(), metadata }
+            Spent { call, tokens, is_estimated, responded_at: self.app.now(), metadata, recorder: self.recorder.take() }
         });
         let citations = self.turn.citations(self.app, &self.answer.text(), self.retrieved.as_ref());
         Settlement { status, state, failure, spent, citations }
@@ -100,12 +100,12 @@ impl Pump<'_> {
         let mut row: Option<UsageLog> = None;
         if let Some(retrieved) = &self.retrieved {
             if let Some(spent) = &retrieved.spent {
-                self.app.account(tx.as_ref(), spent, None).await?;
+                self.app.account(tx.as_ref(), spent).await?;
             }
             tx.retrieval().insert_run(&retrieved.run, &retrieved.hits).await?;
         }
         if let Some(spent) = &settlement.spent {
-            row = Some(self.app.account(tx.as_ref(), spent, self.recorder.as_ref()).await?);
+            row = Some(self.app.account(tx.as_ref(), spent).await?);
         }
         let tokens = row.as_ref().map(|row| row.tokens);
         let cost = row.as_ref().and_then(|row| row.cost);
