@@ -23,13 +23,16 @@ pub mod client;
 pub mod database;
 pub mod events;
 pub mod fixtures;
+pub mod installation;
 mod logs;
 pub mod program;
 pub mod server;
+pub mod text;
 
 pub use self::{
     client::{Answer, Client},
     database::Database,
     events::{Event, Events},
+    installation::Installation,
     server::{Builder, Server},
 };

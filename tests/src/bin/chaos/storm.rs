@@ -1,0 +1,80 @@
+//! F01 and F02: a storm of cancelled units of work loses nothing and crosses no tenant.
+
+use std::{collections::HashSet, sync::Arc, time::Duration};
+
+use anyhow::Result;
+use async_trait::async_trait;
+use domain::{clock::SystemClock, store::StoreError};
+use e2e::Database;
+use infra_postgres::{PostgresOptions, PostgresStore};
+use sqlx::{Executor, PgPool, Row};
+use storage_testkit::storm::{AutocommitWrites, StormReport, StormSettings, storm};
+use uuid::Uuid;
+
+use super::verdict::Verdict;
+
+const TASKS: usize = 32;
+const TIME: Duration = Duration::from_secs(60);
+const POOL: u32 = 8;
+
+/// Rows written on the connections of tenants without a transaction: what a connection that was
+/// left in one would swallow.
+struct PoolWrites(PgPool);
+
+fn backend(error: sqlx::Error) -> StoreError {
+    StoreError::Backend(Box::new(error))
+}
+
+#[async_trait]
+impl AutocommitWrites for PoolWrites {
+    async fn write(&self, id: Uuid) -> Result<(), StoreError> {
+        sqlx::query("INSERT INTO storm_writes VALUES ($1)").bind(id).execute(&self.0).await.map(drop).map_err(backend)
+    }
+
+    async fn written(&self) -> Result<HashSet<Uuid>, StoreError> {
+        let rows = sqlx::query("SELECT id FROM storm_writes").fetch_all(&self.0).await.map_err(backend)?;
+        Ok(rows.iter().map(|row| row.get(0)).collect())
+    }
+}
+
+pub(crate) async fn run(seed: u64) -> Result<Verdict> {
+    let database = Database::create().await?;
+    let mut admin = database.superuser().await?;
+    admin
+        .execute("CREATE TABLE storm_writes (id uuid PRIMARY KEY); GRANT SELECT, INSERT ON storm_writes TO banyan_app")
+        .await?;
+    // A connection that waits longer than the storm lasts would be an error of the innocent.
+    let options = PostgresOptions {
+        app_connections: POOL,
+        acquire_timeout: Duration::from_secs(10),
+        ..PostgresOptions::default()
+    };
+    let store = PostgresStore::connect(database.url(), &options, Arc::new(SystemClock)).await?;
+    let pool = store.app_pool().clone();
+    let writes = Arc::new(PoolWrites(pool.clone()));
+    let report = storm(Arc::new(store), StormSettings { tasks: TASKS, duration: TIME, seed }, Some(writes)).await?;
+
+    let mut unclean = 0;
+    let mut connections = Vec::new();
+    for _ in 0..pool.size() {
+        connections.push(pool.acquire().await?);
+    }
+    for connection in &mut connections {
+        // The simple protocol: in it a statement outside a transaction begins when that does.
+        let sql = "SELECT coalesce(current_setting('app.tenant_id', true), ''), now() = statement_timestamp()";
+        let row = sqlx::raw_sql(sql).fetch_one(&mut **connection).await?;
+        unclean += u64::from(!row.get::<String, _>(0).is_empty() || !row.get::<bool, _>(1));
+    }
+    let idle = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in transaction%'";
+    let idle: i64 = sqlx::query_scalar(idle).fetch_one(&mut admin).await?;
+    let StormReport { cancelled, acknowledged, lost, rows_read, foreign_rows, errors } = report;
+    Ok(Verdict::default()
+        .at_least("cancelled", cancelled, 1_000)
+        .at_least("acknowledged", acknowledged, 1_000)
+        .must_be("lost", lost, 0)
+        .at_least("rows read", rows_read, 1_000_000)
+        .must_be("foreign rows", foreign_rows, 0)
+        .must_be("errors of the innocent", errors, 0)
+        .must_be("unclean connections", unclean, 0)
+        .must_be("idle in transaction", idle, 0))
+}
