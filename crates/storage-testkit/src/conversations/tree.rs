@@ -20,6 +20,7 @@ pub async fn a_branch_is_read_page_by_page(world: World) {
     let mut last = Some(chain[6].id);
     while let Some(id) = last {
         let mut page = world.read(&scope, async |tx| tx.messages().branch(id, 3).await).await;
+        assert!(read.len() <= chain.len(), "the pages do not come to an end");
         assert!(page.len() == 3 || page[0].parent_id.is_none(), "only the page with the root is not full");
         last = page[0].parent_id;
         page.append(&mut read);
