@@ -10,6 +10,9 @@ use actix_web::{
 use app::ErrorKind;
 use serde_json::{Value, json};
 
+/// Codes of requests that name a model which is not there.
+const UNKNOWN_MODEL: [&str; 2] = ["model_not_found", "upstream_unknown_model"];
+
 /// An error on its way out. [`crate::observe`] writes it in the words of the face that was called.
 #[derive(Debug)]
 pub(crate) struct ApiError {
@@ -80,7 +83,7 @@ impl ApiError {
 
     /// The answer in the words of a face.
     pub(crate) fn render(&self, openai: bool, request_id: &str) -> HttpResponse {
-        let mut response = HttpResponse::build(self.status);
+        let mut response = HttpResponse::build(if openai { self.openai_status() } else { self.status });
         if let Some(wait) = self.error.retry_after {
             response.insert_header((header::RETRY_AFTER, wait.as_secs().max(1).to_string()));
         }
@@ -91,6 +94,15 @@ impl ApiError {
             response.json(self.openai())
         } else {
             response.content_type("application/problem+json").body(self.problem(request_id).to_string())
+        }
+    }
+
+    /// The status that the official SDKs expect: OpenAI knows no 422, and a model that is not there is a 404.
+    fn openai_status(&self) -> StatusCode {
+        match self.status {
+            StatusCode::UNPROCESSABLE_ENTITY if UNKNOWN_MODEL.contains(&self.error.code) => StatusCode::NOT_FOUND,
+            StatusCode::UNPROCESSABLE_ENTITY => StatusCode::BAD_REQUEST,
+            status => status,
         }
     }
 
@@ -122,7 +134,7 @@ impl ApiError {
 
     /// OpenAI's shape; all four fields, as its SDKs expect.
     pub(crate) fn openai(&self) -> Value {
-        let kind = match self.status {
+        let kind = match self.openai_status() {
             StatusCode::UNAUTHORIZED => "authentication_error",
             StatusCode::FORBIDDEN => "permission_error",
             StatusCode::NOT_FOUND => "not_found_error",

@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use domain::{
     access::Scope,
     conversations::{StreamEvent, StreamLease, TurnEvent, TurnFailure, stream::STREAM_LEASE_SECONDS},
-    gateways::{ChatDelta, ChatStream, GatewayErrorKind, Topic},
+    gateways::{ChatDelta, ChatStream, GatewayError, GatewayErrorKind, Topic},
     usage::{ProviderCall, estimate},
 };
 use futures::{FutureExt, StreamExt};
@@ -32,6 +32,9 @@ const FLUSH_BYTES: usize = 2 * 1024;
 const FLUSH_RETRY: Duration = Duration::from_millis(500);
 /// How often a silent stream renews its lease and looks for a stop.
 const RENEW_INTERVAL: Duration = Duration::from_secs(5);
+
+/// What a model's stream yields.
+type ChatItem = std::result::Result<ChatDelta, GatewayError>;
 
 /// How a pump came to its end.
 pub(super) enum Ending {
@@ -127,13 +130,17 @@ impl Pump<'_> {
 
     /// Reads the model's stream to its end.
     async fn read(&mut self, mut stream: ChatStream) -> Ending {
+        let mut ahead: Option<Option<ChatItem>> = None;
         loop {
-            let delta = tokio::select! {
-                biased;
-                delta = stream.next() => delta,
-                ending = self.attend() => match ending {
-                    Some(ending) => return ending,
-                    None => continue,
+            let delta = match ahead.take() {
+                Some(delta) => delta,
+                None => tokio::select! {
+                    biased;
+                    delta = stream.next() => delta,
+                    ending = self.attend() => match ending {
+                        Some(ending) => return ending,
+                        None => continue,
+                    },
                 },
             };
             match delta {
@@ -144,7 +151,7 @@ impl Pump<'_> {
                     self.log(&error);
                     return Ending::Interrupted(failure_of(&error));
                 }
-                Some(Ok(delta)) => self.take_with_company(delta, &mut stream),
+                Some(Ok(delta)) => ahead = self.take_with_company(delta, &mut stream),
             }
             if self.answer.len() > MAX_ANSWER_BYTES {
                 let message = format!("the model wrote more than {MAX_ANSWER_BYTES} bytes; the text so far is kept");
@@ -153,16 +160,25 @@ impl Pump<'_> {
         }
     }
 
-    /// Takes a delta and those of its kind that are there already, as one event.
-    fn take_with_company(&mut self, mut delta: ChatDelta, stream: &mut ChatStream) {
+    /// Takes a delta and those of its kind that are there already, as one event. Answers an error or
+    /// the end that came behind them, which is read only once.
+    fn take_with_company(&mut self, mut delta: ChatDelta, stream: &mut ChatStream) -> Option<Option<ChatItem>> {
+        let mut ahead = None;
         while delta_len(&delta) < FLUSH_BYTES {
-            let Some(Some(Ok(next))) = stream.next().now_or_never() else { break };
+            let next = match stream.next().now_or_never() {
+                Some(Some(Ok(next))) => next,
+                last => {
+                    ahead = last;
+                    break;
+                }
+            };
             if let Some(other) = merge(&mut delta, next) {
                 let done = mem::replace(&mut delta, other);
                 self.take(done);
             }
         }
         self.take(delta);
+        ahead
     }
 
     fn take(&mut self, delta: ChatDelta) {
