@@ -78,7 +78,7 @@ pub(crate) async fn run() -> Result<Verdict> {
     installation.server.restart().await?;
     let mut database = installation.postgres()?.superuser().await?;
     let start = Instant::now();
-    let (mut unready, mut open) = (i64::MAX, i64::MAX);
+    let (mut unready, mut open) = (1, 1);
     while unready + open > 0 && start.elapsed() < RESUMED {
         tokio::time::sleep(POLL * 20).await;
         let count = "SELECT (SELECT count(*) FROM sources WHERE status <> 'processed'), \
