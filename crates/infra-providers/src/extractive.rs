@@ -21,6 +21,9 @@ const MAX_SENTENCE_CHARS: usize = 500;
 /// Words of one delta.
 const WORDS_PER_DELTA: usize = 6;
 
+/// The end of the block of passages in a prompt.
+const PASSAGES_END: &str = "</passages>";
+
 const INTRODUCTION: &str =
     "No language model is configured, so these are sentences from your documents that come closest to the question:";
 const NOTHING_FOUND: &str = "I found nothing about this in your documents, and no language model is configured. \
@@ -41,13 +44,22 @@ pub struct ExtractiveModel;
 impl ChatModel for ExtractiveModel {
     async fn chat(&self, request: ChatRequest) -> Result<ChatStream, GatewayError> {
         let question = request.messages.iter().rev().find(|message| message.role == PromptRole::User);
-        let answer = answer(question.map_or("", |message| &message.text), &request.passages);
+        let answer = answer(question.map_or("", |message| asked(&message.text, &request.passages)), &request.passages);
         // Words stand for tokens: the price is a known 0, but the work is to be seen in the accounts.
         let read = request.messages.iter().map(|message| count_words(&message.text)).sum();
         let usage = TokenUsage { input_tokens: read, output_tokens: count_words(&answer), ..TokenUsage::default() };
         let mut deltas: Vec<_> = pieces(&answer).into_iter().map(ChatDelta::Text).collect();
         deltas.extend([ChatDelta::Finished("stop".to_owned()), ChatDelta::Usage(usage)]);
         Ok(stream::iter(deltas.into_iter().map(Ok)).boxed())
+    }
+}
+
+/// What was asked, without the block of passages that a prompt puts before it: their words are not
+/// the question's. No passage can hold the block's end, so its first place is the right one.
+fn asked<'a>(text: &'a str, passages: &[Passage]) -> &'a str {
+    match text.split_once(PASSAGES_END) {
+        Some((_, question)) if !passages.is_empty() => question,
+        _ => text,
     }
 }
 
@@ -201,6 +213,13 @@ mod tests {
             passage(2, "Strings", "# Strings\nA list is mutable. Strings are immutable, so convert them to a list."),
             passage(3, "Other", "The weather was fine on that day."),
         ]
+    }
+
+    #[test]
+    fn words_of_the_passages_before_the_question_are_not_asked_for() {
+        let prompt = "Use these.\n<passages>\nThe weather was fine.\n</passages>\n\nWhat are strings?";
+        assert_eq!(asked(prompt, &passages()).trim(), "What are strings?");
+        assert_eq!(asked(prompt, &[]), prompt);
     }
 
     #[test]

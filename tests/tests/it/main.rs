@@ -1,3 +1,10 @@
 //! Tests of the whole: its architecture, and the server as a black box.
 
 mod architecture;
+mod bad_input;
+mod faults;
+mod isolation;
+mod main_job;
+mod openai_sdk;
+mod openapi;
+mod world;

@@ -1,0 +1,5 @@
+//! Faults that must lose nothing, in their short form.
+
+mod accounting;
+mod ingestion;
+mod slow;

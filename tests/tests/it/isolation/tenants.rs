@@ -1,0 +1,141 @@
+//! Two tenants, and two users of one of them.
+
+use anyhow::Result;
+use e2e::{Answer, Client};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::world::{Backend, PASSWORD, World, collection, conversation, one, say, settled, text, upload};
+
+/// Words that only the victim's things hold.
+pub(super) const CANARY: &str = "canary7f3a91";
+
+/// The victim `ada` of the tenant Acme, and who is after her things.
+pub(super) struct Tenants {
+    pub(super) world: World,
+    pub(super) ada: Client,
+    /// The admin of another tenant.
+    pub(super) bob: Client,
+    /// A user of the same tenant.
+    pub(super) carol: Client,
+    /// Reads only, in the same tenant.
+    pub(super) viewer: Client,
+}
+
+/// The ids of the victim's things, by the names of the API's parameters.
+pub(super) struct Things {
+    pub(super) collection_id: String,
+    pub(super) source_id: String,
+    pub(super) conversation_id: String,
+    pub(super) message_id: String,
+    pub(super) stream_id: String,
+    pub(super) api_key_id: String,
+}
+
+impl Tenants {
+    pub(super) async fn start(backend: Backend) -> Result<Self> {
+        let world = World::start(backend).await?;
+        let password = world.server.folder().join("password");
+        std::fs::write(&password, PASSWORD)?;
+        world
+            .banyan(&[
+                "admin",
+                "create",
+                "--superadmin",
+                "--email",
+                "root@example.com",
+                "--username",
+                "root",
+                "--password-file",
+                &password.display().to_string(),
+            ])
+            .await?;
+        let root = sign_in(&world, "root@example.com").await?;
+        let tenant = root.post("/api/v1/tenants", &json!({ "name": "Other" })).await?.expect(201)?;
+        let bob = user("bob", "tenant_admin");
+        let made = root.request(Method::POST, "/api/v1/users").header("x-banyan-tenant", text(&tenant["slug"])?);
+        Answer::of(made.json(&bob)).await?.expect(201)?;
+        let ada = world.admin()?;
+        for (name, role) in [("carol", "user"), ("victor", "viewer")] {
+            ada.post("/api/v1/users", &user(name, role)).await?.expect(201)?;
+        }
+        let bob = sign_in(&world, "bob@example.com").await?;
+        let carol = sign_in(&world, "carol@example.com").await?;
+        let viewer = sign_in(&world, "victor@example.com").await?;
+        Ok(Self { world, ada, bob, carol, viewer })
+    }
+
+    /// Things of one user, private, with these words in all of them.
+    pub(super) async fn things(&self, owner: &Client, words: &str) -> Result<Things> {
+        let body = json!({ "name": format!("Secrets {words}"), "visibility": "private", "description": words });
+        let collection_id = text(&owner.post("/api/v1/collections", &body).await?.expect(201)?["id"])?;
+        let document = format!("# {words}\n\nThe secret word of the vault is {words}.\n");
+        let source_id = upload(owner, &collection_id, &format!("{words}.md"), document.as_bytes()).await?;
+        let found = settled(owner, &source_id).await?;
+        anyhow::ensure!(found["status"] == "processed", "{found}");
+        let body = json!({ "title": words, "system_prompt": words });
+        let conversation_id = conversation(owner, &body).await?;
+        let events = say(owner, &conversation_id, &json!({ "content": format!("What is {words}?") })).await?;
+        let started = one(&events, "turn.started")?;
+        let key = owner.post("/api/v1/me/api-keys", &json!({ "name": words })).await?.expect(201)?;
+        Ok(Things {
+            collection_id,
+            source_id,
+            conversation_id,
+            message_id: text(&started["user_message_id"])?,
+            stream_id: text(&started["stream_id"])?,
+            api_key_id: text(&key["id"])?,
+        })
+    }
+}
+
+impl Things {
+    pub(super) fn get(&self, name: &str) -> Option<&str> {
+        Some(match name {
+            "collection_id" => &self.collection_id,
+            "source_id" => &self.source_id,
+            "conversation_id" => &self.conversation_id,
+            "message_id" => &self.message_id,
+            "stream_id" => &self.stream_id,
+            "api_key_id" => &self.api_key_id,
+            _ => return None,
+        })
+    }
+
+    /// Everything that their owner sees of them.
+    pub(super) async fn seen(&self, owner: &Client) -> Result<Vec<Value>> {
+        let chat = &self.conversation_id;
+        let mut seen = Vec::new();
+        for path in [
+            format!("/api/v1/collections/{}", self.collection_id),
+            format!("/api/v1/collections/{}/sources", self.collection_id),
+            format!("/api/v1/sources/{}", self.source_id),
+            format!("/api/v1/conversations/{chat}"),
+            format!("/api/v1/conversations/{chat}/messages?tree=true"),
+            format!("/api/v1/conversations/{chat}/usage"),
+            "/api/v1/conversations".to_owned(),
+            "/api/v1/me/api-keys".to_owned(),
+        ] {
+            seen.push(owner.get(&path).await?.expect(200)?);
+        }
+        Ok(seen)
+    }
+}
+
+pub(super) fn user(name: &str, role: &str) -> Value {
+    json!({ "email": format!("{name}@example.com"), "username": name, "password": PASSWORD, "role": role })
+}
+
+pub(super) async fn sign_in(world: &World, login: &str) -> Result<Client> {
+    let signed_in =
+        world.nobody()?.post("/api/v1/auth/login", &json!({ "login": login, "password": PASSWORD })).await?;
+    Ok(world.nobody()?.with_token(text(&signed_in.expect(200)?["access_token"])?))
+}
+
+/// A document of the tenant that everybody in it may read.
+pub(super) async fn shared(owner: &Client) -> Result<String> {
+    let docs = collection(owner, "Shared").await?;
+    let source = upload(owner, &docs, "open.md", b"# Open\n\nThe kitchen opens at nine.\n").await?;
+    settled(owner, &source).await?;
+    Ok(source)
+}
