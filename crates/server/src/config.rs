@@ -272,8 +272,7 @@ impl Config {
     /// The settings in force, without secrets.
     pub(crate) fn shown(&self) -> serde_json::Value {
         let mut shown = serde_json::to_value(self).unwrap_or_default();
-        let hidden = |present: bool| if present { serde_json::json!("(set)") } else { serde_json::Value::Null };
-        shown["secret_key"] = hidden(self.secret_key.is_some());
+        shown["secret_key"] = self.secret_key.as_ref().map(|_| "(set)").into();
         shown["database_url"] =
             self.database_url.as_deref().map_or(serde_json::Value::Null, |url| without_password(url).into());
         shown
