@@ -13,13 +13,18 @@ use e2e::{
 };
 use infra_providers::scripted::Script;
 use serde_json::json;
-use tokio::{net::TcpStream, sync::Barrier};
+use tokio::{
+    net::TcpStream,
+    sync::{Barrier, Semaphore},
+};
 
 use super::verdict::Verdict;
 
 /// Half of them end by themselves in the time that is given.
 const STREAMS: usize = 500;
 const DOCUMENTS: u64 = 20;
+/// Streams that are opened at once: all together would wait for the database, not for the signal.
+const OPENED_AT_ONCE: usize = 16;
 /// Seconds that answers may take to end.
 const GRACE: u64 = 10;
 /// At most from the signal to the end: the grace, and what the server allows itself behind it.
@@ -36,10 +41,11 @@ pub(crate) async fn run() -> Result<Verdict> {
     .await?;
     let words = ["word"; 40].join(" ");
     installation.upstream.choose(move |request| {
-        let pause = if request.prompt().contains("short") { 100 } else { 1_000 };
+        let pause = if request.prompt().contains("short") { 100 } else { 2_000 };
         Some(Script { chunk_delay: Duration::from_millis(pause), ..Script::reply(words.clone()) })
     });
     let client = installation.client()?;
+    let gate = Arc::new(Semaphore::new(OPENED_AT_ONCE));
     let begun = Arc::new(Barrier::new(STREAMS + 1));
     let (mut conversations, mut readers) = (Vec::new(), Vec::new());
     for _ in 0..STREAMS {
@@ -47,7 +53,7 @@ pub(crate) async fn run() -> Result<Verdict> {
     }
     for (number, id) in conversations.into_iter().enumerate() {
         let content = format!("{} question {number}", if number % 2 == 0 { "short" } else { "long" });
-        readers.push(tokio::spawn(read(client.clone(), id, content, Arc::clone(&begun))));
+        readers.push(tokio::spawn(read(client.clone(), id, content, Arc::clone(&gate), Arc::clone(&begun))));
     }
     begun.wait().await;
     let collection = client.post("/api/v1/collections", &json!({ "name": "Files" })).await?.expect(201)?;
@@ -102,9 +108,17 @@ pub(crate) async fn run() -> Result<Verdict> {
 }
 
 /// Reads a turn to its end; answers the name of the last event.
-async fn read(client: Client, conversation: String, content: String, begun: Arc<Barrier>) -> Option<String> {
+async fn read(
+    client: Client,
+    conversation: String,
+    content: String,
+    gate: Arc<Semaphore>,
+    begun: Arc<Barrier>,
+) -> Option<String> {
     let path = format!("/api/v1/conversations/{conversation}/messages");
+    let permit = gate.acquire_owned().await;
     let stream = client.post_stream(&path, &message(&content)).await;
+    drop(permit);
     begun.wait().await;
     let mut events = stream.ok()?;
     let mut last = None;
