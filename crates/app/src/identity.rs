@@ -7,6 +7,7 @@ mod actor_cache;
 mod api_key_format;
 mod api_keys;
 mod authenticate;
+mod embedded;
 mod keys;
 mod login;
 mod password;

@@ -32,6 +32,7 @@ pub(crate) struct Claims {
     /// The user.
     pub(crate) sub: UserId,
     /// The user's tenant; null for superadmins.
+    #[serde(deserialize_with = "Option::deserialize")] // null outside of every tenant, but never left out
     pub(crate) tid: Option<TenantId>,
     /// The session.
     pub(crate) sid: SessionId,

@@ -17,8 +17,15 @@ const CAPACITY: u64 = 10_000;
 /// A credential that was checked.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Checked {
-    /// A session at a version, in the tenant that a superadmin named.
-    Session(SessionId, i64, Option<TenantId>),
+    /// What a token says of a session.
+    Session {
+        /// The session and its version.
+        session: (SessionId, i64),
+        /// Its user, and the user's tenant.
+        user: (UserId, Option<TenantId>),
+        /// The tenant that a superadmin named.
+        entered: Option<TenantId>,
+    },
     /// An API key.
     ApiKey(TokenHash),
 }

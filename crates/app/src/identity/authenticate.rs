@@ -81,13 +81,14 @@ impl App {
             (Some(tenant), None) => Some(self.tenant_named(tenant).await?.id),
             _ => None,
         };
-        let checked = Checked::Session(claims.sid, claims.ver, entered);
+        let checked = Checked::Session { session: (claims.sid, claims.ver), user: (claims.sub, claims.tid), entered };
         if let Some(actor) = self.parts.actors.get(&checked) {
             return Ok(actor);
         }
         let tx = self.read(&session_scope(claims.tid)).await?;
         let session = tx.sessions().get(claims.sid).await?.ok_or_else(Error::unauthenticated)?;
-        if !session.is_live(self.now()) || session.version != claims.ver || session.user_id != claims.sub {
+        let named = (session.version, session.user_id, session.tenant_id) == (claims.ver, claims.sub, claims.tid);
+        if !named || !session.is_live(self.now()) {
             return Err(Error::unauthenticated());
         }
         let (user, roles) = living_user(tx.as_ref(), claims.sub).await?.ok_or_else(Error::unauthenticated)?;

@@ -91,22 +91,45 @@ impl Identity {
 
 impl App {
     async fn set_up(&self, token: Option<&TokenHash>, new: NewInstallation, context: &RequestContext) -> Result<SetUp> {
-        let name = text::name("tenant_name", &new.tenant_name)?;
-        let tenant = self.new_tenant(&name, Slug::from_name(&name));
-        let user = self.new_user(Some(tenant.id), &new.email, &new.username, new.password, &[&name]).await?;
-        let now = self.now();
+        let (tenant, user) = self.founders(&new.tenant_name, &new.email, &new.username, Some(new.password)).await?;
         let tx = self.write(&Scope::system_in(tenant.id)).await?;
-        if !tx.installation().complete_setup(token, now).await? {
-            return Err(not_allowed());
-        }
-        self.insert_tenant(tx.as_ref(), &tenant).await?;
-        self.insert_user(tx.as_ref(), &user, SystemRole::TenantAdmin, None).await?;
-        let act = Act::on("installation_set_up", "tenant", tenant.id.0)
-            .now(json!({ "name": tenant.name, "slug": tenant.slug.as_str() }));
-        self.audit_in(tx.as_ref(), Some(tenant.id), Some(&acting(&user, context)), act).await?;
+        self.found(tx.as_ref(), token, &tenant, &user, context).await?;
         let signed_in = self.open_session(tx.as_ref(), &user, context).await?;
         tx.commit().await?;
         Ok(SetUp { user, tenant, signed_in })
+    }
+
+    /// The first tenant and its admin, not stored yet.
+    pub(super) async fn founders(
+        &self,
+        tenant_name: &str,
+        email: &str,
+        username: &str,
+        password: Option<String>,
+    ) -> Result<(Tenant, User)> {
+        let name = text::name("tenant_name", tenant_name)?;
+        let tenant = self.new_tenant(&name, Slug::from_name(&name));
+        let user = self.new_user(Some(tenant.id), email, username, password, &[&name]).await?;
+        Ok((tenant, user))
+    }
+
+    /// Stores the first tenant and its admin, unless setup is done already.
+    pub(super) async fn found(
+        &self,
+        tx: &dyn Tx,
+        token: Option<&TokenHash>,
+        tenant: &Tenant,
+        user: &User,
+        context: &RequestContext,
+    ) -> Result<()> {
+        if !tx.installation().complete_setup(token, self.now()).await? {
+            return Err(not_allowed());
+        }
+        self.insert_tenant(tx, tenant).await?;
+        self.insert_user(tx, user, SystemRole::TenantAdmin, None).await?;
+        let act = Act::on("installation_set_up", "tenant", tenant.id.0)
+            .now(json!({ "name": tenant.name, "slug": tenant.slug.as_str() }));
+        self.audit_in(tx, Some(tenant.id), Some(&acting(user, context)), act).await
     }
 
     /// A tenant that is not stored yet.
@@ -134,29 +157,34 @@ impl App {
         Ok(())
     }
 
-    /// A user that is not stored yet, with a hashed password.
+    /// A user that is not stored yet, with its password hashed; without one nobody signs in as it.
     pub(super) async fn new_user(
         &self,
         tenant_id: Option<TenantId>,
         email: &str,
         username: &str,
-        password: String,
+        password: Option<String>,
         names: &[&str],
     ) -> Result<User> {
         let email = Email::parse(email)?;
         let username = Username::parse(username)?;
-        let local = email.as_str().split('@').next().unwrap_or_default();
-        let mut known = vec!["banyan", email.as_str(), local, username.as_str()];
-        known.extend_from_slice(names);
-        password::check_new(&password, &known)?;
-        let password_hash = self.parts.passwords.hash(password).await?;
+        let password_hash = match password {
+            None => None,
+            Some(password) => {
+                let local = email.as_str().split('@').next().unwrap_or_default();
+                let mut known = vec!["banyan", email.as_str(), local, username.as_str()];
+                known.extend_from_slice(names);
+                password::check_new(&password, &known)?;
+                Some(self.parts.passwords.hash(password).await?)
+            }
+        };
         let now = self.now();
         Ok(User {
             id: UserId(self.parts.ids.random()),
             tenant_id,
             email,
             username,
-            password_hash: Some(password_hash),
+            password_hash,
             display_name: None,
             first_name: None,
             last_name: None,

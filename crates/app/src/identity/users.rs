@@ -45,7 +45,7 @@ impl Identity {
         let actor = actor.clone();
         self.app
             .detached(async move {
-                let user = app.new_user(scope.tenant_id(), &new.email, &new.username, new.password, &[]).await?;
+                let user = app.new_user(scope.tenant_id(), &new.email, &new.username, Some(new.password), &[]).await?;
                 let (app, actor, user) = (&app, &actor, &user);
                 app.effect(actor, &scope, idempotent.as_ref(), |tx| async move {
                     app.insert_user(tx.as_ref(), user, role, actor.owner()).await.map_err(taken)?;
@@ -75,7 +75,7 @@ impl Identity {
     /// `invalid`; `user_exists`.
     pub async fn create_superadmin(&self, email: &str, username: &str, password: String) -> Result<User> {
         let app: &App = &self.app;
-        let user = app.new_user(None, email, username, password, &[]).await?;
+        let user = app.new_user(None, email, username, Some(password), &[]).await?;
         let tx = app.write(&Scope::system("create a superadmin")).await?;
         tx.users().insert(&user).await.map_err(|error| taken(error.into()))?;
         app.audit_in(tx.as_ref(), None, None, Act::on("superadmin_created", "user", user.id.0)).await?;

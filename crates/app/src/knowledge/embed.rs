@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use domain::{
     access::{Actor, Credential},
-    gateways::{Embedder, EmbeddingModel, EmbeddingPurpose, Embeddings},
+    gateways::{Embedder, EmbeddingModel, EmbeddingPurpose, Embeddings, GatewayErrorKind},
     ids::{ApiKeyId, ConversationId, MessageId, RequestId, TenantId, UserId},
     usage::{AgentType, ProviderCall, TokenUsage, call::CALL_LEASE_SECONDS, estimate},
 };
@@ -37,6 +37,12 @@ impl Payer {
     }
 }
 
+/// Whether a provider may charge for a failed call: it did not refuse, but its answer was lost. Such a
+/// call stays on record, and is settled by our estimate.
+const fn may_be_charged(failure: GatewayErrorKind) -> bool {
+    matches!(failure, GatewayErrorKind::Timeout | GatewayErrorKind::Interrupted | GatewayErrorKind::Protocol)
+}
+
 impl App {
     /// Embeds texts; the caller writes what was spent into the ledger.
     pub(crate) async fn embed(
@@ -63,7 +69,15 @@ impl App {
             lease_expires_at: now + TimeDelta::seconds(CALL_LEASE_SECONDS),
         };
         let recorder = CallRecorder::start(self, call.clone());
-        let embeddings = embedder.embed(texts, purpose).await?;
+        let embeddings = match embedder.embed(texts, purpose).await {
+            Ok(embeddings) => embeddings,
+            Err(error) => {
+                if !may_be_charged(error.kind) {
+                    self.forget_call(&call, recorder).await;
+                }
+                return Err(error.into());
+            }
+        };
         let spent = Spent {
             call,
             tokens: TokenUsage { input_tokens: embeddings.input_tokens, ..TokenUsage::default() },

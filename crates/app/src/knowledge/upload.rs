@@ -128,6 +128,8 @@ impl Knowledge {
                     .await;
                 match &outcome {
                     Ok(Outcome::Done(_)) => app.parts.wakeups.send(Topic::Jobs).await,
+                    // The row may be there all the same; if not, the sweep removes the file.
+                    Err(error) if matches!(error.kind, ErrorKind::Unavailable | ErrorKind::Internal) => {}
                     // No row names the file.
                     Ok(Outcome::Replayed(_)) | Err(_) => {
                         if let Err(error) = app.parts.blobs.remove(&key).await {

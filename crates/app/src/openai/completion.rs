@@ -179,10 +179,16 @@ impl Alone {
         let mut stream = match model.chat(request).await {
             Ok(stream) => stream,
             Err(error) => {
-                let called = !matches!(error.kind, GatewayErrorKind::Unreachable | GatewayErrorKind::Forbidden);
+                let input_tokens = self.call.estimated_input_tokens;
+                let usage = match error.kind {
+                    GatewayErrorKind::Unreachable | GatewayErrorKind::Forbidden => None,
+                    GatewayErrorKind::Timeout => Some(TokenUsage { input_tokens, ..TokenUsage::default() }),
+                    // A provider that refuses a request does not charge for it.
+                    _ => Some(TokenUsage::default()),
+                };
+                let is_estimated = error.kind == GatewayErrorKind::Timeout;
                 let error = Error::from(error);
-                let usage = called.then(TokenUsage::default);
-                self.settle(usage, false, Some(error.code), recorder).await;
+                self.settle(usage, is_estimated, Some(error.code), recorder).await;
                 // A client that is gone does not hear of it; the ledger does.
                 drop(opened.send(Err(error)));
                 return;
@@ -212,9 +218,11 @@ impl Alone {
                 Some(Ok(ChatDelta::Usage(usage))) => counted = Some(usage),
                 Some(Ok(ChatDelta::Finished(reason))) => finish_reason = Some(reason),
                 Some(Ok(delta)) => {
-                    if let ChatDelta::Text(text) | ChatDelta::Reasoning(text) = &delta {
-                        written += text.len();
-                    }
+                    written += match &delta {
+                        ChatDelta::Text(text) | ChatDelta::Reasoning(text) => text.len(),
+                        ChatDelta::ToolCall(call) => call.arguments.len(),
+                        ChatDelta::Finished(_) | ChatDelta::Usage(_) => 0,
+                    };
                     self.events.push(CompletionEvent::Delta(delta));
                 }
             }
@@ -243,14 +251,20 @@ impl Alone {
 
     /// One transaction: usage and audit. What cannot be written is left to the reconciler.
     async fn settle(&self, usage: Option<TokenUsage>, is_estimated: bool, error: Option<&str>, recorder: CallRecorder) {
-        let spent = usage.map(|tokens| Spent {
-            call: self.call.clone(),
-            tokens,
-            is_estimated,
-            responded_at: self.app.now(),
-            metadata: json!({ "error": error }),
-            recorder: Some(recorder),
-        });
+        let spent = match usage {
+            Some(tokens) => Some(Spent {
+                call: self.call.clone(),
+                tokens,
+                is_estimated,
+                responded_at: self.app.now(),
+                metadata: json!({ "error": error }),
+                recorder: Some(recorder),
+            }),
+            None => {
+                self.app.forget_call(&self.call, recorder).await;
+                None
+            }
+        };
         let settled = self.app.retrying(|| async {
             let tx = self.app.write(&self.scope).await?;
             for spent in self.query_spent.iter().chain(&spent) {

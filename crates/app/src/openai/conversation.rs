@@ -2,9 +2,9 @@
 
 use domain::{
     access::Actor,
-    conversations::{Origin, Parts, TurnEvent},
+    conversations::{Origin, Part, Parts, TurnEvent},
     error::ValueError,
-    gateways::{ChatDelta, PromptRole, ToolCall},
+    gateways::{ChatDelta, PromptMessage, PromptRole, ToolCall},
     ids::ConversationId,
 };
 
@@ -20,22 +20,13 @@ use crate::{
 impl OpenAi {
     /// Sends the last user message as a turn: of the named conversation, or of a new one.
     pub(super) async fn complete_in_conversation(&self, actor: &Actor, asked: ChatCompletion) -> Result<Completion> {
-        let last = asked.request.messages.iter().rposition(|message| message.role == PromptRole::User);
-        let Some(last) = last else {
-            let message = "must hold a message with the role 'user' to be sent";
-            return Err(ValueError::new("messages", "no_question", message).into());
-        };
         let (name, _) = self.app.parts.models.resolve(&asked.model).await?;
-        let conversation_id = match asked.conversation_id {
-            Some(id) => id,
-            None => self.new_conversation(actor, &asked, last).await?,
+        let (conversation_id, parts) = match asked.conversation_id {
+            Some(id) => (id, last_question(&asked.request.messages)?),
+            None => self.new_conversation(actor, &asked).await?,
         };
         let conversations = self.app.conversations();
-        let message = NewMessage {
-            parts: Parts::text(asked.request.messages[last].text.clone()),
-            models: vec![name.to_string()],
-            ..NewMessage::default()
-        };
+        let message = NewMessage { parts, models: vec![name.to_string()], ..NewMessage::default() };
         let Outcome::Done(opened) = conversations.send(actor, conversation_id, message, None).await? else {
             return Err(Error::internal("a turn without a key cannot be a repetition"));
         };
@@ -49,14 +40,21 @@ impl OpenAi {
         Ok(Completion { model: name, request_id, created, conversation_id: Some(conversation_id), events: reader })
     }
 
-    /// A conversation for what a client wants stored. Earlier messages of its prompt become the
-    /// system prompt and the beginning of the branch.
-    async fn new_conversation(&self, actor: &Actor, asked: &ChatCompletion, last: usize) -> Result<ConversationId> {
-        let system: Vec<&str> = asked.request.messages[..last]
-            .iter()
-            .filter(|message| message.role == PromptRole::System)
-            .map(|message| message.text.as_str())
-            .collect();
+    /// A conversation for what a client wants stored, and the question to be sent in it: the user
+    /// messages at the end of the prompt. What stands before them becomes the system prompt and the
+    /// beginning of the branch.
+    async fn new_conversation(&self, actor: &Actor, asked: &ChatCompletion) -> Result<(ConversationId, Parts)> {
+        let (system, turns): (Vec<&PromptMessage>, Vec<&PromptMessage>) =
+            asked.request.messages.iter().partition(|message| message.role == PromptRole::System);
+        let first = turns.iter().rposition(|message| message.role != PromptRole::User).map_or(0, |last| last + 1);
+        let (earlier, questions) = turns.split_at(first);
+        if questions.is_empty() {
+            let message = "must end with a message of the role 'user' to be kept; leave out 'store' otherwise";
+            return Err(ValueError::new("messages", "no_question", message).into());
+        }
+        let parts = Parts(questions.iter().map(|question| Part::Text { text: question.text.clone() }).collect());
+        parts.check_from_user()?;
+        let system: Vec<&str> = system.iter().map(|message| message.text.as_str()).collect();
         let new = NewConversation {
             model: Some(asked.model.clone()),
             system_prompt: (!system.is_empty()).then(|| system.join("\n\n")),
@@ -68,14 +66,18 @@ impl OpenAi {
         let Outcome::Done(conversation) = created else {
             return Err(Error::internal("a conversation without a key cannot be a repetition"));
         };
-        let earlier: Vec<_> = asked.request.messages[..last]
-            .iter()
-            .filter(|message| message.role != PromptRole::System)
-            .cloned()
-            .collect();
+        let earlier: Vec<PromptMessage> = earlier.iter().map(|message| (*message).clone()).collect();
         conversations.import_prompt(actor, conversation.id, &earlier).await?;
-        Ok(conversation.id)
+        Ok((conversation.id, parts))
     }
+}
+
+/// The last user message of a prompt whose earlier ones the conversation holds already.
+fn last_question(messages: &[PromptMessage]) -> Result<Parts> {
+    let last = messages.iter().rev().find(|message| message.role == PromptRole::User).ok_or_else(|| {
+        ValueError::new("messages", "no_question", "must hold a message with the role 'user' to be sent")
+    })?;
+    Ok(Parts::text(last.text.clone()))
 }
 
 /// Tells the events of a turn in the words of a completion.

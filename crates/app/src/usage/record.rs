@@ -14,7 +14,8 @@ use domain::{
     usage::{ProviderCall, TokenUsage, call::CALL_LEASE_SECONDS},
 };
 use serde_json::json;
-use tokio::task::AbortHandle;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
 use super::Spent;
 use crate::{App, Result};
@@ -30,7 +31,8 @@ const BATCH: u32 = 100;
 
 /// Keeps the record of a call that is under way; dropping it ends that.
 pub(crate) struct CallRecorder {
-    task: AbortHandle,
+    task: JoinHandle<()>,
+    end: CancellationToken,
     begun: Arc<AtomicBool>,
 }
 
@@ -38,29 +40,39 @@ impl CallRecorder {
     /// Begins to record a call, after a moment and beside it.
     pub(crate) fn start(app: &App, call: ProviderCall) -> Self {
         let begun = Arc::new(AtomicBool::new(false));
-        let (app, flag) = (app.clone(), Arc::clone(&begun));
+        let end = CancellationToken::new();
+        let (app, flag, ended) = (app.clone(), Arc::clone(&begun), end.clone());
         let task = tokio::spawn(async move {
-            tokio::time::sleep(RECORD_AFTER).await;
-            flag.store(true, Ordering::Release);
-            loop {
+            let mut wait = RECORD_AFTER;
+            while ended.run_until_cancelled(tokio::time::sleep(wait)).await.is_some() {
+                flag.store(true, Ordering::Release);
                 if let Err(error) = record(&app, call.clone()).await {
                     tracing::warn!(request = %call.request_id, error = ?error, "a call could not be recorded yet");
                 }
-                tokio::time::sleep(RENEW_INTERVAL).await;
+                wait = RENEW_INTERVAL;
             }
         });
-        Self { task: task.abort_handle(), begun }
+        Self { task, end, begun }
     }
 
     /// Whether a row may be there.
     pub(crate) fn may_have_recorded(&self) -> bool {
         self.begun.load(Ordering::Acquire)
     }
+
+    /// Ends recording, and waits until nothing is written any more. Answers whether a row may be there.
+    async fn finish(mut self) -> bool {
+        self.end.cancel();
+        if let Err(error) = (&mut self.task).await {
+            tracing::error!(error = ?error, "the recorder of a call has failed");
+        }
+        self.may_have_recorded()
+    }
 }
 
 impl Drop for CallRecorder {
     fn drop(&mut self) {
-        self.task.abort();
+        self.end.cancel();
     }
 }
 
@@ -72,6 +84,22 @@ async fn record(app: &App, mut call: ProviderCall) -> Result<()> {
 }
 
 impl App {
+    /// Takes a call that cost nothing off the record. What cannot be written now is settled by our
+    /// estimate when its lease has run out.
+    pub(crate) async fn forget_call(&self, call: &ProviderCall, recorder: CallRecorder) {
+        if !recorder.finish().await {
+            return;
+        }
+        let forget = || async {
+            let tx = self.write(&Scope::system_in(call.tenant_id)).await?;
+            tx.usage().forget_call(call.request_id).await?;
+            Ok(tx.commit().await?)
+        };
+        if let Err(error) = self.retrying(forget).await {
+            tracing::warn!(request = %call.request_id, error = ?error, "a call that cost nothing stays on record");
+        }
+    }
+
     /// Settles calls whose process is gone, by our estimate; answers how many.
     pub(crate) async fn reconcile_calls(&self) -> Result<usize> {
         // The rows are locked, so that of several instances one settles each.

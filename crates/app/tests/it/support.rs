@@ -1,5 +1,6 @@
 //! What the tests work with: an application over a watched store, models, people.
 
+mod embedder;
 mod model;
 mod store;
 
@@ -17,7 +18,6 @@ use domain::{
     knowledge::{Collection, CollectionVisibility},
     money::PicoUsdPerToken,
     page::PageRequest,
-    store::Store,
     tenancy::Tenant,
     usage::{ModelPrice, UsageFilter, UsageLog},
 };
@@ -30,58 +30,59 @@ use infra_providers::{
 use storage_testkit::{ManualClock, SeededIds, World};
 use url::Url;
 
-pub use model::{Answering, ManualModels};
-pub use store::WatchedStore;
+pub(crate) use embedder::GatedEmbedder;
+pub(crate) use model::{Answering, ManualModels};
+pub(crate) use store::WatchedStore;
 
 /// The model of the scripted server.
-pub const MODEL: &str = "openai/scripted";
+pub(crate) const MODEL: &str = "openai/scripted";
 /// Prices at which every call has a fraction of a nano-USD to round.
-pub const INPUT_PRICE: i64 = 2_500_001;
-pub const OUTPUT_PRICE: i64 = 10_000_007;
+pub(crate) const INPUT_PRICE: i64 = 2_500_001;
+pub(crate) const OUTPUT_PRICE: i64 = 10_000_007;
 /// The secret of all instances.
-pub const SECRET: &[u8] = b"hX2v8PqLw0ZtN5rKd7BfYc1GmJ4sUe9A";
+pub(crate) const SECRET: &[u8] = b"hX2v8PqLw0ZtN5rKd7BfYc1GmJ4sUe9A";
 /// Longest wait for what must come; only a failing test waits so long.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// An application under test.
-pub struct Bench {
-    pub app: App,
-    pub store: Arc<WatchedStore>,
-    pub memory: MemoryStore,
-    pub clock: Arc<ManualClock>,
-    pub ids: Arc<SeededIds>,
-    pub blobs: Arc<MemoryBlobStore>,
-    pub wakeups: MemoryWakeups,
-    pub world: World,
+pub(crate) struct Bench {
+    pub(crate) app: App,
+    pub(crate) store: Arc<WatchedStore>,
+    pub(crate) memory: MemoryStore,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) ids: Arc<SeededIds>,
+    pub(crate) blobs: Arc<MemoryBlobStore>,
+    pub(crate) wakeups: MemoryWakeups,
+    pub(crate) world: World,
     models: Arc<dyn ChatModels>,
 }
 
 /// The parts that a test chooses.
 #[derive(Default)]
-pub struct Choice {
-    pub models: Option<Arc<dyn ChatModels>>,
-    pub embedder: Option<Arc<dyn Embedder>>,
-    pub parser: Option<Arc<dyn DocumentParser>>,
-    pub settings: Settings,
+pub(crate) struct Choice {
+    pub(crate) models: Option<Arc<dyn ChatModels>>,
+    pub(crate) embedder: Option<Arc<dyn Embedder>>,
+    pub(crate) parser: Option<Arc<dyn DocumentParser>>,
+    pub(crate) settings: Settings,
 }
 
 impl Bench {
     /// An application with these models alone.
-    pub fn with_models(models: Arc<dyn ChatModels>) -> Self {
+    pub(crate) fn with_models(models: Arc<dyn ChatModels>) -> Self {
         Self::with(Choice { models: Some(models), ..Choice::default() })
     }
 
     /// An application whose model is the server's, over the wire.
-    pub fn over_wire(server: &ScriptedServer) -> Self {
+    pub(crate) fn over_wire(server: &ScriptedServer) -> Self {
         Self::with_models(registry(&server.base_url()))
     }
 
     /// An application with no model but the extractive one.
-    pub fn plain() -> Self {
+    pub(crate) fn plain() -> Self {
         Self::with(Choice::default())
     }
 
-    pub fn with(parts: Choice) -> Self {
+    pub(crate) fn with(parts: Choice) -> Self {
         let clock = Arc::new(ManualClock::default());
         let shared_clock: Arc<dyn Clock> = clock.clone();
         let memory = MemoryStore::with_prices(Arc::clone(&shared_clock), vec![price("scripted"), price("vectors")]);
@@ -105,7 +106,7 @@ impl Bench {
     }
 
     /// A further instance over the same data, that knows nothing of what runs in the first.
-    pub fn instance(&self, embedder: Option<Arc<dyn Embedder>>, settings: Settings) -> (App, Arc<WatchedStore>) {
+    pub(crate) fn instance(&self, embedder: Option<Arc<dyn Embedder>>, settings: Settings) -> (App, Arc<WatchedStore>) {
         let store = Arc::new(WatchedStore::new(self.memory.clone()));
         let wakeups = Arc::new(self.wakeups.clone());
         let mut builder = AppBuilder::new(store.clone(), self.models.clone(), self.blobs.clone(), wakeups)
@@ -119,7 +120,7 @@ impl Bench {
     }
 
     /// Lets a further instance recover what others left, once, whose leases have run out.
-    pub async fn recover(&self) {
+    pub(crate) async fn recover(&self) {
         let (app, store) = self.instance(None, Settings { ingest_workers: 0, ..Settings::default() });
         app.start_background();
         until("the recovery", async || store.begun("settle abandoned calls")).await;
@@ -127,23 +128,23 @@ impl Bench {
     }
 
     /// Lets leases run out, and recovers.
-    pub async fn recover_after_leases(&self) {
+    pub(crate) async fn recover_after_leases(&self) {
         self.clock.advance(chrono::TimeDelta::seconds(21));
         self.recover().await;
     }
 
     /// Starts ingestion.
-    pub fn start(&self) {
+    pub(crate) fn start(&self) {
         self.app.start_background();
     }
 
     /// Adds a tenant.
-    pub async fn tenant(&self, slug: &str) -> Tenant {
+    pub(crate) async fn tenant(&self, slug: &str) -> Tenant {
         self.world.tenant(slug).await
     }
 
     /// Adds a user of a tenant and answers an actor with the rights of the role.
-    pub async fn user(&self, tenant: &Tenant, name: &str, role: SystemRole) -> Actor {
+    pub(crate) async fn user(&self, tenant: &Tenant, name: &str, role: SystemRole) -> Actor {
         let user = self.world.user(tenant, name).await;
         Actor {
             user_id: user.id,
@@ -158,41 +159,40 @@ impl Bench {
     }
 
     /// Adds a tenant with one user.
-    pub async fn ada(&self) -> Actor {
+    pub(crate) async fn ada(&self) -> Actor {
         let acme = self.tenant("acme").await;
         self.user(&acme, "ada", SystemRole::User).await
     }
 
     /// Begins a conversation with a model.
-    pub async fn conversation(&self, actor: &Actor, model: &str) -> Conversation {
-        let new =
-            app::conversations::NewConversation { model: Some(model.to_owned()), ..Default::default() };
+    pub(crate) async fn conversation(&self, actor: &Actor, model: &str) -> Conversation {
+        let new = app::conversations::NewConversation { model: Some(model.to_owned()), ..Default::default() };
         done(self.app.conversations().create(actor, new, None).await.unwrap())
     }
 
     /// Sends a question under the head.
-    pub async fn send(&self, actor: &Actor, id: ConversationId, text: &str) -> app::conversations::OpenedTurn {
+    pub(crate) async fn send(&self, actor: &Actor, id: ConversationId, text: &str) -> app::conversations::OpenedTurn {
         done(self.app.conversations().send(actor, id, message(text), None).await.unwrap())
     }
 
     /// Sends a question and waits for its answer.
-    pub async fn ask(&self, actor: &Actor, id: ConversationId, text: &str) -> Message {
+    pub(crate) async fn ask(&self, actor: &Actor, id: ConversationId, text: &str) -> Message {
         let opened = self.send(actor, id, text).await;
         self.events(actor, opened.answers[0].1).await;
         self.message(actor, id, opened.answers[0].0).await
     }
 
     /// All events of a stream, to its end.
-    pub async fn events(&self, actor: &Actor, id: StreamId) -> Vec<StreamEvent> {
+    pub(crate) async fn events(&self, actor: &Actor, id: StreamId) -> Vec<StreamEvent> {
         events_of(&self.app, actor, id, 0).await
     }
 
-    pub async fn message(&self, actor: &Actor, id: ConversationId, message: MessageId) -> Message {
+    pub(crate) async fn message(&self, actor: &Actor, id: ConversationId, message: MessageId) -> Message {
         self.app.conversations().message(actor, id, message).await.unwrap().message
     }
 
     /// The rows of the ledger of a tenant, oldest first.
-    pub async fn ledger(&self, actor: &Actor) -> Vec<UsageLog> {
+    pub(crate) async fn ledger(&self, actor: &Actor) -> Vec<UsageLog> {
         let scope = Scope::system_in(tenant_of(actor));
         let mut rows = self.world.read(&scope, async |tx| tx.usage().list(UsageFilter::default(), 1_000).await).await;
         rows.sort_by_key(|row| row.id);
@@ -200,33 +200,30 @@ impl Bench {
     }
 
     /// What the audit log of a tenant says was done.
-    pub async fn audit(&self, tenant: TenantId) -> Vec<AuditLog> {
+    pub(crate) async fn audit(&self, tenant: TenantId) -> Vec<AuditLog> {
         let page = PageRequest::new(Some(200), None);
         self.world.read(&Scope::system_in(tenant), async |tx| Ok(tx.audit().list(page).await?.items)).await
     }
 
     /// How often the audit log says that this was done.
-    pub async fn audited(&self, actor: &Actor, action: &str) -> usize {
+    pub(crate) async fn audited(&self, actor: &Actor, action: &str) -> usize {
         self.audit(tenant_of(actor)).await.iter().filter(|row| row.action == action).count()
     }
 
     /// Fails unless the books of all conversations agree with the ledger.
-    pub async fn check_books(&self) {
+    pub(crate) async fn check_books(&self) {
         assert_eq!(app::usage::discrepancies_of(&self.app).await.unwrap(), []);
     }
 
     /// A collection of an actor.
-    pub async fn collection(&self, actor: &Actor, name: &str, visibility: CollectionVisibility) -> Collection {
-        let new = app::knowledge::NewCollection {
-            name: name.to_owned(),
-            visibility: Some(visibility),
-            ..Default::default()
-        };
+    pub(crate) async fn collection(&self, actor: &Actor, name: &str, visibility: CollectionVisibility) -> Collection {
+        let new =
+            app::knowledge::NewCollection { name: name.to_owned(), visibility: Some(visibility), ..Default::default() };
         done(self.app.knowledge().create_collection(actor, new, None).await.unwrap())
     }
 
     /// Uploads a file.
-    pub async fn upload(
+    pub(crate) async fn upload(
         &self,
         actor: &Actor,
         collection: &Collection,
@@ -241,7 +238,7 @@ impl Bench {
     }
 
     /// Uploads a file and waits until it can be found.
-    pub async fn ingest(&self, actor: &Actor, collection: &Collection, filename: &str, text: &str) {
+    pub(crate) async fn ingest(&self, actor: &Actor, collection: &Collection, filename: &str, text: &str) {
         let uploaded = self.upload(actor, collection, filename, text.to_owned()).await.unwrap();
         self.wakeups.send(Topic::Jobs).await;
         until("the source is processed", async || {
@@ -269,15 +266,16 @@ fn price(model: &str) -> ModelPrice {
 }
 
 /// The exact cost in nano-USD, worked out apart from the code under test: half to even.
-pub fn cost_of(input_tokens: u64, output_tokens: u64) -> i64 {
-    let pico = i128::from(input_tokens) * i128::from(INPUT_PRICE) + i128::from(output_tokens) * i128::from(OUTPUT_PRICE);
+pub(crate) fn cost_of(input_tokens: u64, output_tokens: u64) -> i64 {
+    let pico =
+        i128::from(input_tokens) * i128::from(INPUT_PRICE) + i128::from(output_tokens) * i128::from(OUTPUT_PRICE);
     let (nano, rest) = (pico / 1000, pico % 1000);
     let up = rest > 500 || (rest == 500 && nano % 2 == 1);
     i64::try_from(nano + i128::from(up)).unwrap()
 }
 
 /// The providers with the scripted server as `openai`.
-pub fn registry(url: &Url) -> Arc<dyn ChatModels> {
+pub(crate) fn registry(url: &Url) -> Arc<dyn ChatModels> {
     let openai = Some(Endpoint { base_url: url.clone(), key: None });
     registry_of(&ProviderSettings { openai, patience: patience(), ..ProviderSettings::default() })
 }
@@ -294,7 +292,7 @@ fn patience() -> Patience {
 }
 
 /// The server's embedding model `openai/vectors`, with its length already known.
-pub async fn embedder(server: &ScriptedServer) -> Arc<dyn Embedder> {
+pub(crate) async fn embedder(server: &ScriptedServer) -> Arc<dyn Embedder> {
     let url = server.base_url();
     let egress = Arc::new(Egress::new(infra_providers::AllowList::new([&url])).unwrap());
     let clock: Arc<dyn Clock> = Arc::new(ManualClock::default());
@@ -304,18 +302,18 @@ pub async fn embedder(server: &ScriptedServer) -> Arc<dyn Embedder> {
     Arc::new(embedder)
 }
 
-pub fn tenant_of(actor: &Actor) -> TenantId {
+pub(crate) fn tenant_of(actor: &Actor) -> TenantId {
     actor.tenant_id.unwrap()
 }
 
 /// A text message under the head.
-pub fn message(text: &str) -> app::conversations::NewMessage {
+pub(crate) fn message(text: &str) -> app::conversations::NewMessage {
     app::conversations::NewMessage { parts: Parts::text(text), ..Default::default() }
 }
 
 /// The value of what was done now.
 #[track_caller]
-pub fn done<T: std::fmt::Debug>(outcome: Outcome<T>) -> T {
+pub(crate) fn done<T: std::fmt::Debug>(outcome: Outcome<T>) -> T {
     match outcome {
         Outcome::Done(value) => value,
         Outcome::Replayed(_) => panic!("it was done before"),
@@ -324,7 +322,7 @@ pub fn done<T: std::fmt::Debug>(outcome: Outcome<T>) -> T {
 
 /// The code of the error that must come.
 #[track_caller]
-pub fn refusal<T>(outcome: app::Result<T>) -> &'static str {
+pub(crate) fn refusal<T>(outcome: app::Result<T>) -> &'static str {
     match outcome {
         Ok(_) => panic!("it should be refused"),
         Err(error) => error.code,
@@ -332,7 +330,7 @@ pub fn refusal<T>(outcome: app::Result<T>) -> &'static str {
 }
 
 /// All events of a stream behind a number, to its end.
-pub async fn events_of(app: &App, actor: &Actor, id: StreamId, after: i64) -> Vec<StreamEvent> {
+pub(crate) async fn events_of(app: &App, actor: &Actor, id: StreamId, after: i64) -> Vec<StreamEvent> {
     let mut following = app.conversations().follow(actor, id, after).await.unwrap();
     let all = async {
         let mut events = Vec::new();
@@ -345,7 +343,7 @@ pub async fn events_of(app: &App, actor: &Actor, id: StreamId, after: i64) -> Ve
 }
 
 /// The text that events tell.
-pub fn text_of(events: &[StreamEvent]) -> String {
+pub(crate) fn text_of(events: &[StreamEvent]) -> String {
     let piece = |event: &StreamEvent| match &event.event {
         TurnEvent::TextDelta { text } => Some(text.clone()),
         _ => None,
@@ -354,7 +352,7 @@ pub fn text_of(events: &[StreamEvent]) -> String {
 }
 
 /// Waits until something holds; a failing test waits a minute.
-pub async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+pub(crate) async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
     let wait = async {
         while !holds().await {
             tokio::time::sleep(Duration::from_millis(5)).await;

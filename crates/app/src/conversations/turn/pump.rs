@@ -1,6 +1,6 @@
 //! The pump: owns the call to the provider, tells live readers at once, the table a little later.
 
-use std::{mem, time::Duration};
+use std::{mem, pin::pin, sync::Arc, time::Duration};
 
 use chrono::TimeDelta;
 use domain::{
@@ -51,7 +51,7 @@ pub(super) enum Ending {
 /// A turn under way.
 pub(super) struct Pump<'a> {
     pub(super) app: &'a App,
-    pub(super) turn: Turn,
+    pub(super) turn: Arc<Turn>,
     pub(super) live: LiveGuard,
     pub(super) answer: Answer,
     pub(super) retrieved: Option<Retrieved>,
@@ -73,7 +73,7 @@ impl Turn {
         let mut pump = Pump {
             app,
             answer: Answer::after(self.started.number),
-            turn: self,
+            turn: Arc::new(self),
             live,
             retrieved: None,
             call: None,
@@ -98,9 +98,16 @@ impl Turn {
 
 impl Pump<'_> {
     async fn run(&mut self) -> Ending {
-        let prepared = match self.turn.prepare(self.app).await {
-            Ok(prepared) => prepared,
-            Err(error) => return self.failed(&error, false),
+        let (app, turn) = (self.app, Arc::clone(&self.turn));
+        let mut preparing = pin!(turn.prepare(app));
+        let prepared = loop {
+            tokio::select! {
+                prepared = &mut preparing => match prepared {
+                    Ok(prepared) => break prepared,
+                    Err(error) => return self.failed(&error, false),
+                },
+                ending = self.attend() => if let Some(ending) = ending { return ending; },
+            }
         };
         let Prepared { request, retrieved } = prepared;
         if let Some(retrieved) = &retrieved {
@@ -202,7 +209,7 @@ impl Pump<'_> {
 
     /// Waits for the next thing to do beside reading, and does it; an ending when that ends the turn.
     async fn attend(&mut self) -> Option<Ending> {
-        let live = std::sync::Arc::clone(&self.live.live);
+        let live = Arc::clone(&self.live.live);
         if let Some(flush) = &mut self.flush {
             tokio::select! {
                 done = flush => {

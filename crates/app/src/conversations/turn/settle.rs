@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use domain::{
-    conversations::{AnswerUpdate, MessageStatus, StreamEvent, StreamState, TurnEvent, TurnFailure},
+    conversations::{AnswerUpdate, MessageStatus, Stream, StreamEvent, StreamState, TurnEvent, TurnFailure},
     gateways::Topic,
     knowledge::Citation,
+    store::StoreError,
     usage::{TokenUsage, UsageLog, estimate},
 };
 use serde_json::json;
@@ -31,6 +32,10 @@ impl Pump<'_> {
     /// Writes the end of the turn, as often as it takes, and tells the readers.
     pub(super) async fn settle(mut self, ending: Ending) {
         let settlement = self.settlement(ending);
+        if let (Some(call), Some(recorder)) = (&self.call, self.recorder.take()) {
+            // It was never reached, so there is nothing to account for.
+            self.app.forget_call(call, recorder).await;
+        }
         let before = self.waiting.len();
         for (_, event) in &settlement.citations {
             let event = self.answer.number(event.clone(), self.app.now());
@@ -97,6 +102,10 @@ impl Pump<'_> {
     async fn write(&mut self, settlement: &Settlement) -> Result<StreamEvent> {
         let now = self.app.now();
         let tx = self.app.write(&self.turn.scope).await?;
+        let taken_over = |stream: Stream| stream.epoch != self.turn.lease.epoch || stream.state != StreamState::Running;
+        if tx.streams().get(self.turn.lease.id).await?.is_some_and(taken_over) {
+            return Err(StoreError::Stale.into());
+        }
         let mut row: Option<UsageLog> = None;
         if let Some(retrieved) = &self.retrieved {
             if let Some(spent) = &retrieved.spent {

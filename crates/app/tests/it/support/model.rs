@@ -13,7 +13,7 @@ use tokio::sync::{Mutex, mpsc};
 type Deltas = mpsc::UnboundedReceiver<Result<ChatDelta, GatewayError>>;
 
 /// `openai/scripted`, answered by the test; calls wait in line for it.
-pub struct ManualModels {
+pub(crate) struct ManualModels {
     model: Arc<ManualModel>,
     calls: Mutex<mpsc::UnboundedReceiver<Answering>>,
 }
@@ -23,31 +23,31 @@ struct ManualModel {
 }
 
 /// A call that is being answered. Dropping it ends the answer as if it were whole.
-pub struct Answering {
-    pub request: ChatRequest,
+pub(crate) struct Answering {
+    pub(crate) request: ChatRequest,
     deltas: mpsc::UnboundedSender<Result<ChatDelta, GatewayError>>,
 }
 
 impl ManualModels {
-    pub fn new() -> Arc<Self> {
+    pub(crate) fn new() -> Arc<Self> {
         let (sender, receiver) = mpsc::unbounded_channel();
         Arc::new(Self { model: Arc::new(ManualModel { calls: sender }), calls: Mutex::new(receiver) })
     }
 
     /// The next call.
-    pub async fn call(&self) -> Answering {
+    pub(crate) async fn call(&self) -> Answering {
         self.calls.lock().await.recv().await.unwrap()
     }
 }
 
 impl Answering {
-    pub fn say(&self, text: &str) {
+    pub(crate) fn say(&self, text: &str) {
         // Nobody may listen any more; that is what some tests are about.
         let _ = self.deltas.send(Ok(ChatDelta::Text(text.to_owned())));
     }
 
     /// Ends the answer with the provider's count.
-    pub fn finish(self, input_tokens: u64, output_tokens: u64) {
+    pub(crate) fn finish(self, input_tokens: u64, output_tokens: u64) {
         let usage = TokenUsage { input_tokens, output_tokens, ..TokenUsage::default() };
         let _ = self.deltas.send(Ok(ChatDelta::Finished("stop".to_owned())));
         let _ = self.deltas.send(Ok(ChatDelta::Usage(usage)));

@@ -20,7 +20,7 @@ use domain::{
 use infra_memory::MemoryStore;
 
 /// The memory backend, watched.
-pub struct WatchedStore {
+pub(crate) struct WatchedStore {
     inner: MemoryStore,
     open: Arc<AtomicUsize>,
     begun: AtomicUsize,
@@ -29,28 +29,28 @@ pub struct WatchedStore {
 }
 
 impl WatchedStore {
-    pub fn new(inner: MemoryStore) -> Self {
+    pub(crate) fn new(inner: MemoryStore) -> Self {
         let (open, lies) = (Arc::default(), Arc::default());
         Self { inner, open, begun: AtomicUsize::new(0), reasons: Mutex::default(), lies }
     }
 
     /// Units of work that were begun so far.
-    pub fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         self.begun.load(SeqCst)
     }
 
     /// Whether work of the installation was begun for this reason.
-    pub fn begun(&self, reason: &str) -> bool {
+    pub(crate) fn begun(&self, reason: &str) -> bool {
         self.reasons.lock().unwrap().contains(&reason)
     }
 
     /// Units of work that are open now.
-    pub fn open(&self) -> Arc<AtomicUsize> {
+    pub(crate) fn open(&self) -> Arc<AtomicUsize> {
         Arc::clone(&self.open)
     }
 
     /// The next commit of a write is done, but reported as failed: the connection broke meanwhile.
-    pub fn lie_once(&self) {
+    pub(crate) fn lie_once(&self) {
         self.lies.store(true, SeqCst);
     }
 }

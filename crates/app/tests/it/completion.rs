@@ -1,0 +1,200 @@
+//! The OpenAI face's completions: alone, in a conversation, kept as a new one.
+
+use app::openai::{ChatCompletion, Completion, CompletionEvent};
+use domain::{
+    access::Scope,
+    conversations::{MessageRole, MessageStatus, Origin},
+    gateways::{ChatDelta, ChatRequest, PromptMessage, PromptRole},
+    money::Money,
+    usage::estimate,
+};
+use futures::FutureExt;
+use infra_providers::scripted::{Fault, Script, ScriptedServer, UsageMode};
+
+use crate::support::{Bench, MODEL, ManualModels, cost_of, refusal, tenant_of, until};
+
+/// A completion of one question.
+pub(crate) fn asked(question: &str) -> ChatCompletion {
+    asking(&[(PromptRole::User, question)])
+}
+
+fn asking(messages: &[(PromptRole, &str)]) -> ChatCompletion {
+    let messages = messages.iter().map(|(role, text)| PromptMessage::text(*role, *text)).collect();
+    let request = ChatRequest { messages, ..ChatRequest::default() };
+    ChatCompletion { model: MODEL.to_owned(), request, ..ChatCompletion::default() }
+}
+
+/// The text, and the last event.
+async fn read(mut completion: Completion) -> (String, CompletionEvent) {
+    let mut text = String::new();
+    loop {
+        match completion.next().await.expect("the end is said") {
+            CompletionEvent::Delta(ChatDelta::Text(piece)) => text.push_str(&piece),
+            CompletionEvent::Delta(_) => {}
+            last => {
+                assert!(completion.next().await.is_none());
+                return (text, last);
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_completion_alone_leaves_one_row_of_the_ledger_and_one_of_the_audit() {
+    let server = ScriptedServer::start().await.unwrap();
+    let bench = Bench::over_wire(&server);
+    let ada = bench.ada().await;
+    server.set_default(Script::reply("Just this."));
+    let completion = bench.app.openai().complete(&ada, asked("What?")).await.unwrap();
+    let request = completion.request_id;
+    assert_eq!(completion.conversation_id, None);
+    let (text, last) = read(completion).await;
+    assert_eq!(text, "Just this.");
+    let CompletionEvent::Finished { finish_reason, usage } = last else { panic!("it is whole") };
+    let bill = server.bill();
+    assert_eq!((finish_reason.as_str(), usage.input_tokens, usage.output_tokens), ("stop", bill[0].input_tokens, 2));
+    let rows = bench.ledger(&ada).await;
+    assert_eq!((rows.len(), rows[0].request_id, rows[0].conversation_id), (1, request, None));
+    assert_eq!(rows[0].cost, Some(Money(cost_of(bill[0].input_tokens, 2))));
+    assert_eq!(bench.audited(&ada, "completion_settled").await, 1);
+    assert_eq!(bench.audit(tenant_of(&ada)).await.len(), 1);
+    let kept = bench.app.conversations().list(&ada, &Default::default(), Default::default()).await.unwrap();
+    assert_eq!(kept.items, []);
+    bench.recover_after_leases().await;
+    assert_eq!(bench.ledger(&ada).await, rows);
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_cancels_nothing() {
+    let models = ManualModels::new();
+    let bench = Bench::with_models(models.clone());
+    let ada = bench.ada().await;
+    let mut completion = bench.app.openai().complete(&ada, asked("What?")).await.unwrap();
+    let call = models.call().await;
+    call.say("Half");
+    assert_eq!(completion.next().await, Some(CompletionEvent::Delta(ChatDelta::Text("Half".to_owned()))));
+    drop(completion);
+    call.say(" and whole.");
+    call.finish(7, 5);
+    until("it is settled", async || bench.ledger(&ada).await.len() == 1).await;
+    let row = bench.ledger(&ada).await.remove(0);
+    assert_eq!((row.tokens.input_tokens, row.tokens.output_tokens, row.is_estimated), (7, 5, false));
+    // One that leaves before the first word, and even before the call.
+    let openai = bench.app.openai();
+    assert!(openai.complete(&ada, asked("What?")).now_or_never().is_none());
+    let call = models.call().await;
+    call.finish(7, 0);
+    until("it is settled too", async || bench.ledger(&ada).await.len() == 2).await;
+    assert_eq!(bench.audited(&ada, "completion_settled").await, 2);
+}
+
+#[tokio::test]
+async fn failures_are_told_and_accounted_as_they_were() {
+    let server = ScriptedServer::start().await.unwrap();
+    let bench = Bench::over_wire(&server);
+    let ada = bench.ada().await;
+    let openai = bench.app.openai();
+    server.push(Script::status(400));
+    assert_eq!(refusal(openai.complete(&ada, asked("What?")).await), "upstream_invalid_request");
+    let row = bench.ledger(&ada).await.pop().unwrap();
+    assert_eq!((row.tokens.total(), row.cost, row.is_estimated), (0, Some(Money::ZERO), false));
+    assert_eq!(row.metadata["error"], "upstream_invalid_request");
+
+    server.push(Script { reply: "one two three four".to_owned(), ..Script::fault(Fault::Reset).after(3) });
+    let (text, last) = read(openai.complete(&ada, asked("Count.")).await.unwrap()).await;
+    let CompletionEvent::Failed { code, .. } = last else { panic!("it breaks") };
+    assert_eq!(code, "upstream_interrupted");
+    let row = bench.ledger(&ada).await.pop().unwrap();
+    assert_eq!((row.tokens.output_tokens, row.is_estimated), (estimate::tokens_of(&text), true));
+
+    // Arguments of tools are written too.
+    let tool_calls = vec![("look_up".to_owned(), r#"{"word":"banyan"}"#.to_owned())];
+    server.push(Script { usage: UsageMode::None, tool_calls, ..Script::reply("Wait.") });
+    let (text, last) = read(openai.complete(&ada, asked("Look it up.")).await.unwrap()).await;
+    assert!(matches!(last, CompletionEvent::Finished { .. }));
+    let row = bench.ledger(&ada).await.pop().unwrap();
+    let written = text.len() + r#"{"word":"banyan"}"#.len();
+    assert_eq!((row.tokens.output_tokens, row.is_estimated), (written.div_ceil(4) as u64, true));
+
+    for wrong in [asking(&[]), ChatCompletion { model: "nobody/knows".to_owned(), ..asked("x") }] {
+        let before = bench.ledger(&ada).await.len();
+        assert!(openai.complete(&ada, wrong).await.is_err());
+        assert_eq!(bench.ledger(&ada).await.len(), before);
+    }
+}
+
+#[tokio::test]
+async fn in_a_conversation_the_question_goes_under_its_head() {
+    let server = ScriptedServer::start().await.unwrap();
+    let bench = Bench::over_wire(&server);
+    let ada = bench.ada().await;
+    let id = bench.conversation(&ada, MODEL).await.id;
+    let root = bench.ask(&ada, id, "First?").await;
+    let asked = ChatCompletion { conversation_id: Some(id), ..asked("Second?") };
+    let completion = bench.app.openai().complete(&ada, asked.clone()).await.unwrap();
+    let request = completion.request_id;
+    assert_eq!(completion.conversation_id, Some(id));
+    let (text, last) = read(completion).await;
+    assert_eq!(text, "The scripted model answers.");
+    assert!(matches!(last, CompletionEvent::Finished { .. }));
+    let branch = bench.app.conversations().branch(&ada, id, None, 10).await.unwrap().items;
+    let texts: Vec<String> = branch.iter().map(|view| view.message.parts.plain_text()).collect();
+    assert_eq!(texts, ["First?", &text, "Second?", &text]);
+    assert_eq!(branch[2].message.parent_id, Some(root.id));
+    assert_eq!(bench.ledger(&ada).await[1].request_id, request);
+    bench.check_books().await;
+    let other = bench.tenant("other").await;
+    let eve = bench.user(&other, "eve", domain::access::SystemRole::TenantAdmin).await;
+    assert_eq!(refusal(bench.app.openai().complete(&eve, asked).await), "not_found");
+}
+
+#[tokio::test]
+async fn store_keeps_the_whole_prompt_as_a_conversation() {
+    let server = ScriptedServer::start().await.unwrap();
+    let bench = Bench::over_wire(&server);
+    let ada = bench.ada().await;
+    use PromptRole::{Assistant, System, User};
+    let prompt = [(System, "Be brief."), (User, "First?"), (Assistant, "One."), (User, "Second?")];
+    let asked = ChatCompletion { store: true, ..asking(&prompt) };
+    let completion = bench.app.openai().complete(&ada, asked).await.unwrap();
+    let id = completion.conversation_id.unwrap();
+    let (text, _) = read(completion).await;
+    let conversation = bench.app.conversations().get(&ada, id).await.unwrap();
+    assert_eq!((conversation.origin, conversation.system_prompt.as_deref()), (Origin::OpenAi, Some("Be brief.")));
+    let branch = bench.app.conversations().branch(&ada, id, None, 10).await.unwrap().items;
+    let told: Vec<_> = branch
+        .iter()
+        .map(|view| (view.message.role, view.message.parts.plain_text(), view.message.irregular))
+        .collect();
+    use MessageRole as R;
+    let expected = [(R::User, "First?"), (R::Assistant, "One."), (R::User, "Second?"), (R::Assistant, text.as_str())];
+    assert_eq!(told, expected.map(|(role, text)| (role, text.to_owned(), false)));
+    assert_eq!(server.requests()[0].prompt(), "Be brief.\nFirst?\nOne.\nSecond?");
+    assert_eq!(branch[3].message.status, MessageStatus::Complete);
+    let scope = Scope::system_in(tenant_of(&ada));
+    let running = bench.world.read(&scope, async |tx| tx.streams().running(id).await).await;
+    assert_eq!((running, bench.ledger(&ada).await.len()), (vec![], 1));
+    bench.check_books().await;
+}
+
+#[tokio::test]
+async fn questions_in_a_row_are_kept_too() {
+    let server = ScriptedServer::start().await.unwrap();
+    let bench = Bench::over_wire(&server);
+    let ada = bench.ada().await;
+    let prompt = [(PromptRole::User, "A document."), (PromptRole::User, "What does it say?")];
+    let asked = ChatCompletion { store: true, ..asking(&prompt) };
+    let completion = bench.app.openai().complete(&ada, asked).await.unwrap();
+    let id = completion.conversation_id.unwrap();
+    read(completion).await;
+    let branch = bench.app.conversations().branch(&ada, id, None, 10).await.unwrap().items;
+    assert_eq!(branch.len(), 2);
+    assert_eq!(branch[0].message.parts.plain_text(), "A document.\n\nWhat does it say?");
+    // One that ends with anything else has no question to keep, and keeps nothing.
+    let before = bench.app.conversations().list(&ada, &Default::default(), Default::default()).await.unwrap();
+    let prompt = [(PromptRole::User, "What?"), (PromptRole::Assistant, "It")];
+    let asked = ChatCompletion { store: true, ..asking(&prompt) };
+    assert_eq!(refusal(bench.app.openai().complete(&ada, asked).await), "invalid");
+    let after = bench.app.conversations().list(&ada, &Default::default(), Default::default()).await.unwrap();
+    assert_eq!(after, before);
+}
