@@ -3,7 +3,7 @@
 //! Handlers extract, call one use case, map. Every route is an [`endpoint::Endpoint`], and its
 //! access stands in one table, [`routes::ACCESS`]; [`Api::new`] refuses a route that is not there.
 //! To mount Banyan into a server of your own, hand [`Api::configure`] to `App::configure` or to a
-//! scope of it.
+//! scope of it. It answers every path there that no service before it has taken.
 
 use std::sync::Arc;
 
@@ -23,6 +23,8 @@ mod health;
 mod idempotency;
 mod identity;
 mod knowledge;
+#[cfg(test)]
+mod mounted;
 mod observe;
 pub mod openapi;
 mod page;

@@ -41,12 +41,14 @@ pub(crate) async fn observe<B: MessageBody + 'static>(
     let traceparent = request.headers().get(TRACEPARENT).cloned();
     let method = request.method().clone();
     let path = request.path().to_owned();
+    // The path without the prefix that we are mounted under.
+    let own_path = request.match_info().unprocessed().to_owned();
     let app = request.app_data::<web::Data<App>>().cloned();
     let span = tracing::info_span!("request", %method, path, request_id);
     let called = AssertUnwindSafe(next.call(request).instrument(span.clone())).catch_unwind().await;
     let _entered = span.enter();
 
-    let is_openai = path.starts_with("/v1/");
+    let is_openai = own_path.starts_with("/v1/");
     let mut response = match called {
         // A panic ends its request, not its worker. The panic hook has logged where it was.
         Err(_) => {
@@ -76,7 +78,7 @@ pub(crate) async fn observe<B: MessageBody + 'static>(
     if let Some(value) = traceparent {
         headers.insert(TRACEPARENT, value);
     }
-    if path.starts_with(DOCS) {
+    if own_path.starts_with(DOCS) {
         headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(DOCS_POLICY));
     }
     secure(headers, &settings);

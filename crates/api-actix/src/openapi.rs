@@ -1,6 +1,6 @@
 //! The OpenAPI document and its page.
 
-use actix_web::{HttpResponse, http::Method, web};
+use actix_web::{HttpRequest, HttpResponse, http::Method, web};
 use utoipa::{
     Modify, OpenApi,
     openapi::{
@@ -13,6 +13,8 @@ use utoipa::{
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use crate::{Access, Endpoint, endpoint::endpoint, routes::ACCESS};
+
+const PATH: &str = "/api/openapi.json";
 
 /// The document, as the handlers describe it.
 #[derive(OpenApi)]
@@ -61,16 +63,21 @@ pub fn document() -> openapi::OpenApi {
 }
 
 pub(crate) fn endpoints() -> Vec<Endpoint> {
-    vec![endpoint(Method::GET, "/api/openapi.json", || web::get().to(json))]
+    vec![endpoint(Method::GET, PATH, || web::get().to(json))]
 }
 
-async fn json() -> HttpResponse {
-    HttpResponse::Ok().json(document())
+/// The document; where we are mounted under a prefix, it names that as its server.
+async fn json(request: HttpRequest) -> HttpResponse {
+    let mut document = document();
+    if let Some(prefix) = request.path().strip_suffix(PATH).filter(|prefix| !prefix.is_empty()) {
+        document.servers = Some(vec![openapi::Server::new(prefix)]);
+    }
+    HttpResponse::Ok().json(document)
 }
 
 /// The document's page, with all its assets inside the binary.
 pub(crate) fn swagger() -> impl actix_web::dev::HttpServiceFactory {
-    SwaggerUi::new("/api/docs/{_:.*}").config(Config::from("/api/openapi.json"))
+    SwaggerUi::new("/api/docs/{_:.*}").config(Config::from("../openapi.json"))
 }
 
 /// Credentials.

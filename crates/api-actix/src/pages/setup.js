@@ -12,7 +12,7 @@ form.addEventListener("submit", async (event) => {
   event.preventDefault();
   const value = (id) => document.getElementById(id).value;
   const body = { token: token || "", tenant_name: value("tenant_name"), email: value("email"), username: value("username"), password: value("password") };
-  const response = await fetch("/api/v1/setup", { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
+  const response = await fetch(location.pathname, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
   const result = await response.json();
   answer.className = response.ok ? "" : "error";
   answer.textContent = response.ok

@@ -91,6 +91,7 @@ impl App {
 fn in_force(claims: &Claims, now: Timestamp) -> bool {
     let now = now.timestamp();
     claims.nbf >= 0
+        && claims.iat >= 0
         && claims.nbf <= now.saturating_add(LEEWAY)
         && claims.iat <= now.saturating_add(LEEWAY)
         && now < claims.exp

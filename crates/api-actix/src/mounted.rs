@@ -1,0 +1,83 @@
+//! Banyan under a prefix, beside routes of the host's own.
+
+use std::sync::Arc;
+
+use actix_web::{
+    App as ActixApp, HttpResponse,
+    body::to_bytes,
+    http::{Method, StatusCode},
+    test, web,
+};
+use app::AppBuilder;
+use domain::clock::SystemClock;
+use infra_memory::{MemoryBlobStore, MemoryStore, MemoryWakeups};
+use infra_providers::{AllowList, Egress, ProviderRegistry, ProviderSettings};
+use serde_json::Value;
+
+use crate::{Api, ApiSettings};
+
+fn api() -> Api {
+    let clock = Arc::new(SystemClock);
+    let egress = Arc::new(Egress::new(AllowList::new([])).unwrap());
+    let models = ProviderRegistry::new(&ProviderSettings::default(), &egress, &(clock.clone() as _));
+    let store = Arc::new(MemoryStore::new(clock.clone()));
+    let blobs = Arc::new(MemoryBlobStore::new(clock));
+    let app = AppBuilder::new(store, Arc::new(models), blobs, Arc::new(MemoryWakeups::default())).build();
+    Api::new(app, ApiSettings::default()).unwrap()
+}
+
+/// Status, content type and body of an answer of a host that has mounted the API under `prefix`.
+async fn answer(prefix: &str, method: Method, path: &str) -> (StatusCode, String, String) {
+    let api = api();
+    let host = ActixApp::new()
+        .route("/hello", web::get().to(|| async { HttpResponse::Ok().body("from the host") }))
+        .service(web::scope(prefix).configure(|config| api.configure(config)));
+    let host = test::init_service(host).await;
+    let request = test::TestRequest::default().method(method).uri(path).to_request();
+    let answer = test::call_service(&host, request).await;
+    let kind = answer.headers().get("content-type").map_or("", |kind| kind.to_str().unwrap()).to_owned();
+    let status = answer.status();
+    let body = to_bytes(answer.into_body()).await.ok().unwrap();
+    (status, kind, String::from_utf8_lossy(&body).into_owned())
+}
+
+#[actix_web::test]
+async fn both_faces_speak_their_own_words_under_any_prefix() {
+    for prefix in ["", "/banyan", "/a/b"] {
+        let (status, kind, body) = answer(prefix, Method::GET, &format!("{prefix}/v1/models")).await;
+        assert_eq!((status, kind.as_str()), (StatusCode::UNAUTHORIZED, "application/json"), "{prefix}");
+        assert!(body.starts_with(r#"{"error":"#), "{body}");
+        for (method, path, expected) in [
+            (Method::GET, "/api/v1/me", StatusCode::UNAUTHORIZED),
+            (Method::GET, "/api/nowhere", StatusCode::NOT_FOUND),
+            (Method::DELETE, "/livez", StatusCode::METHOD_NOT_ALLOWED),
+        ] {
+            let (status, kind, _) = answer(prefix, method, &format!("{prefix}{path}")).await;
+            assert_eq!((status, kind.as_str()), (expected, "application/problem+json"), "{prefix}{path}");
+        }
+        assert_eq!(answer(prefix, Method::GET, "/hello").await.2, "from the host");
+        assert_eq!(answer(prefix, Method::GET, &format!("{prefix}/readyz")).await.0, StatusCode::OK);
+    }
+    assert_eq!(answer("/banyan", Method::GET, "/livez").await.0, StatusCode::NOT_FOUND);
+}
+
+#[actix_web::test]
+async fn pages_and_document_lead_to_where_they_are_mounted() {
+    for prefix in ["", "/banyan"] {
+        let get = |path: &str| {
+            let path = format!("{prefix}{path}");
+            async move { answer(prefix, Method::GET, &path).await }
+        };
+        for page in ["/", "/api/v1/setup", "/api/v1/setup/form.js", "/api/docs/", "/api/docs/swagger-initializer.js"] {
+            let (status, _, body) = get(page).await;
+            assert_eq!(status, StatusCode::OK, "{prefix}{page}");
+            for absolute in ["href=\"/", "src=\"/", "fetch(\"/", "\"url\": \"/", "\"url\":\"/"] {
+                assert!(!body.contains(absolute), "{prefix}{page} holds {absolute}");
+            }
+        }
+        let (_, _, document) = get("/api/openapi.json").await;
+        let document: Value = serde_json::from_str(&document).unwrap();
+        let server = document["servers"][0]["url"].as_str();
+        assert_eq!(server, (!prefix.is_empty()).then_some(prefix));
+    }
+}
