@@ -1,5 +1,7 @@
 //! The use cases on the memory backend, with a clock and ids that the tests decide.
 
+#![expect(clippy::expect_used, clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail by panics")]
+
 mod support;
 
 mod api_keys;
