@@ -207,7 +207,7 @@ async fn a_killed_worker_is_followed_by_one_that_goes_on_where_it_was() {
     let process = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let app = bench.app.clone();
     process.spawn(async move { app.start_background() });
-    gate.waiting(1).await;
+    gate.held().await;
     let (chunks, stored, vectors) = counts(&bench, &ada, source).await;
     assert!(chunks >= 12 && stored == chunks, "{chunks} chunks");
     assert_eq!(vectors, 8, "two batches are paid and kept");

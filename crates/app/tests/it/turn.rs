@@ -323,7 +323,7 @@ async fn a_slow_search_neither_loses_the_lease_nor_the_turn() {
     gate.close();
     let opened = bench.send(&ada, conversation.id, "What is the banyan?").await;
     let (answer, stream) = opened.answers[0];
-    gate.waiting(1).await;
+    gate.held().await;
     let scope = domain::access::Scope::system_in(tenant_of(&ada));
     for _ in 0..2 {
         // Half a lease goes by; while the search lasts, the lease is renewed.

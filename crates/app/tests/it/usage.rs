@@ -78,7 +78,7 @@ async fn a_long_answer_does_not_make_its_search_an_estimate() {
     let id = bench.conversation(&ada, MODEL).await.id;
     gate.close();
     let opened = bench.send(&ada, id, "What is a banyan tree after all, would you say?").await;
-    gate.waiting(1).await;
+    gate.held().await;
     let scope = domain::access::Scope::system("settle abandoned calls");
     let calls = async |at| bench.world.write(&scope, async |tx| tx.usage().abandoned_calls(at, 10).await).await;
     let now = || domain::clock::Clock::now(bench.clock.as_ref());

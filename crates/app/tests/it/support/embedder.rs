@@ -1,9 +1,6 @@
 //! An embedder with a gate: the test lets its calls through, or holds them.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering::SeqCst},
-};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use domain::{
@@ -26,7 +23,6 @@ pub(crate) struct Gate {
     /// Calls that may pass in all.
     allowed: watch::Sender<usize>,
     begun: watch::Sender<usize>,
-    passed: Arc<AtomicUsize>,
 }
 
 impl Gate {
@@ -50,18 +46,17 @@ impl Gate {
         self.allowed.send_replace(usize::MAX);
     }
 
-    /// Waits until so many calls are held.
-    pub(crate) async fn waiting(&self, calls: usize) {
-        let passed = Arc::clone(&self.passed);
-        self.begun.subscribe().wait_for(|begun| begun - passed.load(SeqCst) >= calls).await.unwrap();
+    /// Waits until a call is held.
+    pub(crate) async fn held(&self) {
+        let allowed = self.allowed.subscribe();
+        self.begun.subscribe().wait_for(|begun| *begun > *allowed.borrow()).await.unwrap();
     }
 }
 
 impl GatedEmbedder {
     /// One whose gate is open.
     pub(crate) fn new() -> (Arc<Self>, Gate) {
-        let gate =
-            Gate { allowed: watch::Sender::new(usize::MAX), begun: watch::Sender::new(0), passed: Arc::default() };
+        let gate = Gate { allowed: watch::Sender::new(usize::MAX), begun: watch::Sender::new(0) };
         (Arc::new(Self { gate: gate.clone() }), gate)
     }
 }
@@ -85,7 +80,6 @@ impl Embedder for GatedEmbedder {
             number = *begun;
         });
         allowed.wait_for(|allowed| number <= *allowed).await.unwrap();
-        self.gate.passed.fetch_add(1, SeqCst);
         let vectors = texts.iter().map(|text| vector(text)).collect();
         let input_tokens = texts.iter().map(|text| text.split_whitespace().count() as u64).sum();
         Ok(Embeddings { vectors, input_tokens, is_estimated: false })
