@@ -7,7 +7,7 @@ mod record;
 mod summary;
 
 pub(crate) use account::Spent;
-pub(crate) use record::CallRecorder;
+pub(crate) use record::{CallRecorder, is_in_process};
 pub use summary::{UsageSummary, discrepancies_of};
 
 /// The use cases of the ledger.

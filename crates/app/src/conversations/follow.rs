@@ -49,10 +49,15 @@ impl Conversations {
     /// `not_found`.
     pub async fn follow(&self, actor: &Actor, id: StreamId, after: i64) -> Result<Following> {
         let scope = self.app.parts.policy.allow(actor, Permission::ConversationsRead)?;
-        let tx = self.app.read(&scope).await?;
-        let found = tx.streams().get(id).await?;
-        tx.commit().await?;
-        let stream = found.ok_or_else(|| Error::not_found("stream", id.0))?;
+        let stream = match self.own_live_stream(&scope, id) {
+            Some(stream) => stream,
+            None => {
+                let tx = self.app.read(&scope).await?;
+                let found = tx.streams().get(id).await?;
+                tx.commit().await?;
+                found.ok_or_else(|| Error::not_found("stream", id.0))?
+            }
+        };
         let after = if stream.state == StreamState::Running {
             after
         } else {
@@ -69,6 +74,14 @@ impl Conversations {
             wakeups: None,
             ended: false,
         })
+    }
+
+    /// A stream that runs here and that this user opened: its rights are known without a query.
+    fn own_live_stream(&self, scope: &Scope, id: StreamId) -> Option<Stream> {
+        let tenant = scope.tenant()?;
+        let live = self.app.parts.live.get(id)?;
+        let is_own = live.stream.tenant_id == tenant.tenant_id && Some(live.stream.user_id) == tenant.user_id;
+        is_own.then(|| live.stream.clone())
     }
 
     /// The stream that runs in a conversation, if any: the oldest one.

@@ -8,11 +8,16 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use domain::{conversations::StreamEvent, ids::StreamId};
+use domain::{
+    conversations::{Stream, StreamEvent},
+    ids::StreamId,
+};
 use tokio::sync::{Notify, watch};
 
 /// One running stream.
 pub(crate) struct LiveStream {
+    /// As it was opened.
+    pub(crate) stream: Stream,
     events: Mutex<Vec<StreamEvent>>,
     /// Number of events so far, and whether nothing more comes from here.
     progress: watch::Sender<Progress>,
@@ -58,8 +63,10 @@ pub(crate) struct LiveStreams {
 
 impl LiveStreams {
     /// Opens a stream; it closes when the returned guard is dropped, however the pump ends.
-    pub(crate) fn open(&self, id: StreamId) -> LiveGuard {
+    pub(crate) fn open(&self, stream: Stream) -> LiveGuard {
+        let id = stream.id;
         let live = Arc::new(LiveStream {
+            stream,
             events: Mutex::default(),
             progress: watch::Sender::new(Progress::default()),
             nudge: Notify::new(),

@@ -6,8 +6,8 @@ use chrono::TimeDelta;
 use domain::{
     access::{Actor, Credential, Scope},
     conversations::{
-        Conversation, HeadMove, Message, MessageRole, MessageStatus, Parts, Stream, StreamEvent, StreamLease,
-        StreamState, TurnEvent, stream::STREAM_LEASE_SECONDS,
+        Conversation, HeadMove, Message, MessageRole, MessageStatus, Parts, Stream, StreamEvent, StreamState,
+        TurnEvent, stream::STREAM_LEASE_SECONDS,
     },
     gateways::{ChatModel, ModelName},
     ids::{ConversationId, MessageId, RequestId, StreamId},
@@ -18,7 +18,10 @@ use serde_json::json;
 use crate::{
     App, Error, ErrorKind, Result,
     audit::Act,
-    conversations::{Conversations, OpenedTurn, turn::Turn},
+    conversations::{
+        Conversations, OpenedTurn,
+        turn::{Branch, Turn},
+    },
 };
 
 /// Most answers that one message asks for.
@@ -92,9 +95,10 @@ impl Conversations {
             return Err(head_moved(&conversation));
         }
         let settings = &self.app.parts.settings;
-        let busy = tx.streams().running(id).await?.len() as u64 >= settings.max_running_per_conversation
-            || tx.streams().count_running(actor.user_id).await? >= settings.max_running_per_user;
-        if busy {
+        let running = tx.streams().count_running(id, actor.user_id).await?;
+        if running.in_conversation >= settings.max_running_per_conversation
+            || running.of_user >= settings.max_running_per_user
+        {
             let message = "too many answers are being written; wait for one to end, or stop one";
             return Err(Error::new(ErrorKind::Conflict, "generation_active", message));
         }
@@ -164,6 +168,7 @@ impl Conversations {
         };
         tx.conversations().move_head(conversation.id, &moved).await?;
 
+        let branch = Arc::new(Branch::read(tx, question_id, &conversation.retrieval).await?);
         let mut opened = Vec::with_capacity(answers.len());
         let mut turns = Vec::with_capacity(answers.len());
         for (answer, resolved) in answers.iter().zip(opening.models) {
@@ -181,21 +186,23 @@ impl Conversations {
             };
             tx.streams().insert(&stream, std::slice::from_ref(&started)).await?;
             opened.push((*answer, stream.id));
-            turns.push(Turn {
+            let mut turn = Turn {
                 scope: scope.clone(),
                 actor: actor.clone(),
                 tenant_id: conversation.tenant_id,
                 conversation_id: conversation.id,
-                question_id,
                 answer_id: *answer,
-                request_id: stream.request_id,
-                lease: StreamLease { id: stream.id, epoch: stream.epoch },
+                stream,
                 name: resolved.name.clone(),
                 model: Arc::clone(&resolved.model),
                 system_prompt: conversation.system_prompt.clone(),
                 retrieval: conversation.retrieval.clone(),
                 started,
-            });
+                branch: Arc::clone(&branch),
+                ready: None,
+            };
+            turn.record_call(app, tx).await?;
+            turns.push(turn);
         }
         let after = json!({ "question": question_id, "answers": answers, "head_version": head_version });
         app.audit(tx, actor, Act::on("turn_opened", "conversation", conversation.id.0).now(after)).await?;
@@ -255,7 +262,7 @@ impl Conversations {
     pub(crate) fn start(&self, turns: Vec<Turn>) {
         for turn in turns {
             let app = self.app.clone();
-            let live = app.parts.live.open(turn.lease.id);
+            let live = app.parts.live.open(turn.stream.clone());
             self.app.parts.tasks.spawn(async move { turn.pump(&app, live).await });
         }
     }

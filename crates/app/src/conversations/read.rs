@@ -95,8 +95,11 @@ impl Conversations {
     /// `not_found`; `invalid` when it belongs to another conversation.
     pub async fn message(&self, actor: &Actor, id: ConversationId, message: MessageId) -> Result<MessageView> {
         let tx = self.app.read(&self.app.parts.policy.allow(actor, Permission::ConversationsRead)?).await?;
-        let conversation = conversation(tx.as_ref(), id).await?;
-        let message = message_in(tx.as_ref(), &conversation, message, "message_id").await?;
+        let message = match tx.messages().get(message).await? {
+            Some(found) if found.conversation_id == id => found,
+            // Tells which of them is not there, or that they do not belong together.
+            _ => message_in(tx.as_ref(), &conversation(tx.as_ref(), id).await?, message, "message_id").await?,
+        };
         let mut items = views(tx.as_ref(), id, vec![message]).await?;
         tx.commit().await?;
         items.pop().ok_or_else(|| Error::internal("a message has a view"))

@@ -68,7 +68,7 @@ impl App {
             requested_at: now,
             lease_expires_at: now + TimeDelta::seconds(CALL_LEASE_SECONDS),
         };
-        let recorder = CallRecorder::start(self, call.clone());
+        let recorder = CallRecorder::start(self, call.clone()).await?;
         let embeddings = match embedder.embed(texts, purpose).await {
             Ok(embeddings) => embeddings,
             Err(error) => {

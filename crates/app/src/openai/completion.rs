@@ -151,8 +151,9 @@ impl OpenAi {
         };
         let (events, reader) = log();
         let (opened, opening) = tokio::sync::oneshot::channel();
+        let recorder = CallRecorder::start(&app, call.clone()).await?;
         let pump = Alone { app: app.clone(), actor, scope, call, query_spent, events };
-        app.parts.tasks.spawn(async move { pump.run(model, request, opened).await });
+        app.parts.tasks.spawn(async move { pump.run(model, request, recorder, opened).await });
         opening.await.map_err(Error::internal)??;
         Ok(Completion { model: name, request_id, created: now, conversation_id: None, events: reader })
     }
@@ -173,9 +174,9 @@ impl Alone {
         self,
         model: Arc<dyn ChatModel>,
         request: ChatRequest,
+        recorder: CallRecorder,
         opened: tokio::sync::oneshot::Sender<Result<()>>,
     ) {
-        let recorder = CallRecorder::start(&self.app, self.call.clone());
         let mut stream = match model.chat(request).await {
             Ok(stream) => stream,
             Err(error) => {

@@ -9,11 +9,8 @@ use domain::{
 };
 use serde_json::Value;
 
-use super::CallRecorder;
+use super::{CallRecorder, is_in_process};
 use crate::{App, Result};
-
-/// Providers whose price is a known nothing: the built-in model, and encoders in this process.
-const FREE_PROVIDERS: [&str; 2] = ["banyan", "local"];
 
 /// A call that is over.
 pub(crate) struct Spent {
@@ -22,7 +19,8 @@ pub(crate) struct Spent {
     pub(crate) is_estimated: bool,
     pub(crate) responded_at: Timestamp,
     pub(crate) metadata: Value,
-    /// Keeps the record of the call until it is accounted for.
+    /// Keeps the record of the call until it is accounted for; a turn's is kept by its stream.
+    #[expect(dead_code, reason = "it is held: dropping it ends the renewing")]
     pub(crate) recorder: Option<CallRecorder>,
 }
 
@@ -42,8 +40,7 @@ impl App {
             let last_context = (row.agent_type == AgentType::Chat).then_some(row.tokens);
             tx.conversations().add_usage(conversation, totals, last_context).await?;
         }
-        // Without a recorder it is a call of a process that is gone, which was recorded.
-        if spent.recorder.as_ref().is_none_or(CallRecorder::may_have_recorded) {
+        if !is_in_process(&row.provider) {
             tx.usage().forget_call(row.request_id).await?;
         }
         Ok(row)
@@ -51,7 +48,7 @@ impl App {
 
     async fn ledger_row(&self, tx: &dyn Tx, spent: &Spent) -> Result<UsageLog> {
         let call = &spent.call;
-        let is_free = FREE_PROVIDERS.contains(&call.provider.as_str());
+        let is_free = is_in_process(&call.provider);
         let price = if is_free {
             None
         } else {

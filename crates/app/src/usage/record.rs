@@ -1,12 +1,6 @@
-//! Recording calls that are under way, so that one whose process dies is still paid for.
+//! Recording calls before they are made, so that one whose process dies is still paid for.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+use std::time::Duration;
 
 use chrono::TimeDelta;
 use domain::{
@@ -20,53 +14,55 @@ use tokio_util::sync::CancellationToken;
 use super::Spent;
 use crate::{App, Result};
 
-/// A call that ends sooner is not recorded: its settlement is on its way, and a record would cost
-/// as much as the settlement itself. With the commit's own time this bounds how much of a call a
-/// crash can hide from the ledger.
-const RECORD_AFTER: Duration = Duration::from_millis(5);
 /// How often the record's lease is renewed.
 const RENEW_INTERVAL: Duration = Duration::from_secs(5);
 /// Most abandoned calls that are settled at once.
 const BATCH: u32 = 100;
+/// Providers whose price is a known nothing: the built-in model, and encoders in this process. They
+/// end with the process, so that their calls need no record.
+const IN_PROCESS: [&str; 2] = ["banyan", "local"];
 
-/// Keeps the record of a call that is under way; dropping it ends that.
+/// Whether a provider works in this process and is paid by nobody.
+pub(crate) fn is_in_process(provider: &str) -> bool {
+    IN_PROCESS.contains(&provider)
+}
+
+/// Keeps the record of a call that is under way from expiring; dropping it ends that.
 pub(crate) struct CallRecorder {
-    task: JoinHandle<()>,
+    renewing: Option<JoinHandle<()>>,
     end: CancellationToken,
-    begun: Arc<AtomicBool>,
 }
 
 impl CallRecorder {
-    /// Begins to record a call, after a moment and beside it.
-    pub(crate) fn start(app: &App, call: ProviderCall) -> Self {
-        let begun = Arc::new(AtomicBool::new(false));
+    /// Records a call that is about to be made. When this answers, the record is durable.
+    ///
+    /// # Errors
+    /// When it cannot be written: then the call must not be made.
+    pub(crate) async fn start(app: &App, call: ProviderCall) -> Result<Self> {
         let end = CancellationToken::new();
-        let (app, flag, ended) = (app.clone(), Arc::clone(&begun), end.clone());
-        let task = tokio::spawn(async move {
-            let mut wait = RECORD_AFTER;
-            while ended.run_until_cancelled(tokio::time::sleep(wait)).await.is_some() {
-                flag.store(true, Ordering::Release);
+        if is_in_process(&call.provider) {
+            return Ok(Self { renewing: None, end });
+        }
+        record(app, call.clone()).await?;
+        let (app, ended) = (app.clone(), end.clone());
+        let renewing = tokio::spawn(async move {
+            while ended.run_until_cancelled(tokio::time::sleep(RENEW_INTERVAL)).await.is_some() {
                 if let Err(error) = record(&app, call.clone()).await {
-                    tracing::warn!(request = %call.request_id, error = ?error, "a call could not be recorded yet");
+                    tracing::warn!(request = %call.request_id, error = ?error, "a call's lease is not renewed yet");
                 }
-                wait = RENEW_INTERVAL;
             }
         });
-        Self { task, end, begun }
+        Ok(Self { renewing: Some(renewing), end })
     }
 
-    /// Whether a row may be there.
-    pub(crate) fn may_have_recorded(&self) -> bool {
-        self.begun.load(Ordering::Acquire)
-    }
-
-    /// Ends recording, and waits until nothing is written any more. Answers whether a row may be there.
-    async fn finish(mut self) -> bool {
+    /// Ends renewing, and waits until nothing is written any more.
+    async fn finish(mut self) {
         self.end.cancel();
-        if let Err(error) = (&mut self.task).await {
+        if let Some(renewing) = self.renewing.take()
+            && let Err(error) = renewing.await
+        {
             tracing::error!(error = ?error, "the recorder of a call has failed");
         }
-        self.may_have_recorded()
     }
 }
 
@@ -87,9 +83,7 @@ impl App {
     /// Takes a call that cost nothing off the record. What cannot be written now is settled by our
     /// estimate when its lease has run out.
     pub(crate) async fn forget_call(&self, call: &ProviderCall, recorder: CallRecorder) {
-        if !recorder.finish().await {
-            return;
-        }
+        recorder.finish().await;
         let forget = || async {
             let tx = self.write(&Scope::system_in(call.tenant_id)).await?;
             tx.usage().forget_call(call.request_id).await?;
@@ -102,8 +96,8 @@ impl App {
 
     /// Settles calls whose process is gone, by our estimate; answers how many.
     pub(crate) async fn reconcile_calls(&self) -> Result<usize> {
-        // The rows are locked, so that of several instances one settles each.
-        let tx = self.write(&Scope::system("settle abandoned calls")).await?;
+        // Several instances may find the same call: its row in the ledger is unique.
+        let tx = self.read(&Scope::system("settle abandoned calls")).await?;
         let calls = tx.usage().abandoned_calls(self.now(), BATCH).await?;
         tx.commit().await?;
         for call in &calls {

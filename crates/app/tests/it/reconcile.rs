@@ -57,12 +57,10 @@ async fn a_dead_pump_leaves_its_words_and_its_cost_once() {
     let process = Process::new();
     let (answer, stream) = process.send(&bench, &ada, id).await;
     let call = models.call().await;
-    say(&bench, &call, &scope, stream, &["Once ", "upon"]).await;
+    // Whoever hears of the call finds it on record: it was written before.
     let request = bench.world.read(&scope, async |tx| tx.streams().get(stream).await).await.unwrap().request_id;
-    until("the call is on record", async || {
-        bench.world.read(&scope, async |tx| tx.usage().call(request).await).await.is_some()
-    })
-    .await;
+    assert!(bench.world.read(&scope, async |tx| tx.usage().call(request).await).await.is_some());
+    say(&bench, &call, &scope, stream, &["Once ", "upon"]).await;
     process.kill().await;
 
     // Before the lease runs out nobody touches it.
@@ -112,7 +110,7 @@ async fn a_call_that_was_never_made_is_never_paid() {
     let call = models.call().await;
     assert_eq!(call.request.messages.len(), 1);
     process.kill().await;
-    // Whether the record was written in its few milliseconds or not: here it was not.
+    // As if it had died while it looked for passages: the call is not on record yet then.
     let request = bench.world.read(&scope, async |tx| tx.streams().get(stream).await).await.unwrap().request_id;
     bench.world.write(&scope, async |tx| tx.usage().forget_call(request).await).await;
     bench.recover_after_leases().await;

@@ -301,7 +301,7 @@ async fn only_so_many_answers_run_at_once() {
     models.call().await.finish(1, 0);
     let scope = domain::access::Scope::system_in(tenant_of(&ada));
     until("one of the answers ends", async || {
-        bench.world.read(&scope, async |tx| tx.streams().count_running(ada.user_id).await).await == 1
+        bench.world.read(&scope, async |tx| tx.streams().count_running(third.id, ada.user_id).await).await.of_user == 1
     })
     .await;
     bench.send(&ada, third.id, "Run.").await;

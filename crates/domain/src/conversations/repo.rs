@@ -135,6 +135,15 @@ pub trait MessageRepo: Send + Sync {
     async fn update_answer(&self, id: MessageId, update: &AnswerUpdate) -> Result<(), StoreError>;
 }
 
+/// How many streams run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct RunningStreams {
+    /// In the conversation.
+    pub in_conversation: u64,
+    /// Of the user, in all conversations of the tenant.
+    pub of_user: u64,
+}
+
 /// Stored streams and their events.
 #[async_trait]
 pub trait StreamRepo: Send + Sync {
@@ -142,8 +151,8 @@ pub trait StreamRepo: Send + Sync {
     async fn get(&self, id: StreamId) -> Result<Option<Stream>, StoreError>;
     /// The streams that run in a conversation, oldest first.
     async fn running(&self, conversation: ConversationId) -> Result<Vec<Stream>, StoreError>;
-    /// How many streams of a user run.
-    async fn count_running(&self, user: UserId) -> Result<u64, StoreError>;
+    /// How many streams run in a conversation, and how many of a user's.
+    async fn count_running(&self, conversation: ConversationId, user: UserId) -> Result<RunningStreams, StoreError>;
     /// Adds a stream with its first events.
     ///
     /// # Errors

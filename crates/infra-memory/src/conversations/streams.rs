@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use domain::{
     access::TenantScope,
     clock::Timestamp,
-    conversations::{ExpiredStream, Stream, StreamEvent, StreamLease, StreamRepo, StreamState},
+    conversations::{ExpiredStream, RunningStreams, Stream, StreamEvent, StreamLease, StreamRepo, StreamState},
     ids::{ConversationId, StreamId, UserId},
     store::StoreError,
 };
@@ -22,7 +22,7 @@ impl State {
         Some(stream)
     }
 
-    fn running(&self) -> impl Iterator<Item = &Stream> {
+    pub(crate) fn running(&self) -> impl Iterator<Item = &Stream> {
         self.running_streams.iter().filter_map(|id| self.streams.get(id))
     }
 
@@ -93,11 +93,15 @@ impl StreamRepo for MemoryTx {
         })
     }
 
-    async fn count_running(&self, user: UserId) -> Result<u64, StoreError> {
+    async fn count_running(&self, conversation: ConversationId, user: UserId) -> Result<RunningStreams, StoreError> {
         let tenant = self.tenant()?.tenant_id;
         self.read(|state| {
-            let own = state.running().filter(|stream| stream.tenant_id == tenant && stream.user_id == user);
-            Ok(own.count() as u64)
+            let mut counts = RunningStreams::default();
+            for stream in state.running().filter(|stream| stream.tenant_id == tenant) {
+                counts.in_conversation += u64::from(stream.conversation_id == conversation);
+                counts.of_user += u64::from(stream.user_id == user);
+            }
+            Ok(counts)
         })
     }
 

@@ -3,18 +3,24 @@
 use async_trait::async_trait;
 use domain::{
     clock::Timestamp,
-    conversations::{ExpiredStream, Stream, StreamEvent, StreamLease, StreamRepo, StreamState},
+    conversations::{ExpiredStream, RunningStreams, Stream, StreamEvent, StreamLease, StreamRepo, StreamState},
     ids::{ConversationId, StreamId, UserId},
     store::StoreError,
 };
 use sea_orm::{FromQueryResult, prelude::Uuid};
 
 use super::rows::{stream_events, streams};
-use crate::{SqlBackend, SqlRepos, sql::Sql};
+use crate::{SqlBackend, SqlRepos, sql::Sql, values::number};
 
 #[derive(FromQueryResult)]
 struct StopRow {
     stop_requested_at: Option<Timestamp>,
+}
+
+#[derive(FromQueryResult, Default)]
+struct RunningRow {
+    in_conversation: i64,
+    of_user: i64,
 }
 
 #[derive(FromQueryResult)]
@@ -78,12 +84,20 @@ impl<B: SqlBackend> StreamRepo for SqlRepos<B> {
         self.rows::<streams::Model>(sql).await?.into_iter().map(Stream::try_from).collect()
     }
 
-    async fn count_running(&self, user: UserId) -> Result<u64, StoreError> {
-        let sql = Sql::new("SELECT COUNT(*) AS n FROM streams WHERE tenant_id = ")
-            .bind(self.tenant()?.tenant_id.0)
+    async fn count_running(&self, conversation: ConversationId, user: UserId) -> Result<RunningStreams, StoreError> {
+        let tenant = self.tenant()?.tenant_id.0;
+        let sql = Sql::new("SELECT (SELECT COUNT(*) FROM streams WHERE tenant_id = ")
+            .bind(tenant)
+            .text(" AND state = 'running' AND conversation_id = ")
+            .bind(conversation.0)
+            .text(") AS in_conversation, (SELECT COUNT(*) FROM streams WHERE tenant_id = ")
+            .bind(tenant)
             .text(" AND state = 'running' AND user_id = ")
-            .bind(user.0);
-        self.count_of(sql).await
+            .bind(user.0)
+            .text(") AS of_user");
+        let row: Option<RunningRow> = self.row(sql).await?;
+        let RunningRow { in_conversation, of_user } = row.unwrap_or_default();
+        Ok(RunningStreams { in_conversation: number(in_conversation)?, of_user: number(of_user)? })
     }
 
     async fn insert(&self, stream: &Stream, events: &[StreamEvent]) -> Result<(), StoreError> {

@@ -1,9 +1,9 @@
 //! Streams and their events.
 
 use domain::{
-    conversations::{Stream, StreamEvent, StreamLease, StreamState, TurnEvent, TurnFailure, event::RetrievedItem},
+    conversations::{RunningStreams, Stream, StreamEvent, StreamLease, StreamState, TurnEvent, TurnFailure, event::RetrievedItem},
     money::Money,
-    store::StoreError,
+    store::{StoreError, Tx},
     usage::TokenUsage,
 };
 
@@ -108,7 +108,7 @@ pub async fn one_stream_runs_per_message(world: World) {
         .await;
 }
 
-/// Running streams are told by conversation, oldest first, and counted by user.
+/// Running streams are told by conversation, oldest first, and counted by conversation and by user.
 pub async fn running_streams_are_known(world: World) {
     let cast = world.cast().await;
     let scope = scopes::own(&cast.ada);
@@ -122,16 +122,20 @@ pub async fn running_streams_are_known(world: World) {
         streams.push(stream);
     }
     let running = async || world.read(&scope, async |tx| tx.streams().running(conversation.id).await).await;
-    let count = async |user| world.read(&scope, async |tx| tx.streams().count_running(user).await).await;
+    let count = async |user| {
+        let counts = world.read(&scope, async |tx| tx.streams().count_running(conversation.id, user).await).await;
+        (counts.in_conversation, counts.of_user)
+    };
     assert_eq!(running().await, streams[..2]);
-    assert_eq!(count(cast.ada.id).await, 3);
-    assert_eq!(count(cast.bob.id).await, 0);
+    assert_eq!(count(cast.ada.id).await, (2, 3));
+    assert_eq!(count(cast.bob.id).await, (2, 0));
     let (lease, at) = (lease_of(&streams[0]), world.make.now());
     world.write(&scope, async |tx| tx.streams().finish(lease, StreamState::Stopped, &[], at).await).await;
     assert_eq!(running().await, streams[1..2]);
-    assert_eq!(count(cast.ada.id).await, 2);
+    assert_eq!(count(cast.ada.id).await, (1, 2));
     let theirs = scopes::whole(&cast.eve);
-    assert_eq!(world.read(&theirs, async |tx| tx.streams().count_running(cast.ada.id).await).await, 0);
+    let counts = async |tx: &dyn Tx| tx.streams().count_running(conversation.id, cast.ada.id).await;
+    assert_eq!(world.read(&theirs, counts).await, RunningStreams::default());
 }
 
 /// An append under the lease renews it; the events are read in pages after any number.

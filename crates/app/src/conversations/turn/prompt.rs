@@ -5,13 +5,17 @@ use std::fmt::Write as _;
 use domain::{
     conversations::{Message, MessageRole, MessageStatus, Part, RetrievalChoice},
     gateways::{ChatRequest, Passage, PromptMessage, PromptRole, ToolCall},
+    ids::MessageId,
     knowledge::RetrievalMode,
+    store::Tx,
+    usage::{ProviderCall, estimate},
 };
 
 use super::Turn;
 use crate::{
     App, Error, Result,
     knowledge::{Retrieval, Retrieved},
+    usage::is_in_process,
 };
 
 /// Most messages of a branch that go into a prompt, the latest ones.
@@ -19,44 +23,73 @@ const MAX_PROMPT_MESSAGES: u32 = 400;
 /// Most bytes of them; older messages are left out.
 const MAX_PROMPT_BYTES: usize = 512 * 1024;
 
-/// What a pump sends, and what it found for it.
-pub(super) struct Prepared {
+/// The branch that a question ends, as the transaction that opens the turn sees it.
+pub(crate) struct Branch {
+    messages: Vec<Message>,
+    /// What passages are looked for; `None`: there is nothing to look for, or nowhere.
+    query: Option<String>,
+}
+
+impl Branch {
+    /// Reads the branch down to a question.
+    pub(crate) async fn read(tx: &dyn Tx, question: MessageId, retrieval: &RetrievalChoice) -> Result<Self> {
+        let messages = tx.messages().branch(question, MAX_PROMPT_MESSAGES).await?;
+        let last = messages.last().ok_or_else(|| Error::not_found("message", question.0))?;
+        let query = Some(last.parts.plain_text()).filter(|query| !query.trim().is_empty());
+        let has_passages = match retrieval {
+            RetrievalChoice::Collections(ids) if ids.is_empty() => false,
+            _ => query.is_some() && tx.collections().has_chunks().await?,
+        };
+        Ok(Self { messages, query: query.filter(|_| has_passages) })
+    }
+}
+
+/// What a pump sends, what it found for it, and the call as it is on record.
+pub(crate) struct Prepared {
     pub(super) request: ChatRequest,
     pub(super) retrieved: Option<Retrieved>,
+    pub(super) call: ProviderCall,
 }
 
 impl Turn {
-    /// Assembles the prompt. No unit of work is open while a provider embeds the question.
-    pub(super) async fn prepare(&self, app: &App) -> Result<Prepared> {
-        let tx = app.read(&self.scope).await?;
-        let branch = tx.messages().branch(self.question_id, MAX_PROMPT_MESSAGES).await?;
-        let searches = match &self.retrieval {
-            RetrievalChoice::Collections(ids) if ids.is_empty() => false,
-            _ => tx.collections().has_chunks().await?,
+    /// Puts the call on record where the prompt needs no passages: the transaction that opens the
+    /// turn then pays for the record as well.
+    pub(crate) async fn record_call(&mut self, app: &App, tx: &dyn Tx) -> Result<()> {
+        if self.branch.query.is_some() {
+            return Ok(());
+        }
+        let prepared = self.prepared(app, None);
+        if !is_in_process(&prepared.call.provider) {
+            tx.usage().record_call(&prepared.call).await?;
+        }
+        self.ready = Some(prepared);
+        Ok(())
+    }
+
+    /// Looks for passages and assembles the prompt. No unit of work is open while a provider embeds
+    /// the question.
+    pub(super) async fn search(&self, app: &App) -> Result<Prepared> {
+        let retrieval = Retrieval {
+            query: self.branch.query.as_deref().unwrap_or_default(),
+            collections: match &self.retrieval {
+                RetrievalChoice::All => None,
+                RetrievalChoice::Collections(ids) => Some(ids.clone()),
+            },
+            mode: RetrievalMode::Hybrid,
+            limit: domain::knowledge::retrieval::DEFAULT_PASSAGES,
+            conversation_id: Some(self.conversation_id),
+            message_id: Some(self.answer_id),
         };
-        tx.commit().await?;
-        let question = branch.last().ok_or_else(|| Error::not_found("message", self.question_id.0))?;
-        let query = question.parts.plain_text();
-        let retrieved = if searches && !query.trim().is_empty() {
-            let retrieval = Retrieval {
-                query: &query,
-                collections: match &self.retrieval {
-                    RetrievalChoice::All => None,
-                    RetrievalChoice::Collections(ids) => Some(ids.clone()),
-                },
-                mode: RetrievalMode::Hybrid,
-                limit: domain::knowledge::retrieval::DEFAULT_PASSAGES,
-                conversation_id: Some(self.conversation_id),
-                message_id: Some(self.answer_id),
-            };
-            Some(app.retrieve(&self.actor, &self.scope, retrieval).await?)
-        } else {
-            None
-        };
+        let retrieved = app.retrieve(&self.actor, &self.scope, retrieval).await?;
+        Ok(self.prepared(app, Some(retrieved)))
+    }
+
+    fn prepared(&self, app: &App, retrieved: Option<Retrieved>) -> Prepared {
         let passages = retrieved.as_ref().map(|retrieved| retrieved.passages.clone()).unwrap_or_default();
-        let messages = messages(self.system_prompt.as_deref(), &branch, &passages);
+        let messages = messages(self.system_prompt.as_deref(), &self.branch.messages, &passages);
+        let estimate = estimate::tokens_of_messages(messages.iter().map(|message| message.text.as_str()));
         let request = ChatRequest { model: self.name.model.clone(), messages, passages, ..ChatRequest::default() };
-        Ok(Prepared { request, retrieved })
+        Prepared { request, retrieved, call: self.call(app, estimate) }
     }
 }
 

@@ -7,7 +7,7 @@ use domain::{
     access::Scope,
     conversations::{StreamEvent, StreamLease, TurnEvent, TurnFailure, stream::STREAM_LEASE_SECONDS},
     gateways::{ChatDelta, ChatStream, GatewayError, GatewayErrorKind, Topic},
-    usage::{ProviderCall, estimate},
+    usage::ProviderCall,
 };
 use futures::{FutureExt, StreamExt};
 use tokio::{
@@ -20,7 +20,7 @@ use super::{
     answer::{Answer, MAX_ANSWER_BYTES, merge},
     prompt::Prepared,
 };
-use crate::{App, Error, Result, conversations::live::LiveGuard, knowledge::Retrieved, usage::CallRecorder};
+use crate::{App, Error, Result, conversations::live::LiveGuard, knowledge::Retrieved, usage::is_in_process};
 
 /// How long the first events wait for company before they go to the table.
 const FIRST_FLUSH: Duration = Duration::from_millis(10);
@@ -57,7 +57,6 @@ pub(super) struct Pump<'a> {
     pub(super) retrieved: Option<Retrieved>,
     pub(super) call: Option<ProviderCall>,
     pub(super) waiting: Vec<StreamEvent>,
-    pub(super) recorder: Option<CallRecorder>,
     waiting_bytes: usize,
     /// When the next flush begins.
     due: Instant,
@@ -68,7 +67,8 @@ pub(super) struct Pump<'a> {
 
 impl Turn {
     /// Pumps the turn to its end and settles it.
-    pub(crate) async fn pump(self, app: &App, live: LiveGuard) {
+    pub(crate) async fn pump(mut self, app: &App, live: LiveGuard) {
+        let ready = self.ready.take();
         live.live.push(std::slice::from_ref(&self.started));
         let mut pump = Pump {
             app,
@@ -78,18 +78,17 @@ impl Turn {
             retrieved: None,
             call: None,
             waiting: Vec::new(),
-            recorder: None,
             waiting_bytes: 0,
             due: Instant::now() + FIRST_FLUSH,
             flush: None,
             stop: false,
             lost: false,
         };
-        let ending = pump.run().await;
+        let ending = pump.run(ready).await;
         pump.finish_flush().await;
         if pump.lost {
             // Another instance has taken the stream over and settles it.
-            tracing::warn!(stream = %pump.turn.lease.id, "the stream was taken over; this pump ends");
+            tracing::warn!(stream = %pump.turn.stream.id, "the stream was taken over; this pump ends");
             return;
         }
         pump.settle(ending).await;
@@ -97,27 +96,17 @@ impl Turn {
 }
 
 impl Pump<'_> {
-    async fn run(&mut self) -> Ending {
-        let (app, turn) = (self.app, Arc::clone(&self.turn));
-        let mut preparing = pin!(turn.prepare(app));
-        let prepared = loop {
-            tokio::select! {
-                prepared = &mut preparing => match prepared {
-                    Ok(prepared) => break prepared,
-                    Err(error) => return self.failed(&error, false),
-                },
-                ending = self.attend() => if let Some(ending) = ending { return ending; },
-            }
+    async fn run(&mut self, ready: Option<Prepared>) -> Ending {
+        let prepared = match ready {
+            Some(prepared) => prepared,
+            None => match self.search().await {
+                Ok(prepared) => prepared,
+                Err(ending) => return ending,
+            },
         };
-        let Prepared { request, retrieved } = prepared;
-        if let Some(retrieved) = &retrieved {
-            self.tell(retrieved.event());
-        }
+        let Prepared { request, retrieved, call } = prepared;
         self.retrieved = retrieved;
-        let estimate = estimate::tokens_of_messages(request.messages.iter().map(|message| message.text.as_str()));
-        let call = self.turn.call(self.app, estimate);
-        self.call = Some(call.clone());
-        self.recorder = Some(CallRecorder::start(self.app, call));
+        self.call = Some(call);
         let chat = self.turn.model.clone();
         let mut opening = chat.chat(request);
         let stream = loop {
@@ -133,6 +122,29 @@ impl Pump<'_> {
             }
         };
         self.read(stream).await
+    }
+
+    /// Looks for passages, tells of them, and puts the call on record.
+    async fn search(&mut self) -> Result<Prepared, Ending> {
+        let (app, turn) = (self.app, Arc::clone(&self.turn));
+        let mut searching = pin!(turn.search(app));
+        let prepared = loop {
+            tokio::select! {
+                prepared = &mut searching => break prepared,
+                ending = self.attend() => if let Some(ending) = ending { return Err(ending); },
+            }
+        };
+        let prepared = prepared.map_err(|error| self.failed(&error, false))?;
+        if let Some(retrieved) = &prepared.retrieved {
+            self.tell(retrieved.event());
+        }
+        match record(app, &turn.scope, &prepared.call).await {
+            Ok(()) => Ok(prepared),
+            Err(error) => {
+                self.retrieved = prepared.retrieved;
+                Err(self.failed(&error, false))
+            }
+        }
     }
 
     /// Reads the model's stream to its end.
@@ -235,7 +247,7 @@ impl Pump<'_> {
         let events = mem::take(&mut self.waiting);
         self.waiting_bytes = 0;
         self.due = Instant::now() + RENEW_INTERVAL;
-        let (app, scope, lease) = (self.app.clone(), self.turn.scope.clone(), self.turn.lease);
+        let (app, scope, lease) = (self.app.clone(), self.turn.scope.clone(), self.turn.lease());
         self.flush = Some(tokio::spawn(async move {
             let appended = append(&app, &scope, lease, &events).await;
             (events, appended)
@@ -271,8 +283,18 @@ impl Pump<'_> {
     }
 
     fn log(&self, error: &Error) {
-        tracing::warn!(stream = %self.turn.lease.id, model = %self.turn.name, error = ?error, "the turn met an error");
+        tracing::warn!(stream = %self.turn.stream.id, model = %self.turn.name, error = ?error, "the turn met an error");
     }
+}
+
+/// Puts a call on record before it is made.
+async fn record(app: &App, scope: &Scope, call: &ProviderCall) -> Result<()> {
+    if is_in_process(&call.provider) {
+        return Ok(());
+    }
+    let tx = app.write(scope).await?;
+    tx.usage().record_call(call).await?;
+    Ok(tx.commit().await?)
 }
 
 /// Appends events under the lease and renews it; tells whether the reader asked to stop.

@@ -6,7 +6,6 @@ use domain::{
     conversations::{AnswerUpdate, MessageStatus, Stream, StreamEvent, StreamState, TurnEvent, TurnFailure},
     gateways::Topic,
     knowledge::Citation,
-    store::StoreError,
     usage::{TokenUsage, UsageLog, estimate},
 };
 use serde_json::json;
@@ -32,10 +31,6 @@ impl Pump<'_> {
     /// Writes the end of the turn, as often as it takes, and tells the readers.
     pub(super) async fn settle(mut self, ending: Ending) {
         let settlement = self.settlement(ending);
-        if let (Some(call), Some(recorder)) = (&self.call, self.recorder.take()) {
-            // It was never reached, so there is nothing to account for.
-            self.app.forget_call(call, recorder).await;
-        }
         let before = self.waiting.len();
         for (_, event) in &settlement.citations {
             let event = self.answer.number(event.clone(), self.app.now());
@@ -50,23 +45,23 @@ impl Pump<'_> {
                     self.live.live.push(&self.waiting[before..]);
                     break;
                 }
-                Err(error) if error.is_stale() => {
-                    tracing::warn!(stream = %self.turn.lease.id, "another instance has settled the turn");
+                Err(error) if error.is_stale() || self.is_taken_over().await => {
+                    tracing::warn!(stream = %self.turn.stream.id, "another instance has settled the turn");
                     break;
                 }
                 Err(error) if tries < MAX_TRIES && !self.app.parts.halt.is_cancelled() => {
                     tries += 1;
-                    tracing::warn!(stream = %self.turn.lease.id, error = ?error, "the turn could not be settled yet");
+                    tracing::warn!(stream = %self.turn.stream.id, error = ?error, "the turn could not be settled yet");
                     let pause = if error.is_retryable() { Duration::ZERO } else { RETRY_PAUSE };
                     tokio::time::sleep(pause).await;
                 }
                 Err(error) => {
-                    tracing::error!(stream = %self.turn.lease.id, error = ?error, "the turn is left to the reconciler");
+                    tracing::error!(stream = %self.turn.stream.id, error = ?error, "the turn is left to the reconciler");
                     break;
                 }
             }
         }
-        self.app.parts.wakeups.send(Topic::Stream(self.turn.lease.id.0)).await;
+        self.app.parts.wakeups.send(Topic::Stream(self.turn.stream.id.0)).await;
     }
 
     fn settlement(&mut self, ending: Ending) -> Settlement {
@@ -92,20 +87,29 @@ impl Pump<'_> {
             };
             let metadata =
                 json!({ "finish_reason": self.answer.finish_reason, "error": failure.as_ref().map(|f| &f.code) });
-            Spent { call, tokens, is_estimated, responded_at: self.app.now(), metadata, recorder: self.recorder.take() }
+            Spent { call, tokens, is_estimated, responded_at: self.app.now(), metadata, recorder: None }
         });
         let citations = self.turn.citations(self.app, &self.answer.text(), self.retrieved.as_ref());
         Settlement { status, state, failure, spent, citations }
+    }
+
+    /// Whether another instance has the stream: its end is then refused in one way or another.
+    async fn is_taken_over(&self) -> bool {
+        let stream = async {
+            let tx = self.app.read(&self.turn.scope).await?;
+            let stream = tx.streams().get(self.turn.stream.id).await?;
+            tx.commit().await?;
+            Ok::<_, Error>(stream)
+        };
+        let lease = self.turn.lease();
+        let lost = |stream: Stream| stream.epoch != lease.epoch || stream.state != StreamState::Running;
+        stream.await.is_ok_and(|stream| stream.is_some_and(lost))
     }
 
     /// One try. Answers the last event.
     async fn write(&mut self, settlement: &Settlement) -> Result<StreamEvent> {
         let now = self.app.now();
         let tx = self.app.write(&self.turn.scope).await?;
-        let taken_over = |stream: Stream| stream.epoch != self.turn.lease.epoch || stream.state != StreamState::Running;
-        if tx.streams().get(self.turn.lease.id).await?.is_some_and(taken_over) {
-            return Err(StoreError::Stale.into());
-        }
         let mut row: Option<UsageLog> = None;
         if let Some(retrieved) = &self.retrieved {
             if let Some(spent) = &retrieved.spent {
@@ -113,8 +117,11 @@ impl Pump<'_> {
             }
             tx.retrieval().insert_run(&retrieved.run, &retrieved.hits).await?;
         }
-        if let Some(spent) = &settlement.spent {
-            row = Some(self.app.account(tx.as_ref(), spent).await?);
+        match (&settlement.spent, &self.call) {
+            (Some(spent), _) => row = Some(self.app.account(tx.as_ref(), spent).await?),
+            // It was never reached, so there is nothing to account for.
+            (None, Some(call)) => tx.usage().forget_call(call.request_id).await?,
+            (None, None) => {}
         }
         let tokens = row.as_ref().map(|row| row.tokens);
         let cost = row.as_ref().and_then(|row| row.cost);
@@ -145,8 +152,8 @@ impl Pump<'_> {
         let last = StreamEvent { number, event, created_at: now };
         let mut events = self.waiting.clone();
         events.push(last.clone());
-        tx.streams().finish(self.turn.lease, settlement.state, &events, now).await?;
-        let after = json!({ "status": settlement.status.as_str(), "request_id": self.turn.request_id });
+        tx.streams().finish(self.turn.lease(), settlement.state, &events, now).await?;
+        let after = json!({ "status": settlement.status.as_str(), "request_id": self.turn.stream.request_id });
         let act = Act::on("turn_settled", "message", self.turn.answer_id.0).now(after);
         self.app.audit(tx.as_ref(), &self.turn.actor, act).await?;
         tx.commit().await.map_err(Error::from)?;
