@@ -21,5 +21,7 @@ pub use conversation::{Conversation, Origin, RetrievalChoice, Visibility};
 pub use event::TurnEvent;
 pub use message::{Message, MessageRole, MessageStatus};
 pub use part::{Part, Parts};
-pub use repo::{AnswerUpdate, ConversationFilter, ConversationRepo, HeadMove, MessageRepo, RunningStreams, Sibling, StreamRepo};
+pub use repo::{
+    AnswerUpdate, ConversationFilter, ConversationRepo, HeadMove, MessageRepo, RunningStreams, Sibling, StreamRepo,
+};
 pub use stream::{ExpiredStream, Stream, StreamEvent, StreamLease, StreamState, TurnFailure};

@@ -14,7 +14,7 @@ use domain::conversations::{Conversation, Message};
 use crate::{Cast, World, scopes};
 
 /// A conversation of Ada with `length` messages in a row.
-pub(crate) async fn talk(world: &World, cast: &Cast, length: i64) -> (Conversation, Vec<Message>) {
+async fn talk(world: &World, cast: &Cast, length: i64) -> (Conversation, Vec<Message>) {
     let conversation = world.make.conversation(&cast.ada);
     let chain = world.make.chain(&conversation, length);
     world

@@ -198,7 +198,6 @@ suite! { ($)
         round_trip,
         a_call_is_renewed_and_forgotten,
         abandoned_calls_are_found,
-        calls_of_running_streams_are_not_abandoned,
         calls_stay_in_their_tenant;
     prices in storage_testkit::usage::prices:
         nothing_and_unknown_differ;

@@ -15,7 +15,7 @@ use domain::{
 };
 use serde_json::json;
 
-use crate::{World, assert_refused, scopes};
+use crate::{World, add_stream, assert_refused, scopes};
 
 /// Times come back to the microsecond, long past and far ahead.
 pub async fn times_keep_their_microseconds(world: World) {
@@ -182,5 +182,5 @@ pub async fn nul_is_refused_in_json(world: World) {
     }
     let event = TurnEvent::TextDelta { text: nul() };
     let event = StreamEvent { number: 1, event, created_at: make.now() };
-    assert_checked!(world, &scope, |tx| tx.streams().insert(&stream, std::slice::from_ref(&event)));
+    assert_checked!(world, &scope, |tx| add_stream(tx, &stream, std::slice::from_ref(&event)));
 }

@@ -184,7 +184,6 @@ impl Conversations {
                 },
                 created_at: now,
             };
-            tx.streams().insert(&stream, std::slice::from_ref(&started)).await?;
             opened.push((*answer, stream.id));
             let mut turn = Turn {
                 scope: scope.clone(),
@@ -201,7 +200,8 @@ impl Conversations {
                 branch: Arc::clone(&branch),
                 ready: None,
             };
-            turn.record_call(app, tx).await?;
+            turn.prepare(app);
+            tx.streams().insert(&turn.stream).await?;
             turns.push(turn);
         }
         let after = json!({ "question": question_id, "answers": answers, "head_version": head_version });
@@ -247,11 +247,12 @@ impl Conversations {
                 Credential::Session(_) | Credential::Embedded => None,
             },
             request_id: RequestId(self.app.parts.ids.random()),
+            estimated_input_tokens: None,
             state: StreamState::Running,
             epoch: 1,
             lease_expires_at: now + TimeDelta::seconds(STREAM_LEASE_SECONDS),
             stop_requested_at: None,
-            last_event: 1,
+            last_event: 0,
             ended_at: None,
             created_at: now,
             updated_at: now,

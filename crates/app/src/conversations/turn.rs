@@ -6,16 +6,16 @@
 use std::sync::Arc;
 
 use domain::{
-    access::{Actor, Credential, Scope},
+    access::{Actor, Scope},
+    clock::Timestamp,
     conversations::{RetrievalChoice, Stream, StreamEvent, StreamLease},
     gateways::{ChatModel, ModelName},
     ids::{ConversationId, MessageId, TenantId},
-    usage::{AgentType, ProviderCall, call::CALL_LEASE_SECONDS},
+    usage::{AgentType, ProviderCall},
 };
 
 pub(crate) use self::prompt::Branch;
 use self::prompt::Prepared;
-use crate::App;
 
 mod answer;
 mod citations;
@@ -48,26 +48,22 @@ impl Turn {
     const fn lease(&self) -> StreamLease {
         StreamLease { id: self.stream.id, epoch: self.stream.epoch }
     }
+}
 
-    /// The call to the provider, as the ledger knows it.
-    fn call(&self, app: &App, estimated_input_tokens: u64) -> ProviderCall {
-        let now = app.now();
-        ProviderCall {
-            request_id: self.stream.request_id,
-            tenant_id: self.tenant_id,
-            user_id: Some(self.actor.user_id),
-            api_key_id: match self.actor.credential {
-                Credential::ApiKey(id) => Some(id),
-                Credential::Session(_) | Credential::Embedded => None,
-            },
-            conversation_id: Some(self.conversation_id),
-            message_id: Some(self.answer_id),
-            agent_type: AgentType::Chat,
-            provider: self.name.provider.clone(),
-            model: self.name.model.clone(),
-            estimated_input_tokens,
-            requested_at: now,
-            lease_expires_at: now + chrono::TimeDelta::seconds(CALL_LEASE_SECONDS),
-        }
+/// The call to the provider that a stream makes, as the ledger knows it.
+fn call_of(stream: &Stream, name: &ModelName, estimated_input_tokens: u64, requested_at: Timestamp) -> ProviderCall {
+    ProviderCall {
+        request_id: stream.request_id,
+        tenant_id: stream.tenant_id,
+        user_id: Some(stream.user_id),
+        api_key_id: stream.api_key_id,
+        conversation_id: Some(stream.conversation_id),
+        message_id: Some(stream.message_id),
+        agent_type: AgentType::Chat,
+        provider: name.provider.clone(),
+        model: name.model.clone(),
+        estimated_input_tokens,
+        requested_at,
+        lease_expires_at: stream.lease_expires_at,
     }
 }

@@ -219,7 +219,7 @@ impl<'a> Ingest<'a> {
                 .collect();
             let tx = self.held().await?;
             tx.chunk_index().insert(&entries).await?;
-            self.app.account(tx.as_ref(), &spent).await?;
+            self.app.settle_call(tx.as_ref(), &spent).await?;
             tx.jobs().record_progress(self.lease, "embed", done, version.chunk_count).await?;
             tx.commit().await?;
         }

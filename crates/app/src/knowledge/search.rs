@@ -80,7 +80,7 @@ impl Knowledge {
                 let tx = app.write(&scope).await?;
                 tx.retrieval().insert_run(&found.run, &found.hits).await?;
                 if let Some(spent) = &found.spent {
-                    app.account(tx.as_ref(), spent).await?;
+                    app.settle_call(tx.as_ref(), spent).await?;
                 }
                 tx.commit().await?;
                 Ok(SearchResult { items: found.items, mode: found.run.mode })

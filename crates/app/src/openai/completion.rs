@@ -269,7 +269,7 @@ impl Alone {
         let settled = self.app.retrying(|| async {
             let tx = self.app.write(&self.scope).await?;
             for spent in self.query_spent.iter().chain(&spent) {
-                self.app.account(tx.as_ref(), spent).await?;
+                self.app.settle_call(tx.as_ref(), spent).await?;
             }
             let act = Act::on("completion_settled", "request", self.call.request_id.0);
             self.app.audit(tx.as_ref(), &self.actor, act).await?;

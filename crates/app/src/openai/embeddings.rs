@@ -49,7 +49,7 @@ impl OpenAi {
                     input_tokens += embedded.input_tokens;
                     vectors.extend(embedded.vectors);
                     let tx = app.write(&scope).await?;
-                    app.account(tx.as_ref(), &spent).await?;
+                    app.settle_call(tx.as_ref(), &spent).await?;
                     tx.commit().await?;
                 }
                 Ok(EmbeddingResult { model: known, vectors, input_tokens })

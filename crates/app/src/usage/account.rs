@@ -40,10 +40,16 @@ impl App {
             let last_context = (row.agent_type == AgentType::Chat).then_some(row.tokens);
             tx.conversations().add_usage(conversation, totals, last_context).await?;
         }
+        Ok(row)
+    }
+
+    /// The same for a call that has a record of its own, which ends with it.
+    pub(crate) async fn settle_call(&self, tx: &dyn Tx, spent: &Spent) -> Result<()> {
+        let row = self.account(tx, spent).await?;
         if !is_in_process(&row.provider) {
             tx.usage().forget_call(row.request_id).await?;
         }
-        Ok(row)
+        Ok(())
     }
 
     async fn ledger_row(&self, tx: &dyn Tx, spent: &Spent) -> Result<UsageLog> {

@@ -111,7 +111,7 @@ impl App {
                     metadata: json!({ "error": "interrupted" }),
                     recorder: None,
                 };
-                self.account(tx.as_ref(), &spent).await?;
+                self.settle_call(tx.as_ref(), &spent).await?;
                 Ok(tx.commit().await?)
             };
             match self.retrying(settle).await {

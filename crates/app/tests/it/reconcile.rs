@@ -6,11 +6,12 @@ use domain::{
     access::{Actor, Scope},
     conversations::{MessageStatus, Parts, StreamState, TurnEvent},
     ids::{ConversationId, MessageId, StreamId},
-    usage::estimate,
+    knowledge::CollectionVisibility,
+    usage::{AgentType, estimate},
 };
 use tokio::runtime::{Builder, Runtime};
 
-use crate::support::{Answering, Bench, MODEL, ManualModels, done, message, tenant_of, text_of, until};
+use crate::support::{Answering, Bench, Choice, MODEL, ManualModels, done, message, tenant_of, text_of, until};
 
 /// A turn in a process of its own, as far as its tasks go.
 struct Process {
@@ -58,8 +59,9 @@ async fn a_dead_pump_leaves_its_words_and_its_cost_once() {
     let (answer, stream) = process.send(&bench, &ada, id).await;
     let call = models.call().await;
     // Whoever hears of the call finds it on record: it was written before.
-    let request = bench.world.read(&scope, async |tx| tx.streams().get(stream).await).await.unwrap().request_id;
-    assert!(bench.world.read(&scope, async |tx| tx.usage().call(request).await).await.is_some());
+    let found = bench.world.read(&scope, async |tx| tx.streams().get(stream).await).await.unwrap();
+    let request = found.request_id;
+    assert_eq!(found.estimated_input_tokens, Some(estimate::tokens_of_messages(["Tell me."])));
     say(&bench, &call, &scope, stream, &["Once ", "upon"]).await;
     process.kill().await;
 
@@ -101,22 +103,26 @@ async fn a_dead_pump_leaves_its_words_and_its_cost_once() {
 #[tokio::test]
 async fn a_call_that_was_never_made_is_never_paid() {
     let models = ManualModels::new();
-    let bench = Bench::with_models(models.clone());
+    let (embedder, gate) = crate::support::GatedEmbedder::new();
+    let bench = Bench::with(Choice { models: Some(models), embedder: Some(embedder), ..Choice::default() });
+    bench.start();
     let ada = bench.ada().await;
-    let scope = Scope::system_in(tenant_of(&ada));
+    let collection = bench.collection(&ada, "notes", CollectionVisibility::Private).await;
+    bench.ingest(&ada, &collection, "a.md", "# Trees\n\nThe banyan is a fig.").await;
+    let ingested = bench.ledger(&ada).await.len();
     let id = bench.conversation(&ada, MODEL).await.id;
+    gate.close();
     let process = Process::new();
-    let (answer, stream) = process.send(&bench, &ada, id).await;
-    let call = models.call().await;
-    assert_eq!(call.request.messages.len(), 1);
+    let (answer, _) = process.send(&bench, &ada, id).await;
+    // It dies while it looks for passages: the model was not asked yet.
+    gate.held().await;
     process.kill().await;
-    // As if it had died while it looked for passages: the call is not on record yet then.
-    let request = bench.world.read(&scope, async |tx| tx.streams().get(stream).await).await.unwrap().request_id;
-    bench.world.write(&scope, async |tx| tx.usage().forget_call(request).await).await;
     bench.recover_after_leases().await;
     let written = bench.message(&ada, id, answer).await;
     assert_eq!((written.status, written.cost, written.input_tokens), (MessageStatus::Interrupted, None, None));
-    assert_eq!(bench.ledger(&ada).await, []);
+    let rows = bench.ledger(&ada).await;
+    let after: Vec<_> = rows[ingested..].iter().map(|row| (row.agent_type, row.is_estimated)).collect();
+    assert_eq!(after, [(AgentType::Embedding, true)]);
     bench.check_books().await;
 }
 

@@ -153,11 +153,16 @@ pub trait StreamRepo: Send + Sync {
     async fn running(&self, conversation: ConversationId) -> Result<Vec<Stream>, StoreError>;
     /// How many streams run in a conversation, and how many of a user's.
     async fn count_running(&self, conversation: ConversationId, user: UserId) -> Result<RunningStreams, StoreError>;
-    /// Adds a stream with its first events.
+    /// Adds a stream.
     ///
     /// # Errors
     /// [`StoreError::Conflict`] when the message has a running stream.
-    async fn insert(&self, stream: &Stream, events: &[StreamEvent]) -> Result<(), StoreError>;
+    async fn insert(&self, stream: &Stream) -> Result<(), StoreError>;
+    /// Puts the call to the provider on record, with our estimate of the tokens sent.
+    ///
+    /// # Errors
+    /// As `append`.
+    async fn record_call(&self, lease: StreamLease, estimated_input_tokens: u64) -> Result<(), StoreError>;
     /// Appends events under a lease and renews it; tells whether the reader asked to stop.
     ///
     /// # Errors

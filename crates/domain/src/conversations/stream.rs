@@ -79,6 +79,9 @@ pub struct Stream {
     pub api_key_id: Option<ApiKeyId>,
     /// The call to the provider, as the ledger will name it.
     pub request_id: RequestId,
+    /// Our estimate of the tokens that the call sends; `None`: the call is not on record, and was not
+    /// made.
+    pub estimated_input_tokens: Option<u64>,
     /// Where it stands.
     pub state: StreamState,
     /// Raised with every change of its pump; appends under an older one change nothing.

@@ -83,8 +83,7 @@ pub trait UsageRepo: Send + Sync {
     async fn forget_call(&self, request: RequestId) -> Result<(), StoreError>;
     /// The call, while it is under way.
     async fn call(&self, request: RequestId) -> Result<Option<ProviderCall>, StoreError>;
-    /// Calls of all tenants whose lease has run out, at most `limit`, in an installation scope. Those
-    /// for a message whose stream runs are left to whoever has the stream.
+    /// Calls of all tenants whose lease has run out, at most `limit`, in an installation scope.
     async fn abandoned_calls(&self, now: Timestamp, limit: u32) -> Result<Vec<ProviderCall>, StoreError>;
     /// Adds a row. One with the same `request_id` is there already: nothing happens; tells whether
     /// the row was added.

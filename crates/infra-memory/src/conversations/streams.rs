@@ -10,7 +10,7 @@ use domain::{
 };
 
 use crate::{
-    check::{conflict, no_nul_json, refuse},
+    check::{conflict, fits_column, no_nul_json, refuse},
     state::{State, need},
     store::MemoryTx,
 };
@@ -22,11 +22,12 @@ impl State {
         Some(stream)
     }
 
-    pub(crate) fn running(&self) -> impl Iterator<Item = &Stream> {
+    fn running(&self) -> impl Iterator<Item = &Stream> {
         self.running_streams.iter().filter_map(|id| self.streams.get(id))
     }
 
-    fn insert_stream(&mut self, stream: &Stream, events: &[StreamEvent]) -> Result<(), StoreError> {
+    fn insert_stream(&mut self, stream: &Stream) -> Result<(), StoreError> {
+        fits_column(stream.estimated_input_tokens)?;
         let tenant = stream.tenant_id;
         if self.streams.contains_key(&stream.id) {
             return Err(conflict("streams_pkey"));
@@ -46,7 +47,7 @@ impl State {
         self.need_user(tenant, Some(stream.user_id))?;
         self.need_api_key(tenant, stream.api_key_id)?;
         self.streams.insert_mut(stream.id, stream.clone());
-        self.insert_events(stream.id, events)
+        Ok(())
     }
 
     fn insert_events(&mut self, id: StreamId, events: &[StreamEvent]) -> Result<(), StoreError> {
@@ -105,11 +106,20 @@ impl StreamRepo for MemoryTx {
         })
     }
 
-    async fn insert(&self, stream: &Stream, events: &[StreamEvent]) -> Result<(), StoreError> {
+    async fn insert(&self, stream: &Stream) -> Result<(), StoreError> {
         if self.tenant()?.tenant_id != stream.tenant_id {
             return Err(StoreError::OutOfScope("a stream is opened in the scope of its tenant"));
         }
-        self.write(|state| state.insert_stream(stream, events))
+        self.write(|state| state.insert_stream(stream))
+    }
+
+    async fn record_call(&self, lease: StreamLease, estimated_input_tokens: u64) -> Result<(), StoreError> {
+        let scope = self.tenant()?;
+        fits_column([estimated_input_tokens])?;
+        self.write(|state| {
+            state.leased(scope, lease)?.estimated_input_tokens = Some(estimated_input_tokens);
+            Ok(())
+        })
     }
 
     async fn append(

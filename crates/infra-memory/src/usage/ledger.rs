@@ -91,9 +91,7 @@ impl UsageRepo for MemoryTx {
     async fn abandoned_calls(&self, now: Timestamp, limit: u32) -> Result<Vec<ProviderCall>, StoreError> {
         self.need_installation()?;
         self.read(|state| {
-            let streaming = |call: &ProviderCall| state.running().any(|stream| Some(stream.message_id) == call.message_id);
-            let abandoned =
-                state.provider_calls.values().filter(|call| call.lease_expires_at <= now && !streaming(call));
+            let abandoned = state.provider_calls.values().filter(|call| call.lease_expires_at <= now);
             let mut abandoned: Vec<ProviderCall> = abandoned.cloned().collect();
             abandoned.sort_by_key(|call| (call.lease_expires_at, call.request_id));
             abandoned.truncate(limit as usize);

@@ -10,7 +10,11 @@ use domain::{
 use sea_orm::{FromQueryResult, prelude::Uuid};
 
 use super::rows::{stream_events, streams};
-use crate::{SqlBackend, SqlRepos, sql::Sql, values::number};
+use crate::{
+    SqlBackend, SqlRepos,
+    sql::Sql,
+    values::{column, number},
+};
 
 #[derive(FromQueryResult)]
 struct StopRow {
@@ -100,10 +104,17 @@ impl<B: SqlBackend> StreamRepo for SqlRepos<B> {
         Ok(RunningStreams { in_conversation: number(in_conversation)?, of_user: number(of_user)? })
     }
 
-    async fn insert(&self, stream: &Stream, events: &[StreamEvent]) -> Result<(), StoreError> {
+    async fn insert(&self, stream: &Stream) -> Result<(), StoreError> {
         self.own_tenant(stream.tenant_id)?;
-        self.add(vec![streams::Model::from(stream)]).await?;
-        self.add_events(stream.id, events).await
+        self.add(vec![streams::Model::try_from(stream)?]).await
+    }
+
+    async fn record_call(&self, lease: StreamLease, estimated_input_tokens: u64) -> Result<(), StoreError> {
+        let sql = Sql::new("UPDATE streams SET estimated_input_tokens = ")
+            .bind(column::<_, i64>(estimated_input_tokens)?)
+            .text(", updated_at = ")
+            .bind(self.now());
+        self.command(self.where_leased(sql, lease)?).await
     }
 
     async fn append(

@@ -43,8 +43,6 @@ impl<B: SqlBackend> SqlRepos<B> {
         let sql = select()
             .text("p.lease_expires_at <= ")
             .bind(now)
-            .text(" AND NOT EXISTS (SELECT 1 FROM streams s WHERE s.tenant_id = p.tenant_id")
-            .text(" AND s.message_id = p.message_id AND s.state = 'running')")
             .text(" ORDER BY p.lease_expires_at, p.request_id LIMIT ")
             .bind(i64::from(limit));
         let rows = self.rows::<provider_calls::Model>(sql).await?;

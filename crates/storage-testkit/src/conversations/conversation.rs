@@ -8,7 +8,7 @@ use domain::{
 };
 
 use super::talk;
-use crate::{Cast, World, assert_refused, page::walk, scopes};
+use crate::{Cast, World, add_stream, assert_refused, page::walk, scopes};
 
 /// Every field comes back, with all origins and choices of retrieval.
 pub async fn round_trip(world: World) {
@@ -96,7 +96,7 @@ pub async fn a_deleted_conversation_is_gone(world: World) {
     let scope = scopes::own(&cast.ada);
     let (conversation, chain) = talk(&world, &cast, 2).await;
     let stream = world.make.stream(&chain[1], &cast.ada);
-    world.write(&scope, async |tx| tx.streams().insert(&stream, &world.make.events([1])).await).await;
+    world.write(&scope, async |tx| add_stream(tx, &stream, &world.make.events([1])).await).await;
     let deleted = Conversation { deleted_at: Some(world.make.now()), ..conversation.clone() };
     world.write(&scope, async |tx| tx.conversations().update(&deleted).await).await;
     world

@@ -1,14 +1,16 @@
 //! Streams and their events.
 
 use domain::{
-    conversations::{RunningStreams, Stream, StreamEvent, StreamLease, StreamState, TurnEvent, TurnFailure, event::RetrievedItem},
+    conversations::{
+        RunningStreams, Stream, StreamEvent, StreamLease, StreamState, TurnEvent, TurnFailure, event::RetrievedItem,
+    },
     money::Money,
     store::{StoreError, Tx},
     usage::TokenUsage,
 };
 
 use super::talk;
-use crate::{World, assert_conflict, assert_refused, lease_of, scopes};
+use crate::{World, add_stream, assert_conflict, assert_refused, lease_of, scopes};
 
 /// Every field comes back, with events of every type.
 pub async fn round_trip(world: World) {
@@ -19,25 +21,32 @@ pub async fn round_trip(world: World) {
     let events = every_event(&world);
     let stream = Stream {
         api_key_id: Some(key.id),
-        state: StreamState::Failed,
+        estimated_input_tokens: Some(i64::MAX.unsigned_abs()),
         epoch: 3,
         stop_requested_at: Some(world.make.in_seconds(1)),
-        last_event: events.len() as i64,
-        ended_at: Some(world.make.in_seconds(2)),
-        updated_at: world.make.in_seconds(3),
         ..world.make.stream(&chain[1], &cast.ada)
+    };
+    let ended_at = world.make.in_seconds(2);
+    let ended = Stream {
+        state: StreamState::Failed,
+        last_event: events.len() as i64,
+        ended_at: Some(ended_at),
+        updated_at: ended_at,
+        ..stream.clone()
     };
     let plain = world.make.stream(&chain[1], &cast.ada);
     world
         .write(&scope, async |tx| {
             tx.api_keys().insert(&key).await?;
-            tx.streams().insert(&stream, &events).await?;
-            tx.streams().insert(&plain, &[]).await
+            tx.streams().insert(&stream).await?;
+            assert_eq!(tx.streams().get(stream.id).await?, Some(stream.clone()));
+            tx.streams().finish(lease_of(&stream), StreamState::Failed, &events, ended_at).await?;
+            tx.streams().insert(&plain).await
         })
         .await;
     world
         .read(&scope, async |tx| {
-            assert_eq!(tx.streams().get(stream.id).await?, Some(stream.clone()));
+            assert_eq!(tx.streams().get(stream.id).await?, Some(ended));
             assert_eq!(tx.streams().get(plain.id).await?, Some(plain));
             assert_eq!(tx.streams().events(stream.id, 0, 100).await?, events);
             Ok(())
@@ -96,14 +105,14 @@ pub async fn one_stream_runs_per_message(world: World) {
     let scope = scopes::own(&cast.ada);
     let (_, chain) = talk(&world, &cast, 2).await;
     let [first, second] = [(); 2].map(|()| world.make.stream(&chain[1], &cast.ada));
-    world.write(&scope, async |tx| tx.streams().insert(&first, &[]).await).await;
-    let outcome = world.attempt(&scope, async |tx| tx.streams().insert(&second, &[]).await).await;
+    world.write(&scope, async |tx| tx.streams().insert(&first).await).await;
+    let outcome = world.attempt(&scope, async |tx| tx.streams().insert(&second).await).await;
     assert_conflict(outcome, &["streams"]);
     let at = world.make.now();
     world
         .write(&scope, async |tx| {
             tx.streams().finish(lease_of(&first), StreamState::Completed, &[], at).await?;
-            tx.streams().insert(&second, &[]).await
+            tx.streams().insert(&second).await
         })
         .await;
 }
@@ -118,7 +127,7 @@ pub async fn running_streams_are_known(world: World) {
     for answer in [&chain[3], &chain[1], &elsewhere[1]] {
         world.make.clock.advance(chrono::TimeDelta::seconds(1));
         let stream = world.make.stream(answer, &cast.ada);
-        world.write(&scope, async |tx| tx.streams().insert(&stream, &[]).await).await;
+        world.write(&scope, async |tx| tx.streams().insert(&stream).await).await;
         streams.push(stream);
     }
     let running = async || world.read(&scope, async |tx| tx.streams().running(conversation.id).await).await;
@@ -146,8 +155,8 @@ pub async fn events_are_appended_and_read(world: World) {
     let stream = world.make.stream(&chain[1], &cast.ada);
     let all = world.make.events(1..=7);
     let (lease, later) = (lease_of(&stream), world.make.in_seconds(99));
-    world.write(&scope, async |tx| tx.streams().insert(&stream, &all[..1]).await).await;
-    for events in [&all[1..4], &[], &all[4..]] {
+    world.write(&scope, async |tx| tx.streams().insert(&stream).await).await;
+    for events in [&all[..4], &[], &all[4..]] {
         let stop = world.write(&scope, async |tx| tx.streams().append(lease, events, later).await).await;
         assert!(!stop);
     }
@@ -159,6 +168,10 @@ pub async fn events_are_appended_and_read(world: World) {
     assert_eq!(events(3, 3).await, all[3..6]);
     assert_eq!(events(6, 3).await, all[6..]);
     assert_eq!(events(7, 3).await, []);
+    // The call is put on record under the lease as well.
+    world.write(&scope, async |tx| tx.streams().record_call(lease, 42).await).await;
+    let found = world.read(&scope, async |tx| tx.streams().get(stream.id).await).await.unwrap();
+    assert_eq!(found.estimated_input_tokens, Some(42));
     // A number is given once.
     let again = &all[6..];
     let outcome = world.attempt(&scope, async |tx| tx.streams().append(lease, again, later).await).await;
@@ -175,7 +188,7 @@ pub async fn a_stream_ends_once(world: World) {
     let events = world.make.events([1, 2]);
     world
         .write(&scope, async |tx| {
-            tx.streams().insert(&stream, &[]).await?;
+            tx.streams().insert(&stream).await?;
             tx.streams().finish(lease, StreamState::Interrupted, &events, at).await
         })
         .await;
@@ -204,7 +217,7 @@ pub async fn a_stop_is_told_to_the_pump(world: World) {
     let (lease, at) = (lease_of(&stream), world.make.in_seconds(1));
     world
         .write(&scope, async |tx| {
-            tx.streams().insert(&stream, &[]).await?;
+            tx.streams().insert(&stream).await?;
             assert!(tx.streams().request_stop(stream.id, at).await?);
             assert!(tx.streams().request_stop(stream.id, world.make.in_seconds(2)).await?);
             assert!(tx.streams().append(lease, &[], world.make.in_seconds(20)).await?);
@@ -222,7 +235,7 @@ pub async fn streams_are_out_of_reach_for_others(world: World) {
     let (conversation, chain) = talk(&world, &cast, 2).await;
     let stream = world.make.stream(&chain[1], &cast.ada);
     let events = world.make.events([1]);
-    world.write(&scope, async |tx| tx.streams().insert(&stream, &events).await).await;
+    world.write(&scope, async |tx| add_stream(tx, &stream, &events).await).await;
     let now = world.make.now();
     for stranger in cast.strangers() {
         world
@@ -244,7 +257,7 @@ pub async fn streams_are_out_of_reach_for_others(world: World) {
         world.attempt(&theirs, async |tx| tx.streams().finish(lease, StreamState::Failed, &more, now).await).await;
     assert_refused!(outcome, StoreError::Stale);
     let found = world.read(&scope, async |tx| tx.streams().get(stream.id).await).await.unwrap();
-    assert_eq!((found.state, found.last_event), (StreamState::Running, stream.last_event));
+    assert_eq!((found.state, found.last_event), (StreamState::Running, 1));
 }
 
 /// A stream belongs to a message of its conversation and to people of its tenant.
@@ -260,7 +273,7 @@ pub async fn references_stay_in_the_tenant(world: World) {
         Stream { user_id: cast.eve.id, ..stream.clone() },
         Stream { api_key_id: Some(world.make.id()), ..stream.clone() },
     ] {
-        let outcome = world.attempt(&scope, async |tx| tx.streams().insert(&broken, &[]).await).await;
+        let outcome = world.attempt(&scope, async |tx| tx.streams().insert(&broken).await).await;
         assert_refused!(outcome, StoreError::ForeignKey);
     }
     let lease = StreamLease { id: stream.id, epoch: 1 };

@@ -10,7 +10,7 @@ use domain::{
 };
 
 use super::talk;
-use crate::{World, assert_refused, lease_of, scopes};
+use crate::{World, add_stream, assert_refused, lease_of, scopes};
 
 /// A stream whose lease has run out gets a new epoch; from then on the old pump changes nothing.
 pub async fn an_old_epoch_appends_nothing(world: World) {
@@ -19,7 +19,7 @@ pub async fn an_old_epoch_appends_nothing(world: World) {
     let installation = Scope::system("contract suite");
     let (_, chain) = talk(&world, &cast, 2).await;
     let stream = world.make.stream(&chain[1], &cast.ada);
-    world.write(&scope, async |tx| tx.streams().insert(&stream, &world.make.events([1])).await).await;
+    world.write(&scope, async |tx| add_stream(tx, &stream, &world.make.events([1])).await).await;
     let old = lease_of(&stream);
     let take =
         async |now, until| world.write(&installation, async |tx| tx.streams().take_expired(now, until, 10).await).await;
@@ -37,7 +37,8 @@ pub async fn an_old_epoch_appends_nothing(world: World) {
             assert_refused!(outcome, StoreError::Stale);
             assert_eq!(tx.streams().events(stream.id, 0, 10).await?.len(), 1);
             let found = tx.streams().get(stream.id).await?.unwrap();
-            assert_eq!((found.epoch, found.lease_expires_at, found.last_event), (2, until, stream.last_event));
+            assert_eq!((found.epoch, found.lease_expires_at, found.last_event), (2, until, 1));
+            assert_refused!(tx.streams().record_call(old, 7).await, StoreError::Stale);
             assert!(!tx.streams().append(new, &events, later).await?);
             tx.streams().finish(new, StreamState::Interrupted, &[], later).await
         })
@@ -54,13 +55,13 @@ pub async fn streams_of_all_tenants_are_taken(world: World) {
     let their_chain = world.make.chain(&conversation, 2);
     let theirs = world.make.stream(&their_chain[1], &cast.eve);
     for stream in &ours {
-        world.write(&scopes::own(&cast.ada), async |tx| tx.streams().insert(stream, &[]).await).await;
+        world.write(&scopes::own(&cast.ada), async |tx| tx.streams().insert(stream).await).await;
     }
     world
         .write(&scopes::own(&cast.eve), async |tx| {
             tx.conversations().insert(&conversation).await?;
             tx.messages().insert(&their_chain).await?;
-            tx.streams().insert(&theirs, &[]).await
+            tx.streams().insert(&theirs).await
         })
         .await;
     let (now, until) = (world.make.in_seconds(60), world.make.in_seconds(80));
@@ -81,7 +82,7 @@ pub async fn a_stream_is_taken_once(world: World) {
     let (_, chain) = talk(&world, &cast, 12).await;
     for answer in chain.iter().skip(1).step_by(2) {
         let stream = world.make.stream(answer, &cast.ada);
-        world.write(&scopes::own(&cast.ada), async |tx| tx.streams().insert(&stream, &[]).await).await;
+        world.write(&scopes::own(&cast.ada), async |tx| tx.streams().insert(&stream).await).await;
     }
     let (now, until) = (world.make.in_seconds(60), world.make.in_seconds(80));
     let tasks: Vec<_> = (0..6)

@@ -3,12 +3,11 @@
 use chrono::TimeDelta;
 use domain::{
     access::Scope,
-    conversations::StreamState,
     store::StoreError,
     usage::{AgentType, ProviderCall},
 };
 
-use crate::{World, assert_refused, conversations::talk, lease_of, scopes};
+use crate::{World, assert_refused, scopes};
 
 /// Every field comes back.
 pub async fn round_trip(world: World) {
@@ -80,33 +79,6 @@ pub async fn abandoned_calls_are_found(world: World) {
     assert_eq!(abandoned(last - TimeDelta::microseconds(1), 10).await, calls[..2]);
     assert_eq!(abandoned(last, 2).await.len(), 2);
     assert_eq!(abandoned(world.make.now(), 10).await, []);
-}
-
-/// A call for a message whose stream runs is left to whoever has the stream.
-pub async fn calls_of_running_streams_are_not_abandoned(world: World) {
-    let cast = world.cast().await;
-    let (scope, installation) = (scopes::own(&cast.ada), Scope::system("contract suite"));
-    let (conversation, chain) = talk(&world, &cast, 2).await;
-    let stream = world.make.stream(&chain[1], &cast.ada);
-    let call = ProviderCall {
-        conversation_id: Some(conversation.id),
-        message_id: Some(chain[1].id),
-        lease_expires_at: world.make.in_seconds(10),
-        ..world.make.call(&cast.ada)
-    };
-    world
-        .write(&scope, async |tx| {
-            tx.streams().insert(&stream, &[]).await?;
-            tx.usage().record_call(&call).await
-        })
-        .await;
-    let later = world.make.in_seconds(60);
-    let abandoned =
-        async || world.write(&installation, async |tx| tx.usage().abandoned_calls(later, 10).await).await;
-    assert_eq!(abandoned().await, []);
-    let (lease, at) = (lease_of(&stream), world.make.now());
-    world.write(&scope, async |tx| tx.streams().finish(lease, StreamState::Stopped, &[], at).await).await;
-    assert_eq!(abandoned().await, [call]);
 }
 
 /// Another tenant neither sees nor forgets a call.

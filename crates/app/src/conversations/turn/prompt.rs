@@ -11,11 +11,10 @@ use domain::{
     usage::{ProviderCall, estimate},
 };
 
-use super::Turn;
+use super::{Turn, call_of};
 use crate::{
     App, Error, Result,
     knowledge::{Retrieval, Retrieved},
-    usage::is_in_process,
 };
 
 /// Most messages of a branch that go into a prompt, the latest ones.
@@ -52,18 +51,14 @@ pub(crate) struct Prepared {
 }
 
 impl Turn {
-    /// Puts the call on record where the prompt needs no passages: the transaction that opens the
-    /// turn then pays for the record as well.
-    pub(crate) async fn record_call(&mut self, app: &App, tx: &dyn Tx) -> Result<()> {
-        if self.branch.query.is_some() {
-            return Ok(());
+    /// Prepares the call where the prompt needs no passages, and notes it in the stream: the
+    /// transaction that opens the turn then puts it on record.
+    pub(crate) fn prepare(&mut self, app: &App) {
+        if self.branch.query.is_none() {
+            let prepared = self.prepared(app, None);
+            self.stream.estimated_input_tokens = Some(prepared.call.estimated_input_tokens);
+            self.ready = Some(prepared);
         }
-        let prepared = self.prepared(app, None);
-        if !is_in_process(&prepared.call.provider) {
-            tx.usage().record_call(&prepared.call).await?;
-        }
-        self.ready = Some(prepared);
-        Ok(())
     }
 
     /// Looks for passages and assembles the prompt. No unit of work is open while a provider embeds
@@ -89,7 +84,7 @@ impl Turn {
         let messages = messages(self.system_prompt.as_deref(), &self.branch.messages, &passages);
         let estimate = estimate::tokens_of_messages(messages.iter().map(|message| message.text.as_str()));
         let request = ChatRequest { model: self.name.model.clone(), messages, passages, ..ChatRequest::default() };
-        Prepared { request, retrieved, call: self.call(app, estimate) }
+        Prepared { request, retrieved, call: call_of(&self.stream, &self.name, estimate, app.now()) }
     }
 }
 

@@ -20,7 +20,7 @@ use super::{
     answer::{Answer, MAX_ANSWER_BYTES, merge},
     prompt::Prepared,
 };
-use crate::{App, Error, Result, conversations::live::LiveGuard, knowledge::Retrieved, usage::is_in_process};
+use crate::{App, Error, Result, conversations::live::LiveGuard, knowledge::Retrieved};
 
 /// How long the first events wait for company before they go to the table.
 const FIRST_FLUSH: Duration = Duration::from_millis(10);
@@ -73,11 +73,11 @@ impl Turn {
         let mut pump = Pump {
             app,
             answer: Answer::after(self.started.number),
-            turn: Arc::new(self),
             live,
             retrieved: None,
             call: None,
-            waiting: Vec::new(),
+            waiting: vec![self.started.clone()],
+            turn: Arc::new(self),
             waiting_bytes: 0,
             due: Instant::now() + FIRST_FLUSH,
             flush: None,
@@ -138,7 +138,7 @@ impl Pump<'_> {
         if let Some(retrieved) = &prepared.retrieved {
             self.tell(retrieved.event());
         }
-        match record(app, &turn.scope, &prepared.call).await {
+        match record(app, &turn, &prepared.call).await {
             Ok(()) => Ok(prepared),
             Err(error) => {
                 self.retrieved = prepared.retrieved;
@@ -288,12 +288,9 @@ impl Pump<'_> {
 }
 
 /// Puts a call on record before it is made.
-async fn record(app: &App, scope: &Scope, call: &ProviderCall) -> Result<()> {
-    if is_in_process(&call.provider) {
-        return Ok(());
-    }
-    let tx = app.write(scope).await?;
-    tx.usage().record_call(call).await?;
+async fn record(app: &App, turn: &Turn, call: &ProviderCall) -> Result<()> {
+    let tx = app.write(&turn.scope).await?;
+    tx.streams().record_call(turn.lease(), call.estimated_input_tokens).await?;
     Ok(tx.commit().await?)
 }
 

@@ -7,12 +7,12 @@ use domain::{
         AnswerUpdate, ExpiredStream, MessageStatus, StreamEvent, StreamState, TurnEvent, TurnFailure,
         stream::STREAM_LEASE_SECONDS,
     },
-    gateways::{ChatDelta, ToolCall, Topic},
+    gateways::{ChatDelta, ModelName, ToolCall, Topic},
     usage::{TokenUsage, estimate},
 };
 use serde_json::json;
 
-use super::answer::Answer;
+use super::{answer::Answer, call_of};
 use crate::{App, Error, Result, audit::Act, usage::Spent};
 
 /// Most streams that are taken over at once.
@@ -56,9 +56,11 @@ impl App {
         }
         let mut tokens = None;
         let mut cost = None;
-        // A call that was never recorded was never made, or not for long enough to be charged.
-        if let Some(call) = tx.usage().call(stream.request_id).await? {
-            let input_tokens = call.estimated_input_tokens;
+        // A call that is not on record was not made.
+        if let Some(input_tokens) = stream.estimated_input_tokens {
+            let answer_row = tx.messages().get(stream.message_id).await?;
+            let model = answer_row.and_then(|message| message.model).unwrap_or_default();
+            let call = call_of(&stream, &ModelName::parse(&model)?, input_tokens, stream.created_at);
             let output_tokens = estimate::tokens_of(&answer.written());
             let spent = Spent {
                 tokens: TokenUsage { input_tokens, output_tokens, ..TokenUsage::default() },

@@ -113,15 +113,12 @@ impl Pump<'_> {
         let mut row: Option<UsageLog> = None;
         if let Some(retrieved) = &self.retrieved {
             if let Some(spent) = &retrieved.spent {
-                self.app.account(tx.as_ref(), spent).await?;
+                self.app.settle_call(tx.as_ref(), spent).await?;
             }
             tx.retrieval().insert_run(&retrieved.run, &retrieved.hits).await?;
         }
-        match (&settlement.spent, &self.call) {
-            (Some(spent), _) => row = Some(self.app.account(tx.as_ref(), spent).await?),
-            // It was never reached, so there is nothing to account for.
-            (None, Some(call)) => tx.usage().forget_call(call.request_id).await?,
-            (None, None) => {}
+        if let Some(spent) = &settlement.spent {
+            row = Some(self.app.account(tx.as_ref(), spent).await?);
         }
         let tokens = row.as_ref().map(|row| row.tokens);
         let cost = row.as_ref().and_then(|row| row.cost);

@@ -81,7 +81,7 @@ impl Model {
         } = self;
         let retrieval = match retrieval.as_str() {
             ALL => RetrievalChoice::All,
-            COLLECTIONS => RetrievalChoice::Collections(collections),
+            COLLECTIONS | NONE => RetrievalChoice::Collections(collections),
             _ => return Err(StoreError::Corrupt("a conversation's choice of passages is unknown".to_owned())),
         };
         Ok(Conversation {
@@ -117,6 +117,8 @@ impl Model {
 
 const ALL: &str = "all";
 const COLLECTIONS: &str = "collections";
+/// An empty list of collections, for which no rows need to be looked up.
+const NONE: &str = "none";
 
 impl TryFrom<&Conversation> for Model {
     type Error = StoreError;
@@ -146,6 +148,7 @@ impl TryFrom<&Conversation> for Model {
         } = conversation.clone();
         let retrieval = match retrieval {
             RetrievalChoice::All => ALL,
+            RetrievalChoice::Collections(chosen) if chosen.is_empty() => NONE,
             RetrievalChoice::Collections(_) => COLLECTIONS,
         };
         Ok(Self {

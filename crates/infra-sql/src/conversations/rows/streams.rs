@@ -7,7 +7,7 @@ use domain::{
 };
 use sea_orm::entity::prelude::*;
 
-use crate::values::stored;
+use crate::values::{column, number, stored};
 
 #[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -21,6 +21,7 @@ pub(crate) struct Model {
     pub user_id: Uuid,
     pub api_key_id: Option<Uuid>,
     pub request_id: Uuid,
+    pub estimated_input_tokens: Option<i64>,
     pub state: String,
     pub epoch: i64,
     pub lease_expires_at: Timestamp,
@@ -33,8 +34,10 @@ pub(crate) struct Model {
 
 impl ActiveModelBehavior for ActiveModel {}
 
-impl From<&Stream> for Model {
-    fn from(stream: &Stream) -> Self {
+impl TryFrom<&Stream> for Model {
+    type Error = StoreError;
+
+    fn try_from(stream: &Stream) -> Result<Self, StoreError> {
         let Stream {
             id,
             tenant_id,
@@ -43,6 +46,7 @@ impl From<&Stream> for Model {
             user_id,
             api_key_id,
             request_id,
+            estimated_input_tokens,
             state,
             epoch,
             lease_expires_at,
@@ -52,7 +56,7 @@ impl From<&Stream> for Model {
             created_at,
             updated_at,
         } = stream.clone();
-        Self {
+        Ok(Self {
             id: id.0,
             tenant_id: tenant_id.0,
             conversation_id: conversation_id.0,
@@ -60,6 +64,7 @@ impl From<&Stream> for Model {
             user_id: user_id.0,
             api_key_id: api_key_id.map(|id| id.0),
             request_id: request_id.0,
+            estimated_input_tokens: estimated_input_tokens.map(column).transpose()?,
             state: state.as_str().to_owned(),
             epoch,
             lease_expires_at,
@@ -68,7 +73,7 @@ impl From<&Stream> for Model {
             ended_at,
             created_at,
             updated_at,
-        }
+        })
     }
 }
 
@@ -84,6 +89,7 @@ impl TryFrom<Model> for Stream {
             user_id,
             api_key_id,
             request_id,
+            estimated_input_tokens,
             state,
             epoch,
             lease_expires_at,
@@ -101,6 +107,7 @@ impl TryFrom<Model> for Stream {
             user_id: user_id.into(),
             api_key_id: api_key_id.map(Into::into),
             request_id: request_id.into(),
+            estimated_input_tokens: estimated_input_tokens.map(number).transpose()?,
             state: stored(StreamState::parse(&state))?,
             epoch,
             lease_expires_at,
