@@ -6,6 +6,7 @@
 mod boot;
 mod error;
 mod index;
+mod lease;
 mod migrate;
 mod options;
 mod pool;

@@ -1,14 +1,8 @@
-//! Pools of connections that never hand on what their last user left open.
-//!
-//! Cancelling a future inside `begin` leaves a connection in a transaction that its owner does not
-//! know of; whatever the next user writes on it without a transaction of its own is acknowledged and
-//! later lost. So every released connection is asked whether it is clean, before it goes back.
+//! The pools and the settings of their connections.
 
 use std::str::FromStr;
 
-use sqlx::{
-    Connection, PgConnection, PgPool, Postgres, Row, Transaction, pool::PoolOptions, postgres::PgConnectOptions,
-};
+use sqlx::{Connection, PgPool, Postgres, pool::PoolOptions, postgres::PgConnectOptions};
 
 use crate::{error::PostgresError, options::PostgresOptions};
 
@@ -35,8 +29,8 @@ pub(crate) fn as_role(options: &PgConnectOptions, role: &str, settings: &Postgre
     ])
 }
 
-/// A pool of up to `size` connections, guarded as the module says.
-pub(crate) fn guarded(options: PgConnectOptions, size: u32, settings: &PostgresOptions) -> PgPool {
+/// A pool of up to `size` connections. Only a [`Lease`](crate::lease::Lease) opens a transaction on it.
+pub(crate) fn open(options: PgConnectOptions, size: u32, settings: &PostgresOptions) -> PgPool {
     let test_after_idle = settings.test_after_idle;
     PoolOptions::<Postgres>::new()
         .max_connections(size)
@@ -50,32 +44,5 @@ pub(crate) fn guarded(options: PgConnectOptions, size: u32, settings: &PostgresO
                 Ok(true)
             })
         })
-        .after_release(|connection, _| Box::pin(clean(connection)))
         .connect_lazy_with(options)
-}
-
-/// Whether the connection is at rest, after a rollback where it is not. An error closes it.
-async fn clean(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
-    if is_at_rest(connection).await.unwrap_or(false) {
-        return Ok(true);
-    }
-    sqlx::raw_sql("ROLLBACK; RESET app.tenant_id").execute(&mut *connection).await?;
-    is_at_rest(connection).await
-}
-
-/// Asks in one round trip: outside a transaction each statement is one of its own, so that both
-/// began at the same moment; and no tenant is set. Only the simple protocol has it so: in the
-/// extended one a statement's time is that of a later message.
-async fn is_at_rest(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
-    let row = sqlx::raw_sql(
-        "SELECT now() = statement_timestamp() AND coalesce(current_setting('app.tenant_id', true), '') = '' AS rests",
-    )
-    .fetch_one(connection)
-    .await?;
-    row.try_get("rests")
-}
-
-/// Begins a transaction with a statement that may say more than BEGIN, in one round trip.
-pub(crate) async fn begin(pool: &PgPool, statement: String) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
-    pool.begin_with(sqlx::AssertSqlSafe(statement)).await
 }

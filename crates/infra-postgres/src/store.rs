@@ -49,8 +49,8 @@ impl PostgresStore {
         if pending > 0 {
             return Err(PostgresError::NotMigrated { pending });
         }
-        let app = pool::guarded(pool::as_role(&options, APP, settings), settings.app_connections, settings);
-        let jobs = pool::guarded(pool::as_role(&options, JOBS, settings), settings.job_connections, settings);
+        let app = pool::open(pool::as_role(&options, APP, settings), settings.app_connections, settings);
+        let jobs = pool::open(pool::as_role(&options, JOBS, settings), settings.job_connections, settings);
         Ok(Self { app, jobs, clock })
     }
 

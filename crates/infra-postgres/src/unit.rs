@@ -10,15 +10,21 @@ use domain::{
 use infra_sql::{SqlBackend, store_error};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, RuntimeErr, Statement};
 use sea_query_sqlx::SqlxValues;
-use sqlx::{AssertSqlSafe, PgPool, Postgres, Transaction, postgres::PgArguments, query::Query};
+use sqlx::{AssertSqlSafe, PgConnection, PgPool, Postgres, postgres::PgArguments, query::Query};
 use tokio::sync::{Mutex, MutexGuard};
 
-use crate::pool;
+use crate::lease::Lease;
 
 /// A transaction, and whether a statement in it was begun and its end never seen.
 struct Statements {
-    transaction: Transaction<'static, Postgres>,
+    lease: Lease,
     is_cut_off: bool,
+}
+
+impl Statements {
+    fn connection(&mut self) -> Result<&mut PgConnection, DbErr> {
+        self.lease.connection().map_err(failed)
+    }
 }
 
 /// The backend of a unit of work. Dropping it rolls back.
@@ -47,8 +53,8 @@ impl PostgresUnit {
             Some(tenant) => format!("{begin}; SELECT set_config('app.tenant_id', '{tenant}', true)"),
             None => begin.to_owned(),
         };
-        let transaction = pool::begin(pool, statement).await.map_err(|error| store_error(failed(error)))?;
-        Ok(Self { statements: Mutex::new(Statements { transaction, is_cut_off: false }), scope, mode })
+        let lease = Lease::begin(pool, statement).await.map_err(|error| store_error(failed(error)))?;
+        Ok(Self { statements: Mutex::new(Statements { lease, is_cut_off: false }), scope, mode })
     }
 
     /// The right to run one statement, marked as cut off until [`finish`] is called.
@@ -69,7 +75,7 @@ impl PostgresUnit {
     /// Runs a query with values that SeaORM does not know.
     pub(crate) async fn execute_query(&self, query: Query<'_, Postgres, PgArguments>) -> Result<(), DbErr> {
         let mut statements = self.begin_statement().await?;
-        let result = query.execute(&mut *statements.transaction).await;
+        let result = query.execute(statements.connection()?).await;
         finish(statements, result).map(drop)
     }
 }
@@ -97,25 +103,25 @@ impl ConnectionTrait for PostgresUnit {
 
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
         let mut statements = self.begin_statement().await?;
-        let result = query(statement).execute(&mut *statements.transaction).await;
+        let result = query(statement).execute(statements.connection()?).await;
         finish(statements, result).map(Into::into)
     }
 
     async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
         let mut statements = self.begin_statement().await?;
-        let result = sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&mut *statements.transaction).await;
+        let result = sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(statements.connection()?).await;
         finish(statements, result).map(Into::into)
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
         let mut statements = self.begin_statement().await?;
-        let result = query(statement).fetch_optional(&mut *statements.transaction).await;
+        let result = query(statement).fetch_optional(statements.connection()?).await;
         Ok(finish(statements, result)?.map(Into::into))
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
         let mut statements = self.begin_statement().await?;
-        let result = query(statement).fetch_all(&mut *statements.transaction).await;
+        let result = query(statement).fetch_all(statements.connection()?).await;
         Ok(finish(statements, result)?.into_iter().map(Into::into).collect())
     }
 }
@@ -131,23 +137,19 @@ impl SqlBackend for PostgresUnit {
     }
 
     async fn commit(self) -> Result<(), StoreError> {
-        let Statements { transaction, is_cut_off } = self.statements.into_inner();
+        let Statements { lease, is_cut_off } = self.statements.into_inner();
         if is_cut_off {
             return Err(StoreError::Poisoned);
         }
         // In a task of its own: a caller that goes away cannot cut the COMMIT in half.
-        end(tokio::spawn(transaction.commit())).await
+        match tokio::spawn(lease.commit()).await {
+            Ok(ended) => ended.map_err(|error| store_error(failed(error))),
+            Err(stopped) => Err(StoreError::Unavailable(Box::new(stopped))),
+        }
     }
 
     async fn rollback(self) -> Result<(), StoreError> {
-        let Statements { transaction, .. } = self.statements.into_inner();
-        end(tokio::spawn(transaction.rollback())).await
-    }
-}
-
-async fn end(task: tokio::task::JoinHandle<Result<(), sqlx::Error>>) -> Result<(), StoreError> {
-    match task.await {
-        Ok(ended) => ended.map_err(|error| store_error(failed(error))),
-        Err(stopped) => Err(StoreError::Unavailable(Box::new(stopped))),
+        let Statements { lease, .. } = self.statements.into_inner();
+        lease.rollback().await.map_err(|error| store_error(failed(error)))
     }
 }

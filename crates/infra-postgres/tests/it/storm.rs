@@ -3,7 +3,11 @@
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use domain::store::StoreError;
+use domain::{
+    access::Scope,
+    ids::{IdGen, RandomIds, TenantId},
+    store::{Mode, Store, StoreError},
+};
 use sqlx::{Connection, PgPool, Row};
 use storage_testkit::storm::{AutocommitWrites, StormSettings, storm};
 use uuid::Uuid;
@@ -77,4 +81,20 @@ async fn f01_f02_a_storm_of_cancellations_loses_nothing_and_crosses_no_tenant() 
     admin.close().await.unwrap();
     drop(connections);
     harness.close().await;
+}
+
+#[test]
+fn a_unit_of_work_that_is_dropped_outside_the_runtime_closes_its_connection() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let harness = runtime.block_on(harness());
+    let pool = harness.store.app_pool().clone();
+    let scope = Scope::system_in(TenantId(RandomIds.random()));
+    let unit = runtime.block_on(harness.store.begin(&scope, Mode::Write)).unwrap();
+    assert_eq!(pool.size(), 1);
+    drop(unit);
+    assert_eq!((pool.size(), pool.num_idle()), (0, 0));
+    runtime.block_on(async {
+        harness.store.ping().await.unwrap();
+        harness.close().await;
+    });
 }

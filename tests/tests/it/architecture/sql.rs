@@ -16,11 +16,11 @@ const SINKS: [(&str, usize); 6] = [
 
 /// Files that may hand over text which is not a literal, each with what it is made of.
 const MADE_OF: [(&str, &str); 10] = [
-    ("crates/infra-postgres/src/migrate.rs", "CREATE DATABASE with a name that the database quoted"),
     (
-        "crates/infra-postgres/src/pool.rs",
+        "crates/infra-postgres/src/lease.rs",
         "BEGIN and set_config with a scope's ids, which print hexadecimal digits only",
     ),
+    ("crates/infra-postgres/src/migrate.rs", "CREATE DATABASE with a name that the database quoted"),
     ("crates/infra-postgres/src/unit.rs", "statements of SeaORM and of infra-sql, passed on with their bound values"),
     ("crates/infra-sql/src/sql.rs", "pieces known at compile time and the names of columns; values are bound"),
     ("crates/infra-sqlite/src/lane.rs", "savepoints with a number"),

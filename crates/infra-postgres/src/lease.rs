@@ -1,0 +1,90 @@
+//! A pool's connection for one transaction, which never goes back with what was left open on it.
+//!
+//! Cancelling a future inside BEGIN leaves a connection in a transaction that its owner does not know
+//! of; whatever the next user writes on it without a transaction of its own is acknowledged and later
+//! lost. So the lease is there before the first byte of BEGIN is sent. A connection whose COMMIT or
+//! ROLLBACK was seen to succeed is at rest: the transaction is over, and the tenant was set for it
+//! alone. Any other is cleaned before the pool has it again, or closed. Nothing else in this crate
+//! opens a transaction on a pool.
+
+use std::time::Duration;
+
+use sqlx::{AssertSqlSafe, PgConnection, PgPool, Postgres, Row, pool::PoolConnection};
+use tokio::{runtime::Handle, time::timeout};
+
+/// How long cleaning may take, as a statement may still be running. Then the connection is closed.
+const LONGEST_CLEANING: Duration = Duration::from_secs(5);
+
+/// A connection in a transaction, or on the way into or out of one.
+pub(crate) struct Lease {
+    /// There until the transaction has ended for certain.
+    connection: Option<PoolConnection<Postgres>>,
+}
+
+impl Lease {
+    /// Begins a transaction with a statement that may say more than BEGIN, in one round trip.
+    pub(crate) async fn begin(pool: &PgPool, statement: String) -> Result<Self, sqlx::Error> {
+        let mut lease = Self { connection: Some(pool.acquire().await?) };
+        sqlx::raw_sql(AssertSqlSafe(statement)).execute(lease.connection()?).await?;
+        Ok(lease)
+    }
+
+    /// The connection, for statements within the transaction.
+    pub(crate) fn connection(&mut self) -> Result<&mut PgConnection, sqlx::Error> {
+        self.connection.as_deref_mut().ok_or(sqlx::Error::PoolClosed)
+    }
+
+    /// Makes the transaction's changes last.
+    pub(crate) async fn commit(self) -> Result<(), sqlx::Error> {
+        self.end("COMMIT").await
+    }
+
+    /// Undoes the transaction's changes.
+    pub(crate) async fn rollback(self) -> Result<(), sqlx::Error> {
+        self.end("ROLLBACK").await
+    }
+
+    async fn end(mut self, statement: &'static str) -> Result<(), sqlx::Error> {
+        sqlx::raw_sql(statement).execute(self.connection()?).await?;
+        // At rest: the pool may have it back as it is.
+        self.connection = None;
+        Ok(())
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        let Some(connection) = self.connection.take() else { return };
+        match Handle::try_current() {
+            Ok(runtime) => drop(runtime.spawn(clean(connection))),
+            // Nobody is left to wait for an answer; the server rolls back what loses its client.
+            Err(_) => drop(connection.detach()),
+        }
+    }
+}
+
+/// Gives the connection back at rest, or closes it.
+async fn clean(mut connection: PoolConnection<Postgres>) {
+    match timeout(LONGEST_CLEANING, roll_back(&mut connection)).await {
+        Ok(Ok(true)) => return,
+        Ok(Ok(false)) => tracing::warn!("a connection is not at rest after ROLLBACK, it is closed"),
+        Ok(Err(error)) => tracing::warn!(%error, "a connection cannot be cleaned, it is closed"),
+        Err(_) => tracing::warn!("cleaning a connection takes too long, it is closed"),
+    }
+    drop(connection.detach());
+}
+
+/// Ends whatever is open; tells whether the connection is at rest then.
+///
+/// Outside a transaction each statement is one of its own, so that both began at the same moment; and
+/// no tenant is set. Only the simple protocol has it so: in the extended one a statement's time is
+/// that of a later message.
+async fn roll_back(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
+    sqlx::raw_sql("ROLLBACK").execute(&mut *connection).await?;
+    let row = sqlx::raw_sql(
+        "SELECT now() = statement_timestamp() AND coalesce(current_setting('app.tenant_id', true), '') = '' AS rests",
+    )
+    .fetch_one(connection)
+    .await?;
+    row.try_get("rests")
+}
