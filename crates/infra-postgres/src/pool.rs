@@ -12,7 +12,8 @@ const HNSW_EF_SEARCH: u32 = 100;
 /// Reads a database URL. Statements are logged by the caller, not by the driver.
 pub(crate) fn parse(url: &str) -> Result<PgConnectOptions, PostgresError> {
     let options = PgConnectOptions::from_str(url).map_err(PostgresError::Url)?;
-    Ok(options.application_name("banyan"))
+    // The driver writes notices ("already exists, skipping") to the log as they come; warnings matter.
+    Ok(options.application_name("banyan").options([("client_min_messages", "warning")]))
 }
 
 /// The options of a connection that works as `role` from its first statement on.

@@ -92,3 +92,14 @@ async fn a_database_that_is_not_prepared_or_migrated_is_refused() {
     assert!(matches!(refusal(&database.url).await, PostgresError::NotMigrated { pending: 1 }));
     admin.close().await.unwrap();
 }
+
+#[tokio::test]
+async fn the_server_sends_warnings_and_no_notices() {
+    let database = TestDatabase::create().await;
+    let store = database.store().await;
+    for pool in [store.app_pool(), store.jobs_pool()] {
+        let least: String = sqlx::query_scalar("SHOW client_min_messages").fetch_one(pool).await.unwrap();
+        assert_eq!(least, "warning");
+    }
+    store.close().await;
+}
