@@ -40,7 +40,11 @@ impl Client {
     pub fn new(base: &str) -> Result<Self> {
         // The first one wins, and all are the same.
         drop(rustls::crypto::ring::default_provider().install_default());
-        let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().build()?;
+        let http = reqwest::Client::builder()
+            .tcp_nodelay(true)
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .build()?;
         Ok(Self { http, base: base.trim_end_matches('/').to_owned(), token: None })
     }
 

@@ -106,12 +106,13 @@ impl Hop {
     /// Starts it before a provider at this address.
     #[expect(clippy::disallowed_methods, reason = "the hop calls the scripted provider, not the world")]
     pub(crate) fn start(provider: &str) -> Result<Self> {
-        let http = reqwest::Client::builder().no_proxy().build()?;
+        let http = reqwest::Client::builder().tcp_nodelay(true).no_proxy().build()?;
         let target = web::Data::new(Target { http, url: format!("{provider}/v1/chat/completions") });
         let server = HttpServer::new(move || {
             App::new().app_data(target.clone()).route("/v1/chat/completions", web::post().to(pass))
         });
-        let server = server.workers(2).disable_signals().bind("127.0.0.1:0")?;
+        // Without it the end of a stream waits 40 ms for the client's delayed acknowledgement.
+        let server = server.workers(2).tcp_nodelay(true).disable_signals().bind("127.0.0.1:0")?;
         let address = server.addrs().first().context("the hop has no address")?.to_string();
         let server = server.run();
         let handle = server.handle();

@@ -94,6 +94,8 @@ async fn measure(installation: &Installation, disk: &Path, wanted: f64) -> Resul
             added / (hop_stream.median() - base),
             "ratio",
         ),
+        Figure::plain("floor: provider called directly, whole answer, p50", direct_whole.median(), "ms"),
+        Figure::plain("/v1/chat/completions, nothing kept, whole answer, p50", completed.median(), "ms"),
         Figure::new("/v1/chat/completions, nothing kept: added p50", added_whole, "ms", Goal::AtMost(flush + 1.0)),
         Figure::new(format!("durable turns, {CLIENTS} clients"), rate, "1/s", goal),
         Figure::plain(format!("floor: provider called directly, {CLIENTS} clients"), direct_rate, "1/s"),
