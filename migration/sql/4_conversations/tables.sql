@@ -102,7 +102,8 @@ CREATE TABLE messages (
 --postgres ALTER TABLE conversations ADD FOREIGN KEY (tenant_id, id, current_message_id)
 --postgres     REFERENCES messages (tenant_id, conversation_id, id)
 --postgres     ON DELETE SET NULL (current_message_id) DEFERRABLE INITIALLY DEFERRED;
-CREATE INDEX ix_messages_parent ON messages (tenant_id, conversation_id, parent_id, seq);
+-- Without the conversation, which the parent tells: siblings are found by their parents alone.
+CREATE INDEX ix_messages_parent ON messages (tenant_id, parent_id, seq);
 CREATE INDEX ix_messages_user ON messages (tenant_id, user_id) WHERE user_id IS NOT NULL;
 CREATE INDEX ix_messages_edited_from ON messages (tenant_id, conversation_id, edited_from_id)
     WHERE edited_from_id IS NOT NULL;

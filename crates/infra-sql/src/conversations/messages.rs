@@ -14,6 +14,7 @@ use crate::{SqlBackend, SqlRepos, sql::Sql, values::column};
 
 #[derive(FromQueryResult)]
 struct SiblingRow {
+    conversation_id: Uuid,
     parent_id: Option<Uuid>,
     id: Uuid,
 }
@@ -115,17 +116,23 @@ impl<B: SqlBackend> MessageRepo for SqlRepos<B> {
         conversation: ConversationId,
         parents: &[Option<MessageId>],
     ) -> Result<Vec<Sibling>, StoreError> {
-        let sql = Sql::new("SELECT m.parent_id, m.id FROM messages m WHERE ");
-        let mut sql = self
-            .living_messages(sql, conversation)?
-            .text(" AND (m.parent_id IN ")
-            .bind_list(parents.iter().flatten().map(|id| id.0));
+        const COLUMNS: &str = "SELECT m.conversation_id, m.parent_id, m.id, m.seq FROM messages m WHERE m.tenant_id = ";
+        let tenant = self.tenant()?.tenant_id.0;
+        let reached = |sql: Sql| {
+            let sql = sql.text(" AND m.deleted_at IS NULL AND EXISTS (SELECT 1 FROM conversations c WHERE c.id = ");
+            Ok(self.conversation_in_reach(sql.bind(conversation.0).text(" AND "))?.text(")"))
+        };
+        // By their parents alone: with the conversation as a condition, PostgreSQL reads the whole of
+        // one that is longer than it expects.
+        let sql = Sql::new(COLUMNS).bind(tenant).text(" AND m.parent_id IN ");
+        let mut sql = reached(sql.bind_list(parents.iter().flatten().map(|id| id.0)))?;
         if parents.contains(&None) {
-            sql = sql.text(" OR m.parent_id IS NULL");
+            let roots = sql.text(" UNION ALL ").text(COLUMNS).bind(tenant).text(" AND m.conversation_id = ");
+            sql = reached(roots.bind(conversation.0).text(" AND m.parent_id IS NULL"))?;
         }
-        let rows = self.rows(sql.text(") ORDER BY m.seq")).await?;
-        let sibling = |SiblingRow { parent_id, id }| Sibling { parent_id: parent_id.map(Into::into), id: id.into() };
-        Ok(rows.into_iter().map(sibling).collect())
+        let rows = self.rows::<SiblingRow>(sql.text(" ORDER BY seq")).await?;
+        let here = rows.into_iter().filter(|row| row.conversation_id == conversation.0);
+        Ok(here.map(|row| Sibling { parent_id: row.parent_id.map(Into::into), id: row.id.into() }).collect())
     }
 
     async fn next_version(&self, conversation: ConversationId, parent: Option<MessageId>) -> Result<i32, StoreError> {

@@ -71,6 +71,10 @@ pub async fn siblings_stand_by_seq(world: World) {
     let all = siblings(&[Some(root.id), None, Some(chain[0].id), Some(chain[1].id)]).await;
     assert_eq!(all, [of(&chain[0]), of(&chain[1]), of(&root), of(&answers[0]), of(&answers[1])]);
     assert_eq!(siblings(&[]).await, []);
+    // A parent of another conversation has no children in this one.
+    let (_, elsewhere) = talk(&world, &cast, 2).await;
+    assert_eq!(siblings(&[Some(elsewhere[0].id)]).await, []);
+    assert_eq!(siblings(&[None, Some(elsewhere[0].id)]).await, [of(&chain[0]), of(&root)]);
 }
 
 /// A child's ordinal is one more than the greatest that was ever given.
