@@ -55,7 +55,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     };
     let model = Arc::new(LocalEmbedder::load(&folder, Some(threads))?);
     let sizes: Sizes = serde_json::from_slice(&fs::read(folder.join("config.json"))?)?;
-    let window = model.model().await?.max_tokens;
+    let window = model.model().max_tokens;
     let chunks = chunk(&text()?, window, &model);
     if chunks.len() < CHUNKS {
         return Err(format!("the text gives {} chunks, {CHUNKS} are needed", chunks.len()).into());

@@ -70,7 +70,6 @@ impl LocalEmbedder {
         let description = EmbeddingModel {
             provider: PROVIDER.to_owned(),
             model: read.name,
-            dimension: u32::try_from(read.config.hidden_size).unwrap_or(u32::MAX),
             max_tokens: u32::try_from(read.max_tokens).unwrap_or(u32::MAX),
         };
         let encoder = Encoder::load(read.config, read.pooling, &weights)?;
@@ -87,8 +86,8 @@ impl LocalEmbedder {
 
 #[async_trait]
 impl Embedder for LocalEmbedder {
-    async fn model(&self) -> Result<EmbeddingModel, GatewayError> {
-        Ok(self.model.description.clone())
+    fn model(&self) -> &EmbeddingModel {
+        &self.model.description
     }
 
     /// Computes the vectors. Dropping the future stops the batch after the texts that are in work.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use domain::{
     access::{Actor, Credential},
-    gateways::{Embedder, EmbeddingModel, EmbeddingPurpose, Embeddings, GatewayErrorKind},
+    gateways::{Embedder, EmbeddingPurpose, Embeddings, GatewayErrorKind},
     ids::{ApiKeyId, ConversationId, MessageId, RequestId, TenantId, UserId},
     usage::{AgentType, ProviderCall, TokenUsage, call::CALL_LEASE_SECONDS, estimate},
 };
@@ -51,8 +51,8 @@ impl App {
         payer: Payer,
         texts: &[String],
         purpose: EmbeddingPurpose,
-    ) -> Result<(EmbeddingModel, Embeddings, Spent)> {
-        let model = embedder.model().await?;
+    ) -> Result<(Embeddings, Spent)> {
+        let model = embedder.model();
         let now = self.now();
         let call = ProviderCall {
             request_id: RequestId(self.parts.ids.random()),
@@ -86,6 +86,6 @@ impl App {
             metadata: json!({ "texts": texts.len() }),
             recorder: Some(recorder),
         };
-        Ok((model, embeddings, spent))
+        Ok((embeddings, spent))
     }
 }

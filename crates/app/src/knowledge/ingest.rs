@@ -128,7 +128,7 @@ impl<'a> Ingest<'a> {
     async fn cut(&self, version: &mut SourceVersion, document: &ParsedDocument) -> Result<(), StepError> {
         let embedder = self.app.parts.embedder.clone();
         let window = match &embedder {
-            Some(embedder) => embedder.model().await?.max_tokens,
+            Some(embedder) => embedder.model().max_tokens,
             None => LEXICAL_WINDOW,
         };
         let settings = version.chunking;
@@ -176,15 +176,9 @@ impl<'a> Ingest<'a> {
 
     /// Embeds what has no vector yet, batch by batch, each committed with its account.
     async fn embed(&self, version: &mut SourceVersion, embedder: &Arc<dyn Embedder>) -> Result<(), StepError> {
-        let model = embedder.model().await?;
-        let name = model.full_name();
+        let name = embedder.model().full_name();
         let tx = self.held().await?;
         let mut done = tx.chunk_index().count(version.id, &name).await?;
-        if version.embedding_model.as_deref() != Some(name.as_str()) {
-            version.embedding_model = Some(name.clone());
-            version.embedding_dimension = Some(model.dimension);
-            tx.sources().update_version(version).await?;
-        }
         tx.commit().await?;
         let payer = Payer {
             tenant_id: self.job.tenant_id,
@@ -203,8 +197,9 @@ impl<'a> Ingest<'a> {
                 return Err(Error::internal("the chunks of a version are not all there").into());
             }
             let texts: Vec<String> = chunks.iter().map(Chunk::embedded_text).collect();
-            let (_, embeddings, spent) = self.app.embed(embedder, payer, &texts, EmbeddingPurpose::Document).await?;
+            let (embeddings, spent) = self.app.embed(embedder, payer, &texts, EmbeddingPurpose::Document).await?;
             done += chunks.len() as u64;
+            let dimension = embeddings.vectors.first().and_then(|vector| u32::try_from(vector.len()).ok());
             let entries: Vec<IndexEntry> = chunks
                 .iter()
                 .zip(embeddings.vectors)
@@ -218,6 +213,11 @@ impl<'a> Ingest<'a> {
                 })
                 .collect();
             let tx = self.held().await?;
+            if version.embedding_model.as_deref() != Some(name.as_str()) {
+                version.embedding_model = Some(name.clone());
+                version.embedding_dimension = dimension;
+                tx.sources().update_version(version).await?;
+            }
             tx.chunk_index().insert(&entries).await?;
             self.app.settle_call(tx.as_ref(), &spent).await?;
             tx.jobs().record_progress(self.lease, "embed", done, version.chunk_count).await?;

@@ -154,10 +154,10 @@ impl App {
         }
         let texts = [wanted.query.to_owned()];
         match self.embed(embedder, payer, &texts, EmbeddingPurpose::Query).await {
-            Ok((model, embeddings, spent)) => {
+            Ok((embeddings, spent)) => {
                 let vector = embeddings.vectors.into_iter().next();
                 let vector = vector.ok_or_else(|| Error::internal("an embedder answers a vector for each text"))?;
-                Ok(Some((model.full_name(), vector, spent)))
+                Ok(Some((embedder.model().full_name(), vector, spent)))
             }
             Err(error) if wanted.mode == RetrievalMode::Hybrid => {
                 tracing::warn!(error = ?error, "the question could not be embedded; searching by words alone");

@@ -7,7 +7,7 @@ use domain::{
 };
 
 use super::OpenAi;
-use crate::{App, Error, ErrorKind, Result, knowledge::Payer};
+use crate::{Error, ErrorKind, Result, knowledge::Payer};
 
 /// Most texts of one call (OpenAI's own bound).
 const MAX_TEXTS: usize = 2_048;
@@ -39,13 +39,13 @@ impl OpenAi {
         let (actor, model) = (actor.clone(), model.to_owned());
         self.app
             .detached(async move {
-                let known = app.embedding_model(&model).await?;
                 let embedder = app.parts.embedder.clone().ok_or_else(no_model)?;
+                let known = named(&model, embedder.model())?;
                 let mut vectors = Vec::with_capacity(texts.len());
                 let mut input_tokens = 0;
                 for batch in texts.chunks(embedder.max_batch().max(1)) {
                     let payer = Payer::of(&actor, tenant_id);
-                    let (_, embedded, spent) = app.embed(&embedder, payer, batch, EmbeddingPurpose::Document).await?;
+                    let (embedded, spent) = app.embed(&embedder, payer, batch, EmbeddingPurpose::Document).await?;
                     input_tokens += embedded.input_tokens;
                     vectors.extend(embedded.vectors);
                     let tx = app.write(&scope).await?;
@@ -58,16 +58,13 @@ impl OpenAi {
     }
 }
 
-impl App {
-    /// The configured embedding model, if it is the one that was named.
-    async fn embedding_model(&self, name: &str) -> Result<EmbeddingModel> {
-        let model = self.parts.embedder.as_ref().ok_or_else(no_model)?.model().await?;
-        if name == model.full_name() || name == model.model {
-            return Ok(model);
-        }
-        let message = format!("there is no embedding model '{name}'; '{}' is configured", model.full_name());
-        Err(ValueError::new("model", "model_not_found", message).into())
+/// The configured model, if it is the one that was named.
+fn named(name: &str, model: &EmbeddingModel) -> Result<EmbeddingModel> {
+    if name == model.full_name() || name == model.model {
+        return Ok(model.clone());
     }
+    let message = format!("there is no embedding model '{name}'; '{}' is configured", model.full_name());
+    Err(ValueError::new("model", "model_not_found", message).into())
 }
 
 fn no_model() -> Error {

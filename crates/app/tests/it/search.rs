@@ -72,7 +72,7 @@ async fn everybody_finds_what_it_may_read_and_nothing_else() {
 #[tokio::test]
 async fn modes_limits_and_blank_questions() {
     let server = ScriptedServer::start().await.unwrap();
-    let embedder = crate::support::embedder(&server).await;
+    let embedder = crate::support::embedder(&server);
     let models = Some(registry(&server.base_url()));
     let bench = Bench::with(Choice { models, embedder: Some(embedder), ..Choice::default() });
     bench.start();

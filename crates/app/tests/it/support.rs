@@ -291,15 +291,13 @@ fn patience() -> Patience {
     Patience { retry: Duration::from_millis(40), ..Patience::default() }
 }
 
-/// The server's embedding model `openai/vectors`, with its length already known.
-pub(crate) async fn embedder(server: &ScriptedServer) -> Arc<dyn Embedder> {
+/// The server's embedding model `openai/vectors`.
+pub(crate) fn embedder(server: &ScriptedServer) -> Arc<dyn Embedder> {
     let url = server.base_url();
     let egress = Arc::new(Egress::new(infra_providers::AllowList::new([&url])).unwrap());
     let clock: Arc<dyn Clock> = Arc::new(ManualClock::default());
     let connection = OpenAiConnection::new("openai", url, None, egress, clock, patience());
-    let embedder = OpenAiEmbedder::new(Arc::new(connection), "vectors", None);
-    embedder.model().await.unwrap();
-    Arc::new(embedder)
+    Arc::new(OpenAiEmbedder::new(Arc::new(connection), "vectors", None))
 }
 
 pub(crate) fn tenant_of(actor: &Actor) -> TenantId {

@@ -11,8 +11,6 @@ pub struct EmbeddingModel {
     pub provider: String,
     /// The provider's name of the model.
     pub model: String,
-    /// Length of its vectors.
-    pub dimension: u32,
     /// Most tokens of one text; what is longer must be split before, never cut silently.
     pub max_tokens: u32,
 }
@@ -37,7 +35,7 @@ pub enum EmbeddingPurpose {
 /// Vectors in the order of the texts.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Embeddings {
-    /// One L2-normalised vector of the model's dimension per text.
+    /// One L2-normalised vector per text, all of the same length, from every call.
     pub vectors: Vec<Vec<f32>>,
     /// Tokens read, over all texts.
     pub input_tokens: u64,
@@ -48,11 +46,8 @@ pub struct Embeddings {
 /// Turns texts into vectors.
 #[async_trait]
 pub trait Embedder: Send + Sync + 'static {
-    /// The model, asked from the provider at first use where it is not known.
-    ///
-    /// # Errors
-    /// When the provider does not tell.
-    async fn model(&self) -> Result<EmbeddingModel, GatewayError>;
+    /// The model. No call: what its vectors' length is, they tell.
+    fn model(&self) -> &EmbeddingModel;
 
     /// Embeds a batch of texts (callers keep batches at or below [`Embedder::max_batch`]).
     ///

@@ -117,7 +117,7 @@ async fn the_window_holds_special_tokens_and_prompt() {
     let prompts = json!({ "prompts": { "query": "query: " } });
     let tiny = write(&Shape { prompts, ..Shape::default() });
     let model = load(&tiny);
-    assert_eq!(model.model().await.unwrap().max_tokens, 64);
+    assert_eq!(model.model().max_tokens, 64);
     let longest = words(62).join(" ");
     assert_eq!(model.count_tokens(&longest), 64);
     embed(&model, &longest, EmbeddingPurpose::Document).await;

@@ -1,12 +1,11 @@
 //! Embeddings over the wire.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use domain::gateways::{Embedder, EmbeddingModel, EmbeddingPurpose, Embeddings, GatewayError, GatewayErrorKind};
 use serde_json::json;
-use tokio::sync::OnceCell;
 
 use super::{
     OpenAiConnection,
@@ -27,9 +26,9 @@ const FRAME_TOKENS: usize = 2;
 /// An embedding model behind a connection.
 pub struct OpenAiEmbedder {
     connection: Arc<OpenAiConnection>,
-    model: String,
-    max_tokens: u32,
-    dimension: OnceCell<u32>,
+    model: EmbeddingModel,
+    /// Length of the vectors, which the first answer tells.
+    dimension: OnceLock<usize>,
 }
 
 impl OpenAiEmbedder {
@@ -38,11 +37,13 @@ impl OpenAiEmbedder {
     pub fn new(connection: Arc<OpenAiConnection>, model: impl Into<String>, max_tokens: Option<u32>) -> Self {
         let model = model.into();
         let known = if model.starts_with("text-embedding-") { OPENAI_MAX_TOKENS } else { DEFAULT_MAX_TOKENS };
-        Self { connection, model, max_tokens: max_tokens.unwrap_or(known), dimension: OnceCell::new() }
+        let provider = connection.provider().to_owned();
+        let model = EmbeddingModel { provider, model, max_tokens: max_tokens.unwrap_or(known) };
+        Self { connection, model, dimension: OnceLock::new() }
     }
 
     async fn call(&self, texts: &[String]) -> Result<Embeddings, GatewayError> {
-        let body = json!({ "model": self.model, "input": texts, "encoding_format": "base64" });
+        let body = json!({ "model": self.model.model, "input": texts, "encoding_format": "base64" });
         let wait = self.connection.patience.embedding;
         let response = self.connection.post("embeddings", &body, wait, false).await?;
         let body = response.bytes().await.map_err(|error| self.connection.egress_error(error))?;
@@ -51,9 +52,8 @@ impl OpenAiEmbedder {
         let tokens = list.usage.as_ref().and_then(|usage| usage.input());
         let vectors = self.vectors(list, texts.len())?;
         if let Some(first) = vectors.first() {
-            let length = u32::try_from(first.len()).map_err(|error| self.lie("too long").because(error))?;
-            let known = *self.dimension.get_or_init(|| async { length }).await;
-            if vectors.iter().any(|vector| vector.len() as u64 != u64::from(known)) {
+            let known = *self.dimension.get_or_init(|| first.len());
+            if vectors.iter().any(|vector| vector.len() != known) {
                 return Err(self.lie("of different lengths"));
             }
         }
@@ -105,24 +105,15 @@ impl OpenAiEmbedder {
     fn lie(&self, what: &str) -> GatewayError {
         self.connection.fail(
             GatewayErrorKind::Protocol,
-            &format!("sent vectors {what}; check that '{}' is an embedding model", self.model),
+            &format!("sent vectors {what}; check that '{}' is an embedding model", self.model.model),
         )
     }
 }
 
 #[async_trait]
 impl Embedder for OpenAiEmbedder {
-    async fn model(&self) -> Result<EmbeddingModel, GatewayError> {
-        if self.dimension.get().is_none() {
-            self.call(&["dimension".to_owned()]).await?;
-        }
-        let dimension = self.dimension.get().copied().ok_or_else(|| self.lie("of no length"))?;
-        Ok(EmbeddingModel {
-            provider: self.connection.provider().to_owned(),
-            model: self.model.clone(),
-            dimension,
-            max_tokens: self.max_tokens,
-        })
+    fn model(&self) -> &EmbeddingModel {
+        &self.model
     }
 
     async fn embed(&self, texts: &[String], _purpose: EmbeddingPurpose) -> Result<Embeddings, GatewayError> {

@@ -14,6 +14,7 @@ const BATCH: usize = 4;
 
 /// `openai/vectors`, in the process: texts that share words are near each other.
 pub(crate) struct GatedEmbedder {
+    model: EmbeddingModel,
     gate: Gate,
 }
 
@@ -57,19 +58,15 @@ impl GatedEmbedder {
     /// One whose gate is open.
     pub(crate) fn new() -> (Arc<Self>, Gate) {
         let gate = Gate { allowed: watch::Sender::new(usize::MAX), begun: watch::Sender::new(0) };
-        (Arc::new(Self { gate: gate.clone() }), gate)
+        let model = EmbeddingModel { provider: "openai".to_owned(), model: "vectors".to_owned(), max_tokens: 512 };
+        (Arc::new(Self { model, gate: gate.clone() }), gate)
     }
 }
 
 #[async_trait]
 impl Embedder for GatedEmbedder {
-    async fn model(&self) -> Result<EmbeddingModel, GatewayError> {
-        Ok(EmbeddingModel {
-            provider: "openai".to_owned(),
-            model: "vectors".to_owned(),
-            dimension: DIMENSION as u32,
-            max_tokens: 512,
-        })
+    fn model(&self) -> &EmbeddingModel {
+        &self.model
     }
 
     async fn embed(&self, texts: &[String], _purpose: EmbeddingPurpose) -> Result<Embeddings, GatewayError> {
