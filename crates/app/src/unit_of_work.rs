@@ -104,13 +104,7 @@ impl App {
             let message = "this Idempotency-Key was used for another request; take a new key";
             return Err(Error::new(ErrorKind::Invalid, "idempotency_key_reused", message));
         }
-        match record.answer {
-            Some(answer) => Ok(Some(answer)),
-            None => {
-                let message = "the first request with this Idempotency-Key is still running; try again later";
-                Err(Error::new(ErrorKind::Conflict, "request_in_progress", message))
-            }
-        }
+        Ok(Some(record.answer))
     }
 
     fn record_of<T>(
@@ -126,7 +120,7 @@ impl App {
             user_id,
             key: request.key.clone(),
             fingerprint: request.fingerprint.clone(),
-            answer: Some((request.render)(value)),
+            answer: (request.render)(value),
             created_at: now,
             expires_at: now + chrono::TimeDelta::hours(KEEP_HOURS),
         }

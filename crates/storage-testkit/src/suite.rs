@@ -216,7 +216,6 @@ suite! { ($)
         a_due_job_is_claimed,
         tenants_take_turns,
         each_job_is_claimed_once,
-        the_next_due_time_is_known,
         jobs_stay_in_their_tenant;
     leases in storage_testkit::admin::leases:
         a_worker_finishes_its_job,

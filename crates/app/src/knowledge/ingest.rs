@@ -98,7 +98,7 @@ impl<'a> Ingest<'a> {
         Ok((source, version))
     }
 
-    /// The parsed document: from the object store if an earlier try put it there.
+    /// The parsed document: the one that an earlier try kept, or a new one, which it keeps.
     async fn parse(&self, source: &Source, version: &mut SourceVersion) -> Result<ParsedDocument, StepError> {
         let blobs = &self.app.parts.blobs;
         if let Some(key) = &version.text_storage_key {
@@ -121,10 +121,14 @@ impl<'a> Ingest<'a> {
         version.text_storage_key = Some(key);
         version.character_count = document.text.chars().count() as u64;
         version.page_count = document.page_count;
+        let tx = self.held().await?;
+        tx.sources().update_version(version).await?;
+        tx.jobs().record_progress(self.lease, "chunk", 0, 1).await?;
+        tx.commit().await?;
         Ok(document)
     }
 
-    /// Cuts the document and commits text and chunks together.
+    /// Cuts the document and commits its chunks.
     async fn cut(&self, version: &mut SourceVersion, document: &ParsedDocument) -> Result<(), StepError> {
         let embedder = self.app.parts.embedder.clone();
         let window = match &embedder {

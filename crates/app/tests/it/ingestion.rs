@@ -16,7 +16,10 @@ use domain::{
     access::{Actor, Scope},
     admin::{Job, JobState, job::MAX_ATTEMPTS},
     clock::Clock,
-    gateways::{ByteStream, DocumentParser, ParseError, ParseErrorKind, ParsedDocument, Topic},
+    gateways::{
+        ByteStream, DocumentParser, Embedder, EmbeddingModel, EmbeddingPurpose, Embeddings, GatewayError, ParseError,
+        ParseErrorKind, ParsedDocument, Topic,
+    },
     ids::SourceId,
     knowledge::{CollectionVisibility, ProcessingStatus, RetrievalMode},
     usage::AgentType,
@@ -229,6 +232,59 @@ async fn a_killed_worker_is_followed_by_one_that_goes_on_where_it_was() {
     assert_eq!(rows.iter().filter(|row| !row.is_estimated).count(), batches);
     assert_eq!(bench.audited(&ada, "source_published").await, 1);
     assert!(next.shutdown(Duration::from_secs(30)).await);
+}
+
+/// Panics at the first text that it is to count.
+struct PanickingOnce {
+    inner: Arc<GatedEmbedder>,
+    has_panicked: AtomicBool,
+}
+
+#[async_trait]
+impl Embedder for PanickingOnce {
+    fn model(&self) -> &EmbeddingModel {
+        self.inner.model()
+    }
+
+    async fn embed(&self, texts: &[String], purpose: EmbeddingPurpose) -> Result<Embeddings, GatewayError> {
+        self.inner.embed(texts, purpose).await
+    }
+
+    fn count_tokens(&self, text: &str) -> u32 {
+        assert!(self.has_panicked.swap(true, SeqCst), "the first count fails");
+        self.inner.count_tokens(text)
+    }
+
+    fn max_batch(&self) -> usize {
+        self.inner.max_batch()
+    }
+}
+
+#[tokio::test]
+async fn a_try_that_ends_while_cutting_is_followed_by_one_that_does_not_parse_again() {
+    let embedder = Arc::new(PanickingOnce { inner: GatedEmbedder::new().0, has_panicked: AtomicBool::new(false) });
+    let parser = Arc::new(CountingParser::default());
+    let choice = Choice { embedder: Some(embedder), parser: Some(parser.clone()), ..Choice::default() };
+    let bench = Bench::with(choice);
+    bench.start();
+    let ada = bench.ada().await;
+    let collection = bench.collection(&ada, "trees", CollectionVisibility::Private).await;
+    let source = bench.upload(&ada, &collection, "a.md", document(12)).await.unwrap().source.id;
+    until("the first try has failed", async || {
+        let job = job(&bench, &ada, source).await;
+        (job.attempts, job.state) == (1, JobState::Queued)
+    })
+    .await;
+    let (chunks, stored, _) = counts(&bench, &ada, source).await;
+    assert_eq!((chunks, stored, parser.parsed.load(SeqCst)), (0, 0, 1));
+
+    bench.clock.advance(TimeDelta::seconds(2));
+    until_job(&bench, &ada, source, JobState::Done).await;
+    let (chunks, stored, vectors) = counts(&bench, &ada, source).await;
+    assert!(chunks >= 12 && (stored, vectors) == (chunks, chunks), "{chunks} chunks");
+    assert_eq!(parser.parsed.load(SeqCst), 1);
+    let version = bench.app.knowledge().source(&ada, source).await.unwrap().version.unwrap();
+    assert_eq!(version.character_count, document(12).chars().count() as u64);
 }
 
 #[tokio::test]

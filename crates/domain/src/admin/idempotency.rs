@@ -20,7 +20,7 @@ pub struct KeptAnswer {
     pub body: Vec<u8>,
 }
 
-/// A request that named an `Idempotency-Key`.
+/// A request that named an `Idempotency-Key`, and was carried out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IdempotencyRecord {
     /// Its tenant.
@@ -31,8 +31,8 @@ pub struct IdempotencyRecord {
     pub key: String,
     /// SHA-256 in hexadecimal over method, path and body.
     pub fingerprint: String,
-    /// The answer; `None` while the first request runs.
-    pub answer: Option<KeptAnswer>,
+    /// The answer of the first request.
+    pub answer: KeptAnswer,
     /// When the first request came.
     pub created_at: Timestamp,
     /// When it is forgotten.
@@ -49,8 +49,6 @@ pub trait IdempotencyRepo: Send + Sync {
     /// # Errors
     /// [`StoreError::Conflict`] when a live one is there.
     async fn insert(&self, record: &IdempotencyRecord) -> Result<(), StoreError>;
-    /// Keeps the answer of the scope's user under this key.
-    async fn keep_answer(&self, key: &str, answer: &KeptAnswer) -> Result<(), StoreError>;
     /// Forgets up to `limit` records that have expired by `now`, of all tenants in an installation
     /// scope; tells how many.
     async fn remove_expired(&self, now: Timestamp, limit: u32) -> Result<u64, StoreError>;

@@ -153,6 +153,4 @@ pub trait JobRepo: Send + Sync {
     async fn fail(&self, lease: JobLease, failure: &JobFailure, at: Timestamp) -> Result<(), StoreError>;
     /// Gives it back untried (shutdown): queued at once, the attempt not counted.
     async fn release(&self, lease: JobLease, at: Timestamp) -> Result<(), StoreError>;
-    /// When the earliest waiting job or expiring lease is due; `None`: there is none.
-    async fn next_due(&self) -> Result<Option<Timestamp>, StoreError>;
 }

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use domain::{
-    admin::{IdempotencyRecord, IdempotencyRepo, KeptAnswer},
+    admin::{IdempotencyRecord, IdempotencyRepo},
     clock::Timestamp,
     ids::{TenantId, UserId},
     store::StoreError,
@@ -42,15 +42,6 @@ impl IdempotencyRepo for MemoryTx {
             }
             state.need_actor(record.tenant_id, Some(record.user_id))?;
             state.idempotency.insert_mut(place, record.clone());
-            Ok(())
-        })
-    }
-
-    async fn keep_answer(&self, key: &str, answer: &KeptAnswer) -> Result<(), StoreError> {
-        let place = self.own_key(key)?;
-        self.write(|state| {
-            let record = state.idempotency.get_mut(&place).ok_or(StoreError::Stale)?;
-            record.answer = Some(answer.clone());
             Ok(())
         })
     }

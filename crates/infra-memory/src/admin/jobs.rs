@@ -166,9 +166,4 @@ impl JobRepo for MemoryTx {
             job.attempts = job.attempts.saturating_sub(1);
         })
     }
-
-    async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
-        self.refuse_sign_in()?;
-        self.read(|state| Ok(state.jobs.values().filter(|job| self.reaches_job(job)).filter_map(due_at).min()))
-    }
 }

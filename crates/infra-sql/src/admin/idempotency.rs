@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use domain::{
-    admin::{IdempotencyRecord, IdempotencyRepo, KeptAnswer},
+    admin::{IdempotencyRecord, IdempotencyRepo},
     clock::Timestamp,
     store::StoreError,
 };
@@ -48,17 +48,6 @@ impl<B: SqlBackend> IdempotencyRepo for SqlRepos<B> {
             return Err(self.poison(StoreError::Conflict { constraint }));
         }
         Ok(())
-    }
-
-    async fn keep_answer(&self, key: &str, answer: &KeptAnswer) -> Result<(), StoreError> {
-        let sql = Sql::new("UPDATE idempotency_keys SET answer_status = ")
-            .bind(i32::from(answer.status))
-            .text(", answer_body = ")
-            .bind(answer.body.clone())
-            .text(", updated_at = ")
-            .bind(self.now())
-            .text(" WHERE ");
-        self.command(self.own_key(sql, key)?).await
     }
 
     async fn remove_expired(&self, now: Timestamp, limit: u32) -> Result<u64, StoreError> {

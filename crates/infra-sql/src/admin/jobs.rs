@@ -7,15 +7,9 @@ use domain::{
     ids::{JobId, SourceId},
     store::StoreError,
 };
-use sea_orm::FromQueryResult;
 
 use super::rows::jobs;
 use crate::{SqlBackend, SqlRepos, sql::Sql, values::column};
-
-#[derive(FromQueryResult)]
-struct DueRow {
-    due: Option<Timestamp>,
-}
 
 fn select() -> Sql {
     Sql::new("SELECT ").columns::<jobs::Entity>("j").text(" FROM jobs j WHERE ")
@@ -140,12 +134,5 @@ impl<B: SqlBackend> JobRepo for SqlRepos<B> {
     async fn release(&self, lease: JobLease, at: Timestamp) -> Result<(), StoreError> {
         let set = |sql| leave(sql, JobState::Queued).text(", attempts = attempts - 1, run_at = ").bind(at);
         self.with_lease(lease, at, set).await
-    }
-
-    async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
-        let sql = Sql::new("SELECT MIN(CASE WHEN state = 'queued' THEN run_at ELSE lease_expires_at END) AS due")
-            .text(" FROM jobs WHERE state IN ('queued', 'running') AND ");
-        let row: Option<DueRow> = self.row(self.jobs_in_reach(sql)?).await?;
-        Ok(row.and_then(|DueRow { due }| due))
     }
 }

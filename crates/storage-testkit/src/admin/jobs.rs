@@ -159,23 +159,6 @@ pub async fn each_job_is_claimed_once(world: World) {
     assert_eq!(claimed.into_iter().collect::<BTreeSet<_>>(), queued);
 }
 
-/// The earliest waiting job or ending lease.
-pub async fn the_next_due_time_is_known(world: World) {
-    let cast = world.cast().await;
-    let next_due = async || world.read(&SYSTEM, async |tx| tx.jobs().next_due().await).await;
-    assert_eq!(next_due().await, None);
-    for state in [JobState::Done, JobState::Dead] {
-        enqueue(&world, &Job { state, ..job(&world, &cast.ada).await }).await;
-    }
-    assert_eq!(next_due().await, None);
-    enqueue(&world, &Job { run_at: world.make.in_seconds(60), ..job(&world, &cast.ada).await }).await;
-    assert_eq!(next_due().await, Some(world.make.in_seconds(60)));
-    enqueue(&world, &job(&world, &cast.ada).await).await;
-    assert_eq!(next_due().await, Some(world.make.now()));
-    claim(&world).await.unwrap();
-    assert_eq!(next_due().await, Some(world.make.in_seconds(20)), "the lease ends before the other job is due");
-}
-
 /// A job is of its tenant, as its source is; who caused it is somebody.
 pub async fn jobs_stay_in_their_tenant(world: World) {
     let cast = world.cast().await;

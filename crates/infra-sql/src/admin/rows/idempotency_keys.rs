@@ -20,8 +20,8 @@ pub(crate) struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub key: String,
     pub fingerprint: String,
-    pub answer_status: Option<i32>,
-    pub answer_body: Option<Vec<u8>>,
+    pub answer_status: i32,
+    pub answer_body: Vec<u8>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
     pub expires_at: Timestamp,
@@ -32,14 +32,13 @@ impl ActiveModelBehavior for ActiveModel {}
 impl From<&IdempotencyRecord> for Model {
     fn from(record: &IdempotencyRecord) -> Self {
         let IdempotencyRecord { tenant_id, user_id, key, fingerprint, answer, created_at, expires_at } = record.clone();
-        let (answer_status, answer_body) = answer.map(|KeptAnswer { status, body }| (i32::from(status), body)).unzip();
         Self {
             tenant_id: tenant_id.0,
             user_id: user_id.0,
             key,
             fingerprint,
-            answer_status,
-            answer_body,
+            answer_status: i32::from(answer.status),
+            answer_body: answer.body,
             created_at,
             updated_at: created_at,
             expires_at,
@@ -62,16 +61,12 @@ impl TryFrom<Model> for IdempotencyRecord {
             updated_at: _,
             expires_at,
         } = row;
-        let answer = match (answer_status, answer_body) {
-            (Some(status), body) => Some(KeptAnswer { status: number(status)?, body: body.unwrap_or_default() }),
-            (None, _) => None,
-        };
         Ok(Self {
             tenant_id: tenant_id.into(),
             user_id: user_id.into(),
             key,
             fingerprint,
-            answer,
+            answer: KeptAnswer { status: number(answer_status)?, body: answer_body },
             created_at,
             expires_at,
         })
