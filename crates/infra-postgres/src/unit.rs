@@ -142,7 +142,13 @@ impl SqlBackend for PostgresUnit {
             return Err(StoreError::Poisoned);
         }
         // In a task of its own: a caller that goes away cannot cut the COMMIT in half.
-        match tokio::spawn(lease.commit()).await {
+        let ending = tokio::spawn(lease.commit());
+        if self.mode == Mode::Read {
+            // Everything has been read, of one snapshot: its end can fail nothing, and nobody waits for
+            // it. A connection whose end fails is closed by the lease.
+            return Ok(());
+        }
+        match ending.await {
             Ok(ended) => ended.map_err(|error| store_error(failed(error))),
             Err(stopped) => Err(StoreError::Unavailable(Box::new(stopped))),
         }
