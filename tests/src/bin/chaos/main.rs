@@ -7,7 +7,9 @@ mod disconnect;
 mod ingestion;
 mod random;
 mod shutdown;
+mod slow;
 mod storm;
+mod usage;
 mod verdict;
 
 use std::{process::ExitCode, time::Instant};
@@ -16,7 +18,7 @@ use anyhow::{Context, Result, bail};
 use random::Random;
 use verdict::Verdict;
 
-const FAULTS: [&str; 5] = ["f01", "f03", "f05", "f07", "f25"];
+const FAULTS: [&str; 7] = ["f01", "f03", "f04", "f05", "f07", "f20", "f25"];
 const DEFAULT_SEED: u64 = 1;
 
 #[tokio::main]
@@ -30,8 +32,10 @@ async fn main() -> Result<ExitCode> {
         let outcome = match fault {
             "f01" => storm::run(seed).await,
             "f03" => disconnect::run(random).await,
+            "f04" => usage::run(random).await,
             "f05" => accounting::run(random).await,
             "f07" => ingestion::run(random).await,
+            "f20" => slow::run().await,
             _ => shutdown::run().await,
         };
         let verdict = outcome.unwrap_or_else(|error| Verdict::broken(format!("{error:#}")));
