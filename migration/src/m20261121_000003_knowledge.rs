@@ -11,6 +11,7 @@ use crate::{
 pub(crate) struct Migration;
 
 const TABLES: &str = include_str!("../sql/3_knowledge/tables.sql");
+const POSTGRES_WORDS: &str = include_str!("../sql/3_knowledge/postgres_words.sql");
 const POSTGRES: &str = include_str!("../sql/3_knowledge/postgres.sql");
 const POSTGRES_DOWN: &str = include_str!("../sql/3_knowledge/postgres_down.sql");
 const SQLITE: &str = include_str!("../sql/3_knowledge/sqlite.sql");
@@ -28,6 +29,7 @@ const ACCESS: [TableAccess; 5] = [
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        sql::run_own(manager, POSTGRES_WORDS, "").await?;
         sql::run(manager, TABLES).await?;
         sql::run_own(manager, POSTGRES, SQLITE).await?;
         sql::keep_updated_at(manager, &["collections", "sources", "source_versions"]).await?;

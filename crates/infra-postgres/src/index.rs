@@ -1,5 +1,6 @@
 //! The index of chunks on PostgreSQL: pgvector and full text, the right to read in each query.
 
+mod bm25;
 mod lexical;
 mod nearest;
 

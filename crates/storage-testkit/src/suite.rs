@@ -171,6 +171,8 @@ suite! { ($)
         the_nearest_are_those_of_an_exact_scan,
         only_the_current_version_is_found,
         any_word_of_a_question_finds,
+        words_are_found_within_names_and_without_diacritics,
+        rare_words_rank_above_common_ones,
         entries_are_kept_by_chunk_and_model,
         a_vector_needs_its_chunk;
     index_reach in storage_testkit::knowledge::index_reach:

@@ -90,6 +90,8 @@ CREATE INDEX ix_source_versions_text ON source_versions (tenant_id, text_storage
 CREATE INDEX ix_sources_current_version ON sources (tenant_id, id, current_version_id)
     WHERE current_version_id IS NOT NULL;
 
+-- `search` holds the words and, behind `t:` and `c:`, tenant and collection, so that the right to read
+-- is matched inside the index; no word holds a colon.
 -- On SQLite the row's number is declared, so that it is stable: the words of a chunk stand in
 -- `chunk_words` under `rowid = chunks.rowid`.
 CREATE TABLE chunks (
@@ -108,7 +110,8 @@ CREATE TABLE chunks (
     token_count bigint NOT NULL,
     {created},
 --postgres    search tsvector GENERATED ALWAYS AS
---postgres        (to_tsvector('simple'::regconfig, heading_path) || to_tsvector('simple'::regconfig, content)) STORED,
+--postgres        (words_of(heading_path::text || ' ' || content) || array_to_tsvector(
+--postgres            ARRAY['t:' || tenant_id::text, 'c:' || collection_id::text])) STORED,
 --postgres    PRIMARY KEY (tenant_id, id),
 --sqlite    CONSTRAINT uq_chunks_id UNIQUE (tenant_id, id),
     CONSTRAINT uq_chunks_ordinal UNIQUE (tenant_id, source_version_id, ordinal),
@@ -118,4 +121,5 @@ CREATE TABLE chunks (
 ) {strict};
 
 CREATE INDEX ix_chunks_place ON chunks (tenant_id, collection_id, source_id, source_version_id);
---postgres CREATE INDEX ix_chunks_search ON chunks USING gin (search);
+-- Each search on PostgreSQL reads all of the list of pending entries, so it is kept short (in kB; the default is 4096).
+--postgres CREATE INDEX ix_chunks_search ON chunks USING gin (search) WITH (gin_pending_list_limit = 256);

@@ -144,9 +144,9 @@ async fn indexes_are_used_under_row_level_security() {
     run(database.admin(), "ANALYZE chunks").await.unwrap();
     let tx = database.begin_as("banyan_app", &tenant(1)).await;
     tx.execute_unprepared("SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off").await.unwrap();
-    let lexical = "SELECT id FROM chunks WHERE search @@ to_tsquery('simple', 'trees | x')";
+    let lexical = "SELECT id FROM chunks WHERE search @@ to_tsquery('chunk_words', 'trees | x')";
     assert!(plan(&tx, lexical).await.contains("ix_chunks_search"), "{}", plan(&tx, lexical).await);
-    let heading = "chunks WHERE search @@ to_tsquery('simple', 'forestry')";
+    let heading = "chunks WHERE search @@ to_tsquery('chunk_words', 'forestry')";
     assert_eq!(count(&tx, heading).await, 1, "the heading is searched as well");
 
     let nearest = "SELECT chunk_id FROM chunk_embeddings WHERE dimension = 384 AND tenant_id = #1

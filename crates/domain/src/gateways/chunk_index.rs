@@ -73,6 +73,8 @@ pub trait ChunkIndex: Send + Sync {
         limit: u32,
     ) -> Result<Vec<IndexHit>, StoreError>;
 
-    /// Chunks that hold any of the words of a question. A question without a word finds nothing.
+    /// Chunks that hold any of the words of a question: runs of letters and digits, without case and
+    /// diacritics. Rare words count for more. Words that more than 1,000 chunks hold may be left out
+    /// beside rarer ones. A question without a word finds nothing.
     async fn lexical(&self, query: &str, readable: &Readable, limit: u32) -> Result<Vec<IndexHit>, StoreError>;
 }

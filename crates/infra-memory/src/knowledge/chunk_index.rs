@@ -52,7 +52,7 @@ impl State {
     fn index_words(&mut self, version: SourceVersionId, add: bool) {
         let chunks: Vec<_> = self.chunks_of(version, 0).cloned().collect();
         for chunk in chunks {
-            for (word, count) in words::counted(&chunk.content) {
+            for (word, count) in words::counted(&chunk.embedded_text()) {
                 let key = (chunk.tenant_id, word);
                 let mut holders = self.words.get(&key).cloned().unwrap_or_else(Table::new_sync);
                 if add {

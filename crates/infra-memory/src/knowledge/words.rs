@@ -2,16 +2,24 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use unicode_normalization::UnicodeNormalization;
+
 /// BM25's k1: how fast a further occurrence stops to matter. The common default.
 const K1: f64 = 1.2;
 
-fn words(text: &str) -> impl Iterator<Item = String> {
-    text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).map(str::to_lowercase)
+/// Combining diacritical marks.
+const DIACRITICS: std::ops::RangeInclusive<char> = '\u{300}'..='\u{36f}';
+
+/// The words of a text, without case and diacritics.
+fn words(text: &str) -> Vec<String> {
+    let plain: String = text.nfd().filter(|c| !DIACRITICS.contains(c)).nfc().collect();
+    let words = plain.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+    words.map(str::to_lowercase).collect()
 }
 
 /// The different words of a question.
 pub(super) fn of_question(question: &str) -> BTreeSet<String> {
-    words(question).collect()
+    words(question).into_iter().collect()
 }
 
 /// How often a text holds each word.
@@ -40,6 +48,7 @@ mod tests {
     fn words_are_compared_without_case_or_punctuation() {
         assert_eq!(counted("The cat, the CAT!"), BTreeMap::from([("cat".to_owned(), 2), ("the".to_owned(), 2)]));
         assert_eq!(of_question(" ?! "), BTreeSet::new());
+        assert_eq!(of_question("É E\u{301} é"), BTreeSet::from(["e".to_owned()]));
     }
 
     #[test]

@@ -5,11 +5,14 @@ use std::collections::BTreeSet;
 /// Words of a question that are looked for; further ones are left out.
 pub(super) const MAX_WORDS: usize = 64;
 
+/// Combining diacritical marks, which FTS5 leaves out of the words that they stand in.
+const DIACRITICS: std::ops::RangeInclusive<char> = '\u{300}'..='\u{36f}';
+
 /// The different words of a question, in their order.
 pub(super) fn of_question(question: &str) -> Vec<String> {
     let mut seen = BTreeSet::new();
     question
-        .split(|c: char| !c.is_alphanumeric())
+        .split(|c: char| !c.is_alphanumeric() && !DIACRITICS.contains(&c))
         .filter(|word| !word.is_empty())
         .map(str::to_lowercase)
         .filter(|word| seen.insert(word.clone()))

@@ -113,19 +113,8 @@ pub async fn only_the_current_version_is_found(world: World) {
 
 /// Chunks that hold any of the words are found, whatever else the question holds.
 pub async fn any_word_of_a_question_finds(world: World) {
-    let cast = world.cast().await;
-    let scope = scopes::own(&cast.ada);
-    let (_, _, version) = shelf(&world, &cast).await;
     let texts = ["The quick zebra", "quick brown fox", "Lazy dog, brown."];
-    let vector = normalised(&[1.0; DIMENSION]);
-    let chunks: Vec<_> =
-        (0..).zip(texts).map(|(ordinal, text)| (world.make.chunk(&version, ordinal, text), vector.clone())).collect();
-    world
-        .write(&scope, async |tx| {
-            add_chunks(tx, &world, &chunks).await?;
-            publish(tx, &world, &version).await
-        })
-        .await;
+    let (scope, chunks) = published_texts(&world, &texts.map(str::to_owned)).await;
     for (query, expected) in [
         ("zebra", &[0][..]),
         ("QUICK", &[0, 1]),
@@ -136,12 +125,78 @@ pub async fn any_word_of_a_question_finds(world: World) {
         ("", &[]),
         ("  ?! \" ", &[]),
     ] {
-        let mut expected: Vec<ChunkId> = expected.iter().map(|index: &usize| chunks[*index].0.id).collect();
+        let mut expected: Vec<ChunkId> = expected.iter().map(|index: &usize| chunks[*index]).collect();
         expected.sort_unstable();
         assert_eq!(lexical(&world, &scope, query).await, expected, "{query:?}");
     }
     let limited = world.read(&scope, async |tx| tx.chunk_index().lexical("brown", &ALL, 1).await).await;
     assert_eq!(limited.len(), 1);
+}
+
+/// Adds one chunk for each text, published.
+async fn published_texts(world: &World, texts: &[String]) -> (Scope, Vec<ChunkId>) {
+    let cast = world.cast().await;
+    let scope = scopes::own(&cast.ada);
+    let (_, _, version) = shelf(world, &cast).await;
+    let vector = normalised(&[1.0; DIMENSION]);
+    let chunks: Vec<_> =
+        (0..).zip(texts).map(|(ordinal, text)| (world.make.chunk(&version, ordinal, text), vector.clone())).collect();
+    world
+        .write(&scope, async |tx| {
+            add_chunks(tx, world, &chunks).await?;
+            publish(tx, world, &version).await
+        })
+        .await;
+    (scope, chunks.iter().map(|(chunk, _)| chunk.id).collect())
+}
+
+/// A word is a run of letters and digits, whatever punctuation it stands in, without case and
+/// diacritics.
+pub async fn words_are_found_within_names_and_without_diacritics(world: World) {
+    let texts = [
+        "call os.path.join here",
+        "the left-join and my_outer_join2",
+        "at https://docs.example/Folders?page=7 or a@mail.example",
+        "Ein Café, e\u{301}tude, “naïve”",
+        "3.25 and 1e5",
+    ];
+    let (scope, ids) = published_texts(&world, &texts.map(str::to_owned)).await;
+    for (query, expected) in [
+        ("join", &[0, 1][..]),
+        ("os.path.join", &[0, 1]),
+        ("outer", &[1]),
+        ("join2", &[1]),
+        ("my_outer_join2", &[1]),
+        ("docs", &[2]),
+        ("mail", &[2]),
+        ("7", &[2]),
+        ("CAFE", &[3]),
+        ("cafe\u{301}", &[3]),
+        ("étude", &[3]),
+        ("naive", &[3]),
+        ("25", &[4]),
+        ("1E5", &[4]),
+        ("os_path", &[0]),
+        ("jo", &[]),
+    ] {
+        let mut expected: Vec<ChunkId> = expected.iter().map(|index: &usize| ids[*index]).collect();
+        expected.sort_unstable();
+        assert_eq!(lexical(&world, &scope, query).await, expected, "{query:?}");
+    }
+}
+
+/// Of a long question the rare words decide, however many chunks are full of its common ones.
+pub async fn rare_words_rank_above_common_ones(world: World) {
+    let common = "how do I do this in the way that the others do it, and how do they do it in the end";
+    let mut texts: Vec<String> = (0..150).map(|number| format!("{common}, case {number}")).collect();
+    texts.insert(70, "Rotate the signing certificate under Settings.".to_owned());
+    texts.insert(90, "The certificate is shown to the others, and that is how it is in the end.".to_owned());
+    let (scope, ids) = published_texts(&world, &texts).await;
+    let question = "How do I, in the end, rotate the signing certificate that the others do not have?";
+    let hits = world.read(&scope, async |tx| tx.chunk_index().lexical(question, &ALL, 5).await).await;
+    assert_eq!((hits[0].chunk_id, hits[1].chunk_id), (ids[70], ids[90]));
+    assert_eq!(hits.len(), 5);
+    assert!(hits[0].score > hits[1].score && hits[1].score > hits[2].score);
 }
 
 /// An entry that is there already is left as it is; a model finds its own vectors only.
