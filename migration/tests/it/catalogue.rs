@@ -17,7 +17,7 @@ const INDEXES: [(&str, &str); 20] = [
     ("users", "tenant_id, is_active"),
     ("users", "tenant_id, created_at, id"),
     ("conversations", "tenant_id, user_id, created_at, id"),
-    ("messages", "tenant_id, conversation_id, parent_id, seq"),
+    ("messages", "tenant_id, parent_id, seq"),
     ("messages", "tenant_id, conversation_id, seq"),
     ("sources", "tenant_id, collection_id, content_hash"),
     ("chunks", "tenant_id, source_version_id, ordinal"),

@@ -66,4 +66,4 @@ INSERT INTO audit_logs (id, tenant_id, user_id, action, entity_type) VALUES
 INSERT INTO jobs (id, tenant_id, user_id, kind, payload, source_id, state, progress_done, progress_total, attempts,
     fence, run_at) VALUES (#141, #1, #11, 'ingest', '{}', #51, 'queued', 0, 0, 0, 0, @now);
 INSERT INTO idempotency_keys (tenant_id, user_id, key, fingerprint, answer_status, answer_body, expires_at)
-    VALUES (#1, #11, 'key', @hash1, 201, '', @now);
+    VALUES (#1, #11, 'key', @hash1, 201, #1, @now); -- any bytes are a body
