@@ -4,7 +4,7 @@ use migration::postgres::Prepared;
 use percent_encoding::percent_decode_str;
 use sea_orm::DatabaseConnection;
 use sqlx::{
-    AssertSqlSafe, PgPool,
+    AssertSqlSafe, Connection, PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
@@ -20,10 +20,15 @@ pub type MigrationState = migration::MigrationState;
 /// Of several processes that do so at once one migrates and the others wait.
 ///
 /// # Errors
-/// [`PostgresError`], when the database cannot be reached or a migration fails; then nothing has
-/// changed.
+/// [`PostgresError`], when the database cannot be reached or does not fit, or a migration fails; then
+/// nothing has changed.
 pub async fn migrate_up(url: &str, settings: &PostgresOptions) -> Result<usize, PostgresError> {
-    with_connection(&pool::parse(url)?, settings, async |db| Ok(migration::up(db).await?)).await
+    let options = pool::parse(url)?;
+    // Before any statement of a migration, whose own words would not say what to do.
+    let mut connection = boot::connect(&options, settings).await?;
+    boot::check(&mut connection).await?;
+    connection.close().await?;
+    with_connection(&options, settings, async |db| Ok(migration::up(db).await?)).await
 }
 
 /// Takes back the newest `steps` migrations with what is stored in their tables; tells how many.

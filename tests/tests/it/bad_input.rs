@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
-use e2e::{Answer, Client, Database, Server};
+use e2e::{Answer, Client, Server};
 use infra_providers::scripted::{Fault, Script};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -147,17 +147,6 @@ async fn settings_that_cannot_be_used_stop_the_start() -> Result<()> {
     ensure!(said.contains("lissten"), "{said}");
     let said = refusal(&[("BANYAN_LISTEN", "nowhere")], &[]).await?;
     ensure!(said.contains("nowhere"), "{said}");
-    Ok(())
-}
-
-#[tokio::test]
-async fn a_database_that_is_not_prepared_stops_the_start() -> Result<()> {
-    let database = Database::create_empty().await?;
-    let said = refusal(&[("BANYAN_DATABASE_URL", database.url())], &[]).await?;
-    ensure!(said.lines().count() <= 4, "{said}");
-    // With a login that exists, but without the roles' rights in this database.
-    let said = refusal(&[("BANYAN_DATABASE_URL", "postgres://nobody:nothing@127.0.0.1:1/nowhere")], &[]).await?;
-    ensure!(said.to_lowercase().contains("connect"), "{said}");
     Ok(())
 }
 
