@@ -135,6 +135,19 @@ async fn refusal(settings: &[(&str, &str)], arguments: &[&str]) -> Result<String
 }
 
 #[tokio::test]
+async fn token_ids_are_refused_in_the_words_of_openai() -> Result<()> {
+    let world = World::start(Backend::Sqlite).await?;
+    let ada = world.admin()?;
+    for input in [json!([1169, 2068]), json!([[1169], [2068]]), json!(7), json!(["text", 7])] {
+        let body = json!({ "model": "openai/text-embedding-3-small", "input": input });
+        let error = ada.post("/v1/embeddings", &body).await?.expect(400)?["error"].clone();
+        assert_eq!((&error["type"], &error["param"]), (&json!("invalid_request_error"), &json!("input")), "{error}");
+        ensure!(text(&error["message"])?.contains("send the text itself"), "{error}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn settings_that_cannot_be_used_stop_the_start() -> Result<()> {
     for url in ["mysql://root@localhost/x", "banyan.db", "sqlite://"] {
         let said = refusal(&[("BANYAN_DATABASE_URL", url)], &[]).await?;

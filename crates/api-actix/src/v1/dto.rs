@@ -220,7 +220,7 @@ pub(crate) struct ModelList {
 #[derive(Debug, Deserialize, ToSchema)]
 pub(crate) struct EmbeddingRequest {
     pub(crate) model: String,
-    /// A text, or several.
+    /// A text, or several. Token ids are refused: each model has a vocabulary of its own.
     #[schema(value_type = Object)]
     input: Value,
     /// `float` (the default) or `base64`.
