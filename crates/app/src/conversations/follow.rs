@@ -1,6 +1,6 @@
 //! Follow a stream: replay from a number on, then live, from any instance.
 
-use std::{collections::VecDeque, time::Duration};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use domain::{
     access::{Actor, Permission, Scope},
@@ -26,7 +26,7 @@ const BATCH: u32 = 500;
 pub struct FollowedEvent {
     /// The event with its number.
     pub event: StreamEvent,
-    /// With the last event: the answer as it stands now.
+    /// With the last event: the answer in the end.
     pub message: Option<Box<MessageView>>,
 }
 
@@ -35,6 +35,8 @@ pub struct Following {
     app: App,
     actor: Actor,
     scope: Scope,
+    /// The stream where it runs here and is this user's own.
+    live: Option<Arc<LiveStream>>,
     stream: Stream,
     after: i64,
     ready: VecDeque<StreamEvent>,
@@ -49,8 +51,9 @@ impl Conversations {
     /// `not_found`.
     pub async fn follow(&self, actor: &Actor, id: StreamId, after: i64) -> Result<Following> {
         let scope = self.app.parts.policy.allow(actor, Permission::ConversationsRead)?;
-        let stream = match self.own_live_stream(&scope, id) {
-            Some(stream) => stream,
+        let live = self.own_live_stream(&scope, id);
+        let stream = match &live {
+            Some(live) => live.stream.clone(),
             None => {
                 let tx = self.app.read(&scope).await?;
                 let found = tx.streams().get(id).await?;
@@ -68,6 +71,7 @@ impl Conversations {
             app: self.app.clone(),
             actor: actor.clone(),
             scope,
+            live,
             stream,
             after: after.max(0),
             ready: VecDeque::new(),
@@ -77,11 +81,11 @@ impl Conversations {
     }
 
     /// A stream that runs here and that this user opened: its rights are known without a query.
-    fn own_live_stream(&self, scope: &Scope, id: StreamId) -> Option<Stream> {
+    fn own_live_stream(&self, scope: &Scope, id: StreamId) -> Option<Arc<LiveStream>> {
         let tenant = scope.tenant()?;
         let live = self.app.parts.live.get(id)?;
         let is_own = live.stream.tenant_id == tenant.tenant_id && Some(live.stream.user_id) == tenant.user_id;
-        is_own.then(|| live.stream.clone())
+        is_own.then_some(live)
     }
 
     /// The stream that runs in a conversation, if any: the oldest one.
@@ -117,8 +121,13 @@ impl Following {
         let mut message = None;
         if event.event.is_last() {
             self.ended = true;
-            let conversations = self.app.conversations();
-            let view = conversations.message(&self.actor, self.stream.conversation_id, self.stream.message_id).await?;
+            let view = match self.live.as_ref().and_then(|live| live.view()) {
+                Some(view) => view,
+                None => {
+                    let Stream { conversation_id, message_id, .. } = self.stream;
+                    self.app.conversations().message(&self.actor, conversation_id, message_id).await?
+                }
+            };
             message = Some(Box::new(view));
         }
         Ok(Some(FollowedEvent { event, message }))

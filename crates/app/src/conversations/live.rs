@@ -5,7 +5,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
 };
 
 use domain::{
@@ -14,11 +14,15 @@ use domain::{
 };
 use tokio::sync::{Notify, watch};
 
+use super::MessageView;
+
 /// One running stream.
 pub(crate) struct LiveStream {
     /// As it was opened.
     pub(crate) stream: Stream,
     events: Mutex<Vec<StreamEvent>>,
+    /// The answer in the end, where all readers see the same.
+    view: OnceLock<Option<MessageView>>,
     /// Number of events so far, and whether nothing more comes from here.
     progress: watch::Sender<Progress>,
     /// Somebody asked for a stop, or says that the table should be looked at.
@@ -40,6 +44,17 @@ impl LiveStream {
             all.len()
         };
         self.progress.send_modify(|progress| progress.count = count);
+    }
+
+    /// Notes the answer in the end, before the last event is told.
+    pub(crate) fn ended_as(&self, view: Option<MessageView>) {
+        // A stream ends once; a second view would be the same.
+        drop(self.view.set(view));
+    }
+
+    /// The answer in the end.
+    pub(crate) fn view(&self) -> Option<MessageView> {
+        self.view.get().cloned().flatten()
     }
 
     /// The events after a number.
@@ -67,6 +82,7 @@ impl LiveStreams {
         let id = stream.id;
         let live = Arc::new(LiveStream {
             stream,
+            view: OnceLock::new(),
             events: Mutex::default(),
             progress: watch::Sender::new(Progress::default()),
             nudge: Notify::new(),

@@ -144,8 +144,10 @@ impl Conversations {
             next_seq += 1;
             messages.push(answer);
         }
-        let answers: Vec<MessageId> = messages[usize::from(is_new)..].iter().map(|answer| answer.id).collect();
-        let Some(head) = answers.first().copied() else { return Err(Error::internal("a turn needs a model")) };
+        let answers: Vec<Message> = messages[usize::from(is_new)..].to_vec();
+        let Some(head) = answers.first().map(|answer| answer.id) else {
+            return Err(Error::internal("a turn needs a model"));
+        };
         if is_new {
             messages[0].active_child_id = Some(head);
         }
@@ -171,26 +173,27 @@ impl Conversations {
         let branch = Arc::new(Branch::read(tx, question_id, &conversation.retrieval).await?);
         let mut opened = Vec::with_capacity(answers.len());
         let mut turns = Vec::with_capacity(answers.len());
-        for (answer, resolved) in answers.iter().zip(opening.models) {
-            let stream = self.new_stream(actor, conversation, *answer);
+        let ids: Vec<MessageId> = answers.iter().map(|answer| answer.id).collect();
+        for (answer, resolved) in answers.into_iter().zip(opening.models) {
+            let stream = self.new_stream(actor, conversation, answer.id);
             let started = StreamEvent {
                 number: 1,
                 event: TurnEvent::TurnStarted {
                     user_message_id: question_id,
-                    assistant_message_id: *answer,
+                    assistant_message_id: answer.id,
                     stream_id: stream.id,
                     conversation_id: conversation.id,
                     head_version,
                 },
                 created_at: now,
             };
-            opened.push((*answer, stream.id));
+            opened.push((answer.id, stream.id));
             let mut turn = Turn {
                 scope: scope.clone(),
                 actor: actor.clone(),
                 tenant_id: conversation.tenant_id,
                 conversation_id: conversation.id,
-                answer_id: *answer,
+                answer,
                 stream,
                 name: resolved.name.clone(),
                 model: Arc::clone(&resolved.model),
@@ -204,7 +207,7 @@ impl Conversations {
             tx.streams().insert(&turn.stream).await?;
             turns.push(turn);
         }
-        let after = json!({ "question": question_id, "answers": answers, "head_version": head_version });
+        let after = json!({ "question": question_id, "answers": ids, "head_version": head_version });
         app.audit(tx, actor, Act::on("turn_opened", "conversation", conversation.id.0).now(after)).await?;
         let turn = OpenedTurn {
             conversation_id: conversation.id,

@@ -8,9 +8,9 @@ use std::sync::Arc;
 use domain::{
     access::{Actor, Scope},
     clock::Timestamp,
-    conversations::{RetrievalChoice, Stream, StreamEvent, StreamLease},
+    conversations::{Message, RetrievalChoice, Stream, StreamEvent, StreamLease},
     gateways::{ChatModel, ModelName},
-    ids::{ConversationId, MessageId, TenantId},
+    ids::{ConversationId, TenantId},
     usage::{AgentType, ProviderCall},
 };
 
@@ -32,7 +32,8 @@ pub(crate) struct Turn {
     pub(crate) conversation_id: ConversationId,
     /// The branch that the question ends.
     pub(crate) branch: Arc<Branch>,
-    pub(crate) answer_id: MessageId,
+    /// The answer as it was opened.
+    pub(crate) answer: Message,
     pub(crate) stream: Stream,
     pub(crate) name: ModelName,
     pub(crate) model: Arc<dyn ChatModel>,

@@ -88,6 +88,21 @@ pub struct AnswerUpdate {
     pub at: Timestamp,
 }
 
+impl AnswerUpdate {
+    /// Makes the answer what the update says.
+    pub fn apply(&self, answer: &mut Message) {
+        let Self { status, parts, tokens, cost, finish_reason, error, at } = self.clone();
+        answer.status = status;
+        answer.parts = parts;
+        answer.input_tokens = tokens.map(|tokens| tokens.input_tokens);
+        answer.output_tokens = tokens.map(|tokens| tokens.output_tokens);
+        answer.cost = cost;
+        answer.finish_reason = finish_reason;
+        answer.error = error;
+        answer.updated_at = at;
+    }
+}
+
 /// A living sibling.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sibling {

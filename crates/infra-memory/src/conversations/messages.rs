@@ -188,16 +188,7 @@ impl MessageRepo for MemoryTx {
             no_nul_json(update.error.iter())?;
             check_parts(&update.parts)?;
             fits_column(update.tokens.iter().flat_map(|tokens| [tokens.input_tokens, tokens.output_tokens]))?;
-            let stored = state.messages.get_mut(&id).ok_or(StoreError::Stale)?;
-            let AnswerUpdate { status, parts, tokens, cost, finish_reason, error, at } = update.clone();
-            stored.status = status;
-            stored.parts = parts;
-            stored.input_tokens = tokens.map(|tokens| tokens.input_tokens);
-            stored.output_tokens = tokens.map(|tokens| tokens.output_tokens);
-            stored.cost = cost;
-            stored.finish_reason = finish_reason;
-            stored.error = error;
-            stored.updated_at = at;
+            update.apply(state.messages.get_mut(&id).ok_or(StoreError::Stale)?);
             Ok(())
         })
     }

@@ -28,7 +28,7 @@ impl Turn {
                 id: CitationId(app.parts.ids.random()),
                 tenant_id: self.tenant_id,
                 conversation_id: self.conversation_id,
-                message_id: self.answer_id,
+                message_id: self.answer.id,
                 index: number,
                 chunk_id: Some(chunk.id),
                 source_id: Some(chunk.source_id),

@@ -73,7 +73,7 @@ impl Turn {
             mode: RetrievalMode::Hybrid,
             limit: domain::knowledge::retrieval::DEFAULT_PASSAGES,
             conversation_id: Some(self.conversation_id),
-            message_id: Some(self.answer_id),
+            message_id: Some(self.answer.id),
         };
         let retrieved = app.retrieve(&self.actor, &self.scope, retrieval).await?;
         Ok(self.prepared(app, Some(retrieved)))

@@ -6,12 +6,13 @@ use domain::{
     conversations::{AnswerUpdate, MessageStatus, Stream, StreamEvent, StreamState, TurnEvent, TurnFailure},
     gateways::Topic,
     knowledge::Citation,
+    store::Tx,
     usage::{TokenUsage, UsageLog, estimate},
 };
 use serde_json::json;
 
 use super::pump::{Ending, Pump};
-use crate::{Error, Result, audit::Act, usage::Spent};
+use crate::{Error, Result, audit::Act, conversations::MessageView, usage::Spent};
 
 /// Pause between tries of a settlement that the database does not take.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
@@ -39,7 +40,8 @@ impl Pump<'_> {
         let mut tries = 1;
         loop {
             match self.write(&settlement).await {
-                Ok(last) => {
+                Ok((last, view)) => {
+                    self.live.live.ended_as(view);
                     self.waiting.push(last);
                     // What waited longer than this was told before.
                     self.live.live.push(&self.waiting[before..]);
@@ -106,8 +108,8 @@ impl Pump<'_> {
         stream.await.is_ok_and(|stream| stream.is_some_and(lost))
     }
 
-    /// One try. Answers the last event.
-    async fn write(&mut self, settlement: &Settlement) -> Result<StreamEvent> {
+    /// One try. Answers the last event, and the answer as readers see it.
+    async fn write(&mut self, settlement: &Settlement) -> Result<(StreamEvent, Option<MessageView>)> {
         let now = self.app.now();
         let tx = self.app.write(&self.turn.scope).await?;
         let mut row: Option<UsageLog> = None;
@@ -131,7 +133,7 @@ impl Pump<'_> {
             error: settlement.failure.as_ref().map(|failure| json!(failure)),
             at: now,
         };
-        tx.messages().update_answer(self.turn.answer_id, &update).await?;
+        tx.messages().update_answer(self.turn.answer.id, &update).await?;
         if !settlement.citations.is_empty() {
             let citations: Vec<Citation> = settlement.citations.iter().map(|(citation, _)| citation.clone()).collect();
             tx.retrieval().insert_citations(&citations).await?;
@@ -151,9 +153,22 @@ impl Pump<'_> {
         events.push(last.clone());
         tx.streams().finish(self.turn.lease(), settlement.state, &events, now).await?;
         let after = json!({ "status": settlement.status.as_str(), "request_id": self.turn.stream.request_id });
-        let act = Act::on("turn_settled", "message", self.turn.answer_id.0).now(after);
+        let act = Act::on("turn_settled", "message", self.turn.answer.id.0).now(after);
         self.app.audit(tx.as_ref(), &self.turn.actor, act).await?;
+        let view = self.view(tx.as_ref(), settlement, &update).await?;
         tx.commit().await.map_err(Error::from)?;
-        Ok(last)
+        Ok((last, view))
+    }
+    /// The answer as readers of this process see it, without a query of each of them. What a citation
+    /// is worth depends on the reader, so an answer with citations is read by each.
+    async fn view(&self, tx: &dyn Tx, settlement: &Settlement, update: &AnswerUpdate) -> Result<Option<MessageView>> {
+        if !settlement.citations.is_empty() {
+            return Ok(None);
+        }
+        let mut message = self.turn.answer.clone();
+        update.apply(&mut message);
+        let siblings = tx.messages().siblings(message.conversation_id, &[message.parent_id]).await?;
+        let siblings = siblings.into_iter().map(|sibling| sibling.id).collect();
+        Ok(Some(MessageView { message, siblings, citations: Vec::new() }))
     }
 }
