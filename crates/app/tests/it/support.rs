@@ -334,6 +334,11 @@ pub(crate) async fn events_of(app: &App, actor: &Actor, id: StreamId, after: i64
         let mut events = Vec::new();
         while let Some(followed) = following.next().await.unwrap() {
             events.push(followed.event);
+            if let Some(told) = followed.message {
+                let (conversation, answer) = (told.message.conversation_id, told.message.id);
+                let stored = app.conversations().message(actor, conversation, answer).await.unwrap();
+                assert_eq!(*told, stored, "the last event brings the answer as it is stored");
+            }
         }
         events
     };
