@@ -13,12 +13,21 @@ use domain::{
 };
 use infra_sql::{Sql, SqlBackend, readable, store_error};
 use pgvector::HalfVector;
-use sea_orm::{ConnectionTrait, DbBackend, QueryResult, Statement};
+use sea_orm::{ConnectionTrait, DbBackend, QueryResult};
+use uuid::Uuid;
 
 use crate::unit::PostgresUnit;
 
 /// Vectors of one INSERT; at 3,072 dimensions half a megabyte.
 const INSERT_ROWS: usize = 1_000;
+
+/// Where a question looks.
+struct Place {
+    /// The collections with chunks that it may read.
+    collections: Vec<Uuid>,
+    /// Chunks in them.
+    chunks: i64,
+}
 
 impl PostgresUnit {
     /// The tenant's part of the scope, without which there is no index.
@@ -27,16 +36,30 @@ impl PostgresUnit {
     }
 
     async fn rows(&self, sql: Sql) -> Result<Vec<QueryResult>, StoreError> {
-        self.statement_rows(sql.statement(DbBackend::Postgres)).await
+        self.query_all_raw(sql.statement(DbBackend::Postgres)).await.map_err(store_error)
     }
 
-    async fn statement_rows(&self, statement: Statement) -> Result<Vec<QueryResult>, StoreError> {
-        self.query_all_raw(statement).await.map_err(store_error)
+    /// The collections that a question may look into, decided once for the queries that follow in
+    /// this transaction. In the same round trip the planner is told to look at the values of each
+    /// query, without which it cannot tell a small tenant from a large one, or a rare word from a
+    /// frequent one.
+    async fn in_reach(&self, scope: &TenantScope, readable: &Readable) -> Result<Place, StoreError> {
+        let mut statement = readable::collections(scope, readable).statement(DbBackend::Postgres);
+        statement.sql = format!(
+            "SELECT id, chunk_count, set_config('plan_cache_mode', 'force_custom_plan', true) AS plan FROM ({}) reach",
+            statement.sql
+        );
+        let mut place = Place { collections: Vec::new(), chunks: 0 };
+        for row in self.query_all_raw(statement).await.map_err(store_error)? {
+            place.collections.push(row.try_get("", "id").map_err(store_error)?);
+            place.chunks += row.try_get::<i64>("", "chunk_count").map_err(store_error)?;
+        }
+        Ok(place)
     }
 
     /// Adds one batch, each column as an array.
     async fn insert_batch(&self, scope: &TenantScope, entries: &[IndexEntry]) -> Result<(), StoreError> {
-        let column = |id: fn(&IndexEntry) -> uuid::Uuid| entries.iter().map(id).collect::<Vec<_>>();
+        let column = |id: fn(&IndexEntry) -> Uuid| entries.iter().map(id).collect::<Vec<_>>();
         let dimensions: Vec<i32> = entries.iter().map(|entry| dimension(&entry.vector)).collect();
         let models: Vec<&str> = entries.iter().map(|entry| entry.model.as_str()).collect();
         let vectors: Vec<HalfVector> = entries.iter().map(|entry| HalfVector::from_f32_slice(&entry.vector)).collect();

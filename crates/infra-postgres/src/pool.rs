@@ -6,8 +6,9 @@ use sqlx::{Connection, PgPool, Postgres, pool::PoolOptions, postgres::PgConnectO
 
 use crate::{error::PostgresError, options::PostgresOptions};
 
-/// Candidates that a search keeps while it walks the HNSW graph; pgvector's default is 40.
-const HNSW_EF_SEARCH: u32 = 100;
+/// Candidates that a search keeps while it walks the HNSW graph; pgvector's default is 40. With 100 the
+/// recall of the ten nearest among 100,000 vectors was 0.93, below the 0.95 of the contract.
+const HNSW_EF_SEARCH: u32 = 160;
 
 /// Reads a database URL. Statements are logged by the caller, not by the driver.
 pub(crate) fn parse(url: &str) -> Result<PgConnectOptions, PostgresError> {

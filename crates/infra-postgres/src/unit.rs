@@ -141,6 +141,11 @@ impl SqlBackend for PostgresUnit {
         if is_cut_off {
             return Err(StoreError::Poisoned);
         }
+        if self.mode == Mode::Read {
+            // There is nothing to make last, so nobody waits for the end.
+            tokio::spawn(lease.rollback());
+            return Ok(());
+        }
         // In a task of its own: a caller that goes away cannot cut the COMMIT in half.
         let ending = tokio::spawn(lease.commit());
         if self.mode == Mode::Read {

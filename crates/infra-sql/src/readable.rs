@@ -23,13 +23,19 @@ pub fn collection_in_reach(sql: Sql, scope: &TenantScope) -> Sql {
 /// tenant itself): as its collection, but for one that its own visibility narrows to its owner.
 #[must_use]
 pub fn source_in_reach(sql: Sql, scope: &TenantScope) -> Sql {
-    let sql = collection_in_reach(sql, scope);
+    collection_in_reach(sql, scope).text(" AND ").then(|sql| source_is_not_narrowed(sql, scope))
+}
+
+/// Adds the condition that the own visibility of the source `s`, whose collection is in the scope's
+/// reach, does not narrow it to others.
+#[must_use]
+pub fn source_is_not_narrowed(sql: Sql, scope: &TenantScope) -> Sql {
     match (scope.knowledge, scope.user_id) {
-        (Reach::Tenant | Reach::Nothing, _) => sql,
+        (Reach::Tenant | Reach::Nothing, _) => sql.text("1 = 1"),
         (Reach::Own | Reach::Visible, Some(user)) => {
-            sql.text(" AND (COALESCE(s.visibility, 'shared') = 'shared' OR s.user_id = ").bind(user.0).text(")")
+            sql.text("(COALESCE(s.visibility, 'shared') = 'shared' OR s.user_id = ").bind(user.0).text(")")
         }
-        (Reach::Own | Reach::Visible, None) => sql.text(" AND COALESCE(s.visibility, 'shared') = 'shared'"),
+        (Reach::Own | Reach::Visible, None) => sql.text("COALESCE(s.visibility, 'shared') = 'shared'"),
     }
 }
 

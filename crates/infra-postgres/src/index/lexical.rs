@@ -11,10 +11,9 @@ use domain::{
     store::StoreError,
 };
 use infra_sql::{Sql, readable, store_error};
-use sea_orm::DbBackend;
 use uuid::Uuid;
 
-use super::{bm25, hits};
+use super::{Place, bm25, hits};
 use crate::unit::PostgresUnit;
 
 /// Words of a question that are looked for; further ones are left out.
@@ -24,12 +23,14 @@ const MAX_QUESTION_BYTES: usize = 4_096;
 /// Collections that a question names at most; beyond that it names the tenant.
 const MAX_COLLECTIONS: usize = 256;
 
-/// Where a question looks.
-struct Place {
-    /// Tokens that a row must have one of, as a `tsquery`.
-    tokens: String,
-    /// Chunks there.
-    chunks: i64,
+/// The tokens that a row must have one of, as a `tsquery`.
+fn tokens(scope: &TenantScope, readable: &Readable, collections: &[Uuid]) -> String {
+    let is_all = scope.knowledge == Reach::Tenant && readable.collections.is_none();
+    if is_all || collections.len() > MAX_COLLECTIONS {
+        return format!("'t:{}'", scope.tenant_id.0);
+    }
+    let tokens: Vec<String> = collections.iter().map(|id| format!("'c:{id}'")).collect();
+    tokens.join(" | ")
 }
 
 /// The beginning of a question; PostgreSQL takes no NUL.
@@ -45,9 +46,13 @@ impl PostgresUnit {
         readable: &Readable,
         limit: u32,
     ) -> Result<Vec<IndexHit>, StoreError> {
-        let Some(place) = self.place(scope, readable).await? else { return Ok(Vec::new()) };
-        let words = self.count_words(scope, &place, question).await?;
-        let Some(choice) = bm25::choose(words, place.chunks) else { return Ok(Vec::new()) };
+        let Place { collections, chunks } = self.in_reach(scope, readable).await?;
+        if collections.is_empty() {
+            return Ok(Vec::new());
+        }
+        let tokens = tokens(scope, readable, &collections);
+        let words = self.count_words(scope, &tokens, chunks, question).await?;
+        let Some(choice) = bm25::choose(words, chunks) else { return Ok(Vec::new()) };
         // The rank of one word under equal weights is the sum of 1/i² over its occurrences, divided by
         // that over all i, π²/6. The rest of the sum from n on is nearly 1/(n + ½), which gives n back.
         // OFFSET 0: the words of a chunk are fetched once, not for each word of the question.
@@ -63,7 +68,7 @@ impl PostgresUnit {
             .text(" JOIN collections k ON k.tenant_id = s.tenant_id AND k.id = s.collection_id WHERE c.tenant_id = ")
             .bind(scope.tenant_id.0)
             .text(" AND c.search @@ (")
-            .bind(place.tokens)
+            .bind(tokens)
             .text("::tsquery && ")
             .bind(choice.candidates)
             .text("::tsquery) AND ")
@@ -81,41 +86,20 @@ impl PostgresUnit {
         hits(&self.rows(sql).await?)
     }
 
-    /// What may be read; `None`: nothing. In the same round trip the planner is told to look at the
-    /// values of each query, without which it cannot tell a rare word from a frequent one.
-    async fn place(&self, scope: &TenantScope, readable: &Readable) -> Result<Option<Place>, StoreError> {
-        let mut statement = readable::collections(scope, readable).statement(DbBackend::Postgres);
-        statement.sql = format!(
-            "SELECT id, chunk_count, set_config('plan_cache_mode', 'force_custom_plan', true) AS plan FROM ({}) reach",
-            statement.sql
-        );
-        let mut tokens = Vec::new();
-        let mut chunks = 0;
-        for row in self.statement_rows(statement).await? {
-            tokens.push(format!("'c:{}'", row.try_get::<Uuid>("", "id").map_err(store_error)?));
-            chunks += row.try_get::<i64>("", "chunk_count").map_err(store_error)?;
-        }
-        let is_all = scope.knowledge == Reach::Tenant && readable.collections.is_none();
-        Ok(match tokens.len() {
-            0 => None,
-            1..=MAX_COLLECTIONS if !is_all => Some(Place { tokens: tokens.join(" | "), chunks }),
-            _ => Some(Place { tokens: format!("'t:{}'", scope.tenant_id.0), chunks }),
-        })
-    }
-
     /// The words of a question with the number of chunks that hold them, up to a bound.
     async fn count_words(
         &self,
         scope: &TenantScope,
-        place: &Place,
+        tokens: &str,
+        chunks: i64,
         question: &str,
     ) -> Result<Vec<bm25::Word>, StoreError> {
         let sql = Sql::new("SELECT w.word, (SELECT count(*) FROM (SELECT FROM chunks c WHERE c.tenant_id = ")
             .bind(scope.tenant_id.0)
             .text(" AND c.search @@ (")
-            .bind(place.tokens.as_str())
+            .bind(tokens)
             .text("::tsquery && ('''' || w.word || '''')::tsquery) LIMIT ")
-            .bind(bm25::most_holders(place.chunks))
+            .bind(bm25::most_holders(chunks))
             .text(") holders) AS holders FROM (SELECT lexeme AS word FROM unnest(words_of(")
             .bind(beginning(question))
             .text(")) ORDER BY positions[1], lexeme LIMIT ")

@@ -10,11 +10,11 @@ use domain::{
     gateways::{IndexHit, Readable},
     store::StoreError,
 };
-use infra_sql::{Sql, readable, store_error};
+use infra_sql::{Sql, readable};
 use pgvector::Vector;
-use sea_orm::DbBackend;
+use uuid::Uuid;
 
-use super::{dimension, hits};
+use super::{Place, dimension, hits};
 use crate::unit::PostgresUnit;
 
 /// Chunks in reach up to which all are compared.
@@ -50,8 +50,9 @@ impl Question<'_> {
         indexed(dimension(self.vector)).map_or("::halfvec", |(_, cast)| cast)
     }
 
-    /// The id and distance of the vectors that may be read; the vector looked for is `$1`.
-    fn distances(&self, begin: &'static str) -> Sql {
+    /// The id and distance of the vectors that may be read; the vector looked for is `$1`. The
+    /// collections in reach were found in the same transaction, which saves a join.
+    fn distances(&self, begin: &'static str, place: &Place) -> Sql {
         let sql = Sql::new(begin)
             .text("SELECT e.chunk_id AS id, e.embedding")
             .text(self.cast())
@@ -60,8 +61,7 @@ impl Question<'_> {
             .text(self.cast())
             .text(" AS distance FROM chunk_embeddings e")
             .text(" JOIN sources s ON s.tenant_id = e.tenant_id AND s.id = e.source_id")
-            .text(" AND s.current_version_id = e.source_version_id")
-            .text(" JOIN collections k ON k.tenant_id = s.tenant_id AND k.id = s.collection_id WHERE e.dimension = ");
+            .text(" AND s.current_version_id = e.source_version_id WHERE e.dimension = ");
         let sql = match indexed(dimension(self.vector)) {
             Some((constant, _)) => sql.text(constant),
             None => sql.bind(dimension(self.vector)),
@@ -70,20 +70,24 @@ impl Question<'_> {
             .bind(self.scope.tenant_id.0)
             .text(" AND e.model = ")
             .bind(self.model)
-            .text(" AND ")
-            .then(|sql| readable::source_is_readable(sql, self.scope, self.readable))
+            .text(" AND s.tenant_id = ")
+            .bind(self.scope.tenant_id.0)
+            .text(" AND s.collection_id = ANY (string_to_array(")
+            .bind(place.collections.iter().map(Uuid::to_string).collect::<Vec<_>>().join(" "))
+            .text(", ' ')::uuid[]) AND ")
+            .then(|sql| readable::source_is_not_narrowed(sql, self.scope))
     }
 
     /// Compares all. The sum keeps the planner from taking the graph for the order.
-    fn exact(&self) -> Sql {
-        self.distances("SELECT id, 1 - distance AS score FROM (")
+    fn exact(&self, place: &Place) -> Sql {
+        self.distances("SELECT id, 1 - distance AS score FROM (", place)
             .text(") near ORDER BY distance + 0, id LIMIT ")
             .bind(i64::from(self.limit))
     }
 
     /// Asks the graph for more than is wanted, and sorts them.
-    fn approximate(&self) -> Sql {
-        self.distances("WITH near AS MATERIALIZED (")
+    fn approximate(&self, place: &Place) -> Sql {
+        self.distances("WITH near AS MATERIALIZED (", place)
             .text(" ORDER BY e.embedding")
             .text(self.cast())
             .text(" <=> $1")
@@ -97,26 +101,16 @@ impl Question<'_> {
 
 impl PostgresUnit {
     pub(super) async fn nearest_chunks(&self, question: &Question<'_>) -> Result<Vec<IndexHit>, StoreError> {
-        let has_graph = indexed(dimension(question.vector)).is_some();
-        if has_graph && self.chunks_in_reach(question).await? > EXACT_CHUNKS {
-            let found = hits(&self.rows(question.approximate()).await?)?;
+        let place = self.in_reach(question.scope, question.readable).await?;
+        if place.collections.is_empty() {
+            return Ok(Vec::new());
+        }
+        if indexed(dimension(question.vector)).is_some() && place.chunks > EXACT_CHUNKS {
+            let found = hits(&self.rows(question.approximate(&place)).await?)?;
             if found.len() == question.limit as usize {
                 return Ok(found);
             }
         }
-        hits(&self.rows(question.exact()).await?)
-    }
-
-    /// How many chunks the question may find at most. In the same round trip the planner is told to
-    /// look at the values of each query, without which it cannot tell a small tenant from a large one.
-    async fn chunks_in_reach(&self, question: &Question<'_>) -> Result<i64, StoreError> {
-        let mut statement = readable::collections(question.scope, question.readable).statement(DbBackend::Postgres);
-        statement.sql = format!(
-            "SELECT coalesce(sum(chunk_count), 0)::int8 AS chunks, \
-               set_config('plan_cache_mode', 'force_custom_plan', true) AS plan FROM ({}) reach",
-            statement.sql
-        );
-        let rows = self.statement_rows(statement).await?;
-        rows.first().map_or(Ok(0), |row| row.try_get("", "chunks")).map_err(store_error)
+        hits(&self.rows(question.exact(&place)).await?)
     }
 }
