@@ -142,18 +142,13 @@ impl SqlBackend for PostgresUnit {
             return Err(StoreError::Poisoned);
         }
         if self.mode == Mode::Read {
-            // There is nothing to make last, so nobody waits for the end.
+            // Everything has been read, of one snapshot: nobody waits for the end. Should it fail, the
+            // lease cleans the connection or closes it.
             tokio::spawn(lease.rollback());
             return Ok(());
         }
         // In a task of its own: a caller that goes away cannot cut the COMMIT in half.
-        let ending = tokio::spawn(lease.commit());
-        if self.mode == Mode::Read {
-            // Everything has been read, of one snapshot: its end can fail nothing, and nobody waits for
-            // it. A connection whose end fails is closed by the lease.
-            return Ok(());
-        }
-        match ending.await {
+        match tokio::spawn(lease.commit()).await {
             Ok(ended) => ended.map_err(|error| store_error(failed(error))),
             Err(stopped) => Err(StoreError::Unavailable(Box::new(stopped))),
         }
