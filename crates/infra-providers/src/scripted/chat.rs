@@ -108,8 +108,9 @@ async fn stream(
     Ok(true)
 }
 
-/// Waits, with everything sent that is there so far.
-async fn pause(connection: &mut Connection, time: Duration) -> io::Result<()> {
+/// Waits, with everything sent that is there so far. No time is none: the shortest sleep takes a
+/// millisecond.
+pub(super) async fn pause(connection: &mut Connection, time: Duration) -> io::Result<()> {
     if !time.is_zero() {
         connection.flush().await?;
         sleep(time).await;
@@ -203,7 +204,7 @@ async fn whole(
     script: &Script,
     usage: Usage,
 ) -> io::Result<bool> {
-    sleep(script.first_delay).await;
+    pause(connection, script.first_delay).await?;
     let mut message = json!({ "role": "assistant", "content": script.reply });
     if !script.reasoning.is_empty() {
         message["reasoning_content"] = script.reasoning.as_str().into();

@@ -5,10 +5,10 @@ use std::io;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use domain::knowledge::quote::content_words;
 use serde_json::{Value, json};
-use tokio::time::sleep;
 
 use super::{
     State,
+    chat::pause,
     http::Connection,
     record::RecordedRequest,
     script::{EmbeddingFault, EmbeddingScript, error_body},
@@ -17,7 +17,7 @@ use super::{
 /// Answers a request for embeddings; `false`: the connection is to end.
 pub(super) async fn answer(connection: &mut Connection, state: &State, request: &RecordedRequest) -> io::Result<bool> {
     let script = state.embedding_script();
-    sleep(script.delay).await;
+    pause(connection, script.delay).await?;
     match script.fault {
         Some(EmbeddingFault::Status(code)) => {
             connection.json(code, &error_body("scripted")).await?;
