@@ -156,7 +156,13 @@ impl MessageRequest {
             (None, Some(parts)) => Parts(parts),
             _ => return Err(ValueError::new("content", "content_or_parts", "send either 'content' or 'parts'")),
         };
-        Ok(NewMessage { parts, parent_id: parent_id.map(MessageId), models: models_of(model, models)?, expected_head })
+        Ok(NewMessage {
+            parts,
+            parent_id: parent_id.map(MessageId),
+            models: models_of(model, models)?,
+            expected_head,
+            ..NewMessage::default()
+        })
     }
 }
 

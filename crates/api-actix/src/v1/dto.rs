@@ -2,7 +2,7 @@
 
 use domain::{
     error::ValueError,
-    gateways::{ChatRequest, PromptMessage, PromptRole, ToolCall},
+    gateways::{ChatOptions, ChatRequest, PromptMessage, PromptRole, ToolCall},
     usage::TokenUsage,
 };
 use serde::{Deserialize, Serialize};
@@ -125,15 +125,17 @@ impl CompletionRequest {
         let extra = self.other.into_iter().filter(|(field, _)| PASSED_ON.contains(&field.as_str())).collect();
         Ok(ChatRequest {
             messages: messages.collect::<Result<_, _>>()?,
-            max_output_tokens: self.max_completion_tokens.or(self.max_tokens),
-            temperature: self.temperature,
-            top_p: self.top_p,
-            stop: match self.stop {
-                None => Vec::new(),
-                Some(OneOrMany::One(text)) => vec![text],
-                Some(OneOrMany::Many(texts)) => texts,
+            options: ChatOptions {
+                max_output_tokens: self.max_completion_tokens.or(self.max_tokens),
+                temperature: self.temperature,
+                top_p: self.top_p,
+                stop: match self.stop {
+                    None => Vec::new(),
+                    Some(OneOrMany::One(text)) => vec![text],
+                    Some(OneOrMany::Many(texts)) => texts,
+                },
+                extra,
             },
-            extra,
             ..ChatRequest::default()
         })
     }

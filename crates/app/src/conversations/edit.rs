@@ -10,7 +10,7 @@ use crate::{
     Error, ErrorKind, Idempotent, Outcome, Result,
     conversations::{
         Conversations, NewMessage, OpenedTurn,
-        open::{Opening, Question, message_in},
+        open::{Opening, Question, branch_in, message_in},
         send::opened_only,
     },
 };
@@ -45,7 +45,7 @@ impl Conversations {
         let scope = &self.app.parts.policy.allow(actor, Permission::ConversationsWrite)?;
         new.parts.check_from_user()?;
         let models = &self.resolve_models(scope, id, &new.models).await?;
-        let parts: &Parts = &new.parts;
+        let (parts, options): (&Parts, _) = (&new.parts, &new.options);
         let expected_head = new.expected_head;
         let outcome = self
             .app
@@ -56,15 +56,16 @@ impl Conversations {
                     let message = "only a question can be edited; regenerate an answer instead";
                     return Err(Error::new(ErrorKind::Invalid, "not_a_question", message));
                 }
-                let parent = match old.parent_id {
-                    None => None,
-                    Some(parent) => Some(message_in(tx.as_ref(), &conversation, parent, "message_id").await?),
+                let above = match old.parent_id {
+                    None => Vec::new(),
+                    Some(parent) => branch_in(tx.as_ref(), &conversation, parent, "message_id").await?,
                 };
                 let opening = Opening {
                     conversation: &conversation,
-                    parent: parent.as_ref(),
+                    above,
                     question: Some(Question { parts: parts.clone(), edited_from: Some(edited) }),
                     models,
+                    options,
                     regenerated_from: None,
                 };
                 let opened = self.open(tx.as_ref(), actor, scope, opening).await?;

@@ -9,7 +9,7 @@ use domain::{
         Conversation, HeadMove, Message, MessageRole, MessageStatus, Parts, Stream, StreamEvent, StreamState,
         TurnEvent, stream::STREAM_LEASE_SECONDS,
     },
-    gateways::{ChatModel, ModelName},
+    gateways::{ChatModel, ChatOptions, ModelName},
     ids::{ConversationId, MessageId, RequestId, StreamId},
     store::Tx,
 };
@@ -20,7 +20,7 @@ use crate::{
     audit::Act,
     conversations::{
         Conversations, OpenedTurn,
-        turn::{Branch, Turn},
+        turn::{Branch, MAX_PROMPT_MESSAGES, Turn},
     },
 };
 
@@ -38,11 +38,13 @@ pub(crate) struct ResolvedModel {
 pub(crate) struct Opening<'a> {
     /// The conversation, locked.
     pub(crate) conversation: &'a Conversation,
-    /// The message that what is new hangs under; `None`: a new root.
-    pub(crate) parent: Option<&'a Message>,
-    /// The question, if there is a new one; else `parent` is the question.
+    /// The branch that what is new hangs under; empty: a new root.
+    pub(crate) above: Vec<Message>,
+    /// The question, if there is a new one; else `above` ends with it.
     pub(crate) question: Option<Question>,
     pub(crate) models: &'a [ResolvedModel],
+    /// How they are to answer.
+    pub(crate) options: &'a ChatOptions,
     /// The answer that is regenerated.
     pub(crate) regenerated_from: Option<MessageId>,
 }
@@ -116,10 +118,10 @@ impl Conversations {
         let app = &self.app;
         let now = app.now();
         let conversation = opening.conversation;
+        let parent = opening.above.last().map(|parent| parent.id);
         let mut next_seq = conversation.next_seq;
         let mut messages = Vec::with_capacity(opening.models.len() + 1);
         if let Some(question) = opening.question {
-            let parent = opening.parent.map(|parent| parent.id);
             let mut message = blank(app, conversation, actor, parent, MessageRole::User, next_seq);
             message.parts = question.parts;
             message.status = MessageStatus::Complete;
@@ -128,9 +130,9 @@ impl Conversations {
             next_seq += 1;
             messages.push(message);
         }
-        let question_id = match (messages.first(), opening.parent) {
+        let question_id = match (messages.first(), parent) {
             (Some(question), _) => question.id,
-            (None, Some(parent)) => parent.id,
+            (None, Some(parent)) => parent,
             (None, None) => return Err(Error::internal("a turn needs a question")),
         };
         let is_new = !messages.is_empty();
@@ -153,13 +155,7 @@ impl Conversations {
         }
         let added = messages.len() as i64;
         tx.messages().insert(&messages).await?;
-        self.activate(
-            tx,
-            conversation,
-            opening.parent.map(|parent| parent.id),
-            if is_new { question_id } else { head },
-        )
-        .await?;
+        self.activate(tx, conversation, parent, if is_new { question_id } else { head }).await?;
         let head_version = conversation.head_version + 1;
         let moved = HeadMove {
             current_message_id: Some(head),
@@ -170,7 +166,9 @@ impl Conversations {
         };
         tx.conversations().move_head(conversation.id, &moved).await?;
 
-        let branch = Arc::new(Branch::read(tx, question_id, &conversation.retrieval).await?);
+        let mut branch = opening.above;
+        branch.extend(messages.into_iter().take(usize::from(is_new)));
+        let branch = Arc::new(Branch::new(tx, branch, &conversation.retrieval).await?);
         let mut opened = Vec::with_capacity(answers.len());
         let mut turns = Vec::with_capacity(answers.len());
         let ids: Vec<MessageId> = answers.iter().map(|answer| answer.id).collect();
@@ -199,6 +197,7 @@ impl Conversations {
                 model: Arc::clone(&resolved.model),
                 system_prompt: conversation.system_prompt.clone(),
                 retrieval: conversation.retrieval.clone(),
+                options: opening.options.clone(),
                 started,
                 branch: Arc::clone(&branch),
                 ready: None,
@@ -323,6 +322,21 @@ pub(crate) fn head_moved(conversation: &Conversation) -> Error {
         "current_message_id": conversation.current_message_id,
     });
     Error::new(ErrorKind::PreconditionFailed, "head_moved", message).with_details(details)
+}
+
+/// The branch of this conversation that ends in a message, as much of it as goes into a prompt, or the
+/// error that tells what is wrong.
+pub(crate) async fn branch_in(
+    tx: &dyn Tx,
+    conversation: &Conversation,
+    id: MessageId,
+    field: &'static str,
+) -> Result<Vec<Message>> {
+    let branch = tx.messages().branch(id, MAX_PROMPT_MESSAGES).await?;
+    match branch.last() {
+        Some(last) if last.conversation_id == conversation.id => Ok(branch),
+        _ => Ok(vec![message_in(tx, conversation, id, field).await?]),
+    }
 }
 
 /// The message of this conversation, or the error that tells what is wrong.

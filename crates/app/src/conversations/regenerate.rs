@@ -3,6 +3,7 @@
 use domain::{
     access::{Actor, Permission},
     conversations::MessageRole,
+    gateways::ChatOptions,
     ids::{ConversationId, MessageId},
 };
 
@@ -10,7 +11,7 @@ use crate::{
     Error, ErrorKind, Idempotent, Outcome, Result,
     conversations::{
         Conversations, OpenedTurn,
-        open::{Opening, message_in},
+        open::{Opening, branch_in, message_in},
         send::opened_only,
     },
 };
@@ -54,24 +55,24 @@ impl Conversations {
                 let conversation = self.lock_for_turn(tx.as_ref(), actor, id, expected_head).await?;
                 let target = message_in(tx.as_ref(), &conversation, target, "message_id").await?;
                 let (question, regenerated_from) = match (target.role, target.parent_id) {
-                    (MessageRole::User, _) => (target, None),
-                    (MessageRole::Assistant, Some(parent)) => {
-                        (message_in(tx.as_ref(), &conversation, parent, "message_id").await?, Some(target.id))
-                    }
+                    (MessageRole::User, _) => (target.id, None),
+                    (MessageRole::Assistant, Some(parent)) => (parent, Some(target.id)),
                     _ => {
                         let message = "only an answer, or the question above it, can be regenerated";
                         return Err(Error::new(ErrorKind::Invalid, "not_an_answer", message));
                     }
                 };
-                if question.role != MessageRole::User {
+                let above = branch_in(tx.as_ref(), &conversation, question, "message_id").await?;
+                if above.last().is_none_or(|question| question.role != MessageRole::User) {
                     let message = "this answer has no question above it";
                     return Err(Error::new(ErrorKind::Invalid, "not_an_answer", message));
                 }
                 let opening = Opening {
                     conversation: &conversation,
-                    parent: Some(&question),
+                    above,
                     question: None,
                     models,
+                    options: &ChatOptions::default(),
                     regenerated_from,
                 };
                 let opened = self.open(tx.as_ref(), actor, scope, opening).await?;

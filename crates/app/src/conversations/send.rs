@@ -3,6 +3,7 @@
 use domain::{
     access::{Actor, Permission},
     conversations::{Message, MessageRole, Parts, message::may_follow},
+    gateways::ChatOptions,
     ids::{ConversationId, MessageId},
 };
 use serde_json::json;
@@ -11,12 +12,12 @@ use crate::{
     Error, ErrorKind, Idempotent, Outcome, Result,
     conversations::{
         Conversations, OpenedTurn,
-        open::{Opening, Question, message_in},
+        open::{Opening, Question, branch_in},
     },
 };
 
 /// A message to be sent.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct NewMessage {
     /// What it says.
     pub parts: Parts,
@@ -24,6 +25,8 @@ pub struct NewMessage {
     pub parent_id: Option<MessageId>,
     /// The models to ask, one answer each; empty: the conversation's.
     pub models: Vec<String>,
+    /// How they are to answer. This holds for these answers alone, not for ones that are regenerated.
+    pub options: ChatOptions,
     /// Refuse unless the head still has this version.
     pub expected_head: Option<i64>,
 }
@@ -60,16 +63,17 @@ impl Conversations {
             .app
             .effect(actor, scope, idempotent.map(opened_only).as_ref(), |tx| async move {
                 let conversation = self.lock_for_turn(tx.as_ref(), actor, id, message.expected_head).await?;
-                let parent = match message.parent_id.or(conversation.current_message_id) {
-                    None => None,
-                    Some(parent) => Some(message_in(tx.as_ref(), &conversation, parent, "parent_id").await?),
+                let above = match message.parent_id.or(conversation.current_message_id) {
+                    None => Vec::new(),
+                    Some(parent) => branch_in(tx.as_ref(), &conversation, parent, "parent_id").await?,
                 };
-                check_parent(parent.as_ref())?;
+                check_parent(above.last())?;
                 let opening = Opening {
                     conversation: &conversation,
-                    parent: parent.as_ref(),
+                    above,
                     question: Some(Question { parts: message.parts.clone(), edited_from: None }),
                     models,
+                    options: &message.options,
                     regenerated_from: None,
                 };
                 let opened = self.open(tx.as_ref(), actor, scope, opening).await?;

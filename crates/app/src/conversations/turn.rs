@@ -9,12 +9,12 @@ use domain::{
     access::{Actor, Scope},
     clock::Timestamp,
     conversations::{Message, RetrievalChoice, Stream, StreamEvent, StreamLease},
-    gateways::{ChatModel, ModelName},
+    gateways::{ChatModel, ChatOptions, ModelName},
     ids::{ConversationId, TenantId},
     usage::{AgentType, ProviderCall},
 };
 
-pub(crate) use self::prompt::Branch;
+pub(crate) use self::prompt::{Branch, MAX_PROMPT_MESSAGES};
 use self::prompt::Prepared;
 
 mod answer;
@@ -39,6 +39,7 @@ pub(crate) struct Turn {
     pub(crate) model: Arc<dyn ChatModel>,
     pub(crate) system_prompt: Option<String>,
     pub(crate) retrieval: RetrievalChoice,
+    pub(crate) options: ChatOptions,
     pub(crate) started: StreamEvent,
     /// What is sent, where nothing has to be looked for first; the call is on record then.
     pub(crate) ready: Option<Prepared>,

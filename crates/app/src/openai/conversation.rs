@@ -26,7 +26,8 @@ impl OpenAi {
             None => self.new_conversation(actor, &asked).await?,
         };
         let conversations = self.app.conversations();
-        let message = NewMessage { parts, models: vec![name.to_string()], ..NewMessage::default() };
+        let options = asked.request.options.clone();
+        let message = NewMessage { parts, models: vec![name.to_string()], options, ..NewMessage::default() };
         let Outcome::Done(opened) = conversations.send(actor, conversation_id, message, None).await? else {
             return Err(Error::internal("a turn without a key cannot be a repetition"));
         };
@@ -72,10 +73,11 @@ impl OpenAi {
     }
 }
 
-/// The last user message of a prompt whose earlier ones the conversation holds already.
+/// The user message that ends a prompt whose earlier ones the conversation holds already.
 fn last_question(messages: &[PromptMessage]) -> Result<Parts> {
-    let last = messages.iter().rev().find(|message| message.role == PromptRole::User).ok_or_else(|| {
-        ValueError::new("messages", "no_question", "must hold a message with the role 'user' to be sent")
+    let last = messages.last().filter(|message| message.role == PromptRole::User).ok_or_else(|| {
+        let message = "must end with a message of the role 'user' to be kept; leave out 'conversation_id' otherwise";
+        ValueError::new("messages", "no_question", message)
     })?;
     Ok(Parts::text(last.text.clone()))
 }

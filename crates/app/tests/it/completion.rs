@@ -4,7 +4,7 @@ use app::openai::{ChatCompletion, Completion, CompletionEvent};
 use domain::{
     access::Scope,
     conversations::{MessageRole, MessageStatus, Origin},
-    gateways::{ChatDelta, ChatRequest, PromptMessage, PromptRole},
+    gateways::{ChatDelta, ChatOptions, ChatRequest, PromptMessage, PromptRole},
     money::Money,
     usage::estimate,
 };
@@ -130,7 +130,8 @@ async fn in_a_conversation_the_question_goes_under_its_head() {
     let ada = bench.ada().await;
     let id = bench.conversation(&ada, MODEL).await.id;
     let root = bench.ask(&ada, id, "First?").await;
-    let asked = ChatCompletion { conversation_id: Some(id), ..asked("Second?") };
+    let mut asked = ChatCompletion { conversation_id: Some(id), ..asked("Second?") };
+    asked.request.options = ChatOptions { temperature: Some(0.5), ..ChatOptions::default() };
     let completion = bench.app.openai().complete(&ada, asked.clone()).await.unwrap();
     let request = completion.request_id;
     assert_eq!(completion.conversation_id, Some(id));
@@ -141,6 +142,12 @@ async fn in_a_conversation_the_question_goes_under_its_head() {
     let texts: Vec<String> = branch.iter().map(|view| view.message.parts.plain_text()).collect();
     assert_eq!(texts, ["First?", &text, "Second?", &text]);
     assert_eq!(branch[2].message.parent_id, Some(root.id));
+    // How it is to be answered goes to the provider, as without a conversation.
+    let temperatures: Vec<_> = server.requests().iter().map(|request| request.body["temperature"].as_f64()).collect();
+    assert_eq!(temperatures, [None, Some(0.5)]);
+    let result = [(PromptRole::User, "Second?"), (PromptRole::Tool, "4")];
+    let unfit = ChatCompletion { conversation_id: Some(id), ..asking(&result) };
+    assert_eq!(refusal(bench.app.openai().complete(&ada, unfit).await), "invalid");
     assert_eq!(bench.ledger(&ada).await[1].request_id, request);
     bench.check_books().await;
     let other = bench.tenant("other").await;

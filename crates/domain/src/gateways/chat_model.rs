@@ -116,6 +116,13 @@ pub struct ChatRequest {
     pub messages: Vec<PromptMessage>,
     /// The same passages as data, for models that are no language models.
     pub passages: Vec<Passage>,
+    /// How it is to answer.
+    pub options: ChatOptions,
+}
+
+/// How a model is to answer; what is not given is the provider's choice.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ChatOptions {
     /// Most tokens to answer.
     pub max_output_tokens: Option<u32>,
     /// Sampling temperature.

@@ -5,22 +5,22 @@ use serde_json::{Map, Value, json};
 
 /// The body of `POST /chat/completions`. What the caller passed through never overrides our fields.
 pub(super) fn body(request: ChatRequest, max_tokens_field: &str) -> Value {
-    let mut body: Map<String, Value> = request.extra;
+    let mut body: Map<String, Value> = request.options.extra;
     body.insert("model".to_owned(), request.model.into());
     body.insert("messages".to_owned(), request.messages.iter().map(message).collect());
     body.insert("stream".to_owned(), true.into());
     body.insert("stream_options".to_owned(), json!({ "include_usage": true }));
-    if let Some(tokens) = request.max_output_tokens {
+    if let Some(tokens) = request.options.max_output_tokens {
         body.insert(max_tokens_field.to_owned(), tokens.into());
     }
-    if let Some(temperature) = request.temperature {
+    if let Some(temperature) = request.options.temperature {
         body.insert("temperature".to_owned(), decimal(temperature));
     }
-    if let Some(top_p) = request.top_p {
+    if let Some(top_p) = request.options.top_p {
         body.insert("top_p".to_owned(), decimal(top_p));
     }
-    if !request.stop.is_empty() {
-        body.insert("stop".to_owned(), request.stop.into());
+    if !request.options.stop.is_empty() {
+        body.insert("stop".to_owned(), request.options.stop.into());
     }
     Value::Object(body)
 }
@@ -56,17 +56,20 @@ fn message(message: &PromptMessage) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use domain::gateways::ToolCall;
+    use domain::gateways::{ChatOptions, ToolCall};
 
     #[test]
     fn our_fields_win_over_what_is_passed_through() {
         let extra = json!({ "seed": 7, "stream": false, "model": "other", "tools": [] });
         let request = ChatRequest {
             model: "m".to_owned(),
-            temperature: Some(0.7),
-            max_output_tokens: Some(9),
-            stop: vec!["END".to_owned()],
-            extra: extra.as_object().cloned().unwrap(),
+            options: ChatOptions {
+                temperature: Some(0.7),
+                max_output_tokens: Some(9),
+                stop: vec!["END".to_owned()],
+                extra: extra.as_object().cloned().unwrap(),
+                ..ChatOptions::default()
+            },
             ..ChatRequest::default()
         };
         let expected = json!({

@@ -5,7 +5,6 @@ use std::fmt::Write as _;
 use domain::{
     conversations::{Message, MessageRole, MessageStatus, Part, RetrievalChoice},
     gateways::{ChatRequest, Passage, PromptMessage, PromptRole, ToolCall},
-    ids::MessageId,
     knowledge::RetrievalMode,
     store::Tx,
     usage::{ProviderCall, estimate},
@@ -13,12 +12,12 @@ use domain::{
 
 use super::{Turn, call_of};
 use crate::{
-    App, Error, Result,
+    App, Result,
     knowledge::{Retrieval, Retrieved},
 };
 
 /// Most messages of a branch that go into a prompt, the latest ones.
-const MAX_PROMPT_MESSAGES: u32 = 400;
+pub(crate) const MAX_PROMPT_MESSAGES: u32 = 400;
 /// Most bytes of them; older messages are left out.
 const MAX_PROMPT_BYTES: usize = 512 * 1024;
 
@@ -30,11 +29,10 @@ pub(crate) struct Branch {
 }
 
 impl Branch {
-    /// Reads the branch down to a question.
-    pub(crate) async fn read(tx: &dyn Tx, question: MessageId, retrieval: &RetrievalChoice) -> Result<Self> {
-        let messages = tx.messages().branch(question, MAX_PROMPT_MESSAGES).await?;
-        let last = messages.last().ok_or_else(|| Error::not_found("message", question.0))?;
-        let query = Some(last.parts.plain_text()).filter(|query| !query.trim().is_empty());
+    /// The branch of these messages, root first, with the question at its end.
+    pub(crate) async fn new(tx: &dyn Tx, messages: Vec<Message>, retrieval: &RetrievalChoice) -> Result<Self> {
+        let question = messages.last().map(|question| question.parts.plain_text());
+        let query = question.filter(|query| !query.trim().is_empty());
         let has_passages = match retrieval {
             RetrievalChoice::Collections(ids) if ids.is_empty() => false,
             _ => query.is_some() && tx.collections().has_chunks().await?,
@@ -83,7 +81,8 @@ impl Turn {
         let passages = retrieved.as_ref().map(|retrieved| retrieved.passages.clone()).unwrap_or_default();
         let messages = messages(self.system_prompt.as_deref(), &self.branch.messages, &passages);
         let estimate = estimate::tokens_of_messages(messages.iter().map(|message| message.text.as_str()));
-        let request = ChatRequest { model: self.name.model.clone(), messages, passages, ..ChatRequest::default() };
+        let request =
+            ChatRequest { model: self.name.model.clone(), messages, passages, options: self.options.clone() };
         Prepared { request, retrieved, call: call_of(&self.stream, &self.name, estimate, app.now()) }
     }
 }
