@@ -9,8 +9,8 @@ pub mod wakeups;
 
 pub use blob_store::{BlobError, BlobKey, BlobStore, ByteStream};
 pub use chat_model::{
-    ChatDelta, ChatModel, ChatModels, ChatOptions, ChatRequest, ChatStream, GatewayError, GatewayErrorKind, ModelDescription,
-    ModelName, Passage, PromptMessage, PromptRole, ToolCall,
+    ChatDelta, ChatModel, ChatModels, ChatOptions, ChatRequest, ChatStream, GatewayError, GatewayErrorKind,
+    ModelDescription, ModelName, Passage, PromptMessage, PromptRole, ToolCall,
 };
 pub use chunk_index::{ChunkIndex, IndexEntry, IndexHit, Readable};
 pub use document_parser::{DocumentParser, ParseError, ParseErrorKind, ParsedDocument};

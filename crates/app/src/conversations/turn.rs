@@ -14,8 +14,8 @@ use domain::{
     usage::{AgentType, ProviderCall},
 };
 
-pub(crate) use self::prompt::{Branch, MAX_PROMPT_MESSAGES};
 use self::prompt::Prepared;
+pub(crate) use self::prompt::{Branch, MAX_PROMPT_MESSAGES};
 
 mod answer;
 mod citations;

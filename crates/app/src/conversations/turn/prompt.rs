@@ -81,8 +81,7 @@ impl Turn {
         let passages = retrieved.as_ref().map(|retrieved| retrieved.passages.clone()).unwrap_or_default();
         let messages = messages(self.system_prompt.as_deref(), &self.branch.messages, &passages);
         let estimate = estimate::tokens_of_messages(messages.iter().map(|message| message.text.as_str()));
-        let request =
-            ChatRequest { model: self.name.model.clone(), messages, passages, options: self.options.clone() };
+        let request = ChatRequest { model: self.name.model.clone(), messages, passages, options: self.options.clone() };
         Prepared { request, retrieved, call: call_of(&self.stream, &self.name, estimate, app.now()) }
     }
 }
