@@ -17,17 +17,17 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
     let regenerate = "/api/v1/conversations/{conversation_id}/messages/{message_id}/regenerate";
     let switch = "/api/v1/conversations/{conversation_id}/messages/{message_id}/switch";
     vec![
-        endpoint(Method::GET, "/api/v1/conversations", || web::get().to(handlers::list)),
-        endpoint(Method::POST, "/api/v1/conversations", || web::post().to(handlers::create)),
-        endpoint(Method::GET, "/api/v1/conversations/{conversation_id}", || web::get().to(handlers::get)),
-        endpoint(Method::GET, messages, || web::get().to(handlers::messages)),
-        endpoint(Method::POST, messages, || web::post().to(turns::send)),
-        endpoint(Method::POST, edit, || web::post().to(turns::edit)),
-        endpoint(Method::POST, regenerate, || web::post().to(turns::regenerate)),
-        endpoint(Method::POST, switch, || web::post().to(handlers::switch)),
-        endpoint(Method::GET, "/api/v1/conversations/{conversation_id}/usage", || web::get().to(handlers::usage)),
-        endpoint(Method::GET, "/api/v1/conversations/{conversation_id}/stream", || web::get().to(streams::resume)),
-        endpoint(Method::GET, "/api/v1/streams/{stream_id}/events", || web::get().to(streams::events)),
-        endpoint(Method::POST, "/api/v1/streams/{stream_id}/stop", || web::post().to(streams::stop)),
+        endpoint(Method::GET, "/api/v1/conversations", || web::to(handlers::list)),
+        endpoint(Method::POST, "/api/v1/conversations", || web::to(handlers::create)),
+        endpoint(Method::GET, "/api/v1/conversations/{conversation_id}", || web::to(handlers::get)),
+        endpoint(Method::GET, messages, || web::to(handlers::messages)),
+        endpoint(Method::POST, messages, || web::to(turns::send)),
+        endpoint(Method::POST, edit, || web::to(turns::edit)),
+        endpoint(Method::POST, regenerate, || web::to(turns::regenerate)),
+        endpoint(Method::POST, switch, || web::to(handlers::switch)),
+        endpoint(Method::GET, "/api/v1/conversations/{conversation_id}/usage", || web::to(handlers::usage)),
+        endpoint(Method::GET, "/api/v1/conversations/{conversation_id}/stream", || web::to(streams::resume)),
+        endpoint(Method::GET, "/api/v1/streams/{stream_id}/events", || web::to(streams::events)),
+        endpoint(Method::POST, "/api/v1/streams/{stream_id}/stop", || web::to(streams::stop)),
     ]
 }

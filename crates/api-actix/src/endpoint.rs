@@ -1,6 +1,11 @@
 //! Endpoints: a method, a path and the handler behind them.
 
-use actix_web::{Route, http::Method, middleware::from_fn};
+use actix_web::{
+    Route,
+    guard::{self, Guard},
+    http::Method,
+    middleware::from_fn,
+};
 use app::App;
 
 use crate::{
@@ -25,11 +30,26 @@ impl Endpoint {
         let app = app.clone();
         // An endpoint without an entry is refused before it gets here; should one, nobody passes.
         let access = access_of(&self.method, self.path);
-        (self.route)().method(self.method.clone()).wrap(from_fn(move |request, next| {
+        (self.route)().guard(self.is_asked()).wrap(from_fn(move |request, next| {
             let app = app.clone();
             authorize(app, access, request, next)
         }))
     }
+
+    /// Whether a request means this endpoint. Whatever answers GET answers HEAD, without its body.
+    fn is_asked(&self) -> impl Guard + use<> {
+        let asked = guard::Any(guard::Method(self.method.clone()));
+        if self.method == Method::GET { asked.or(guard::Head()) } else { asked }
+    }
+}
+
+/// The methods of a path's endpoints, as the header `Allow` lists them.
+pub(crate) fn allowed(endpoints: &[&Endpoint]) -> String {
+    let methods = endpoints.iter().map(|endpoint| match endpoint.method {
+        Method::GET => "GET, HEAD",
+        ref method => method.as_str(),
+    });
+    methods.collect::<Vec<&str>>().join(", ")
 }
 
 /// Shorthand for the lists of the contexts.

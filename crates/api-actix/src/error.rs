@@ -18,6 +18,8 @@ const UNKNOWN_MODEL: [&str; 2] = ["model_not_found", "upstream_unknown_model"];
 pub(crate) struct ApiError {
     pub(crate) error: app::Error,
     status: StatusCode,
+    /// What the path knows, where it does not know the method.
+    allow: Option<String>,
 }
 
 impl From<app::Error> for ApiError {
@@ -38,7 +40,7 @@ impl From<app::Error> for ApiError {
             ErrorKind::StorageFull => StatusCode::INSUFFICIENT_STORAGE,
             ErrorKind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         };
-        Self { error, status }
+        Self { error, status, allow: None }
     }
 }
 
@@ -52,7 +54,7 @@ impl ApiError {
     /// An error that only HTTP knows.
     pub(crate) fn http(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
         let kind = if status.is_server_error() { ErrorKind::Internal } else { ErrorKind::Invalid };
-        Self { error: app::Error::new(kind, code, message), status }
+        Self { error: app::Error::new(kind, code, message), status, allow: None }
     }
 
     pub(crate) fn malformed_json(error: &serde_json::Error) -> Self {
@@ -89,6 +91,9 @@ impl ApiError {
         }
         if self.status == StatusCode::UNAUTHORIZED {
             response.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
+        }
+        if let Some(allow) = &self.allow {
+            response.insert_header((header::ALLOW, allow.as_str()));
         }
         if openai {
             response.json(self.openai())
@@ -170,7 +175,8 @@ pub(crate) async fn no_such_route() -> Result<HttpResponse, ApiError> {
 }
 
 /// What answers a method that a path does not know.
-pub(crate) async fn method_not_allowed() -> Result<HttpResponse, ApiError> {
-    let message = "this path does not know the method; /api/docs lists what there is";
-    Err(ApiError::http(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message))
+pub(crate) async fn method_not_allowed(allowed: String) -> Result<HttpResponse, ApiError> {
+    let message = format!("this path knows only {allowed}; /api/docs lists what there is");
+    let error = ApiError::http(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message);
+    Err(ApiError { allow: Some(allowed), ..error })
 }

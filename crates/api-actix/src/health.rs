@@ -9,9 +9,9 @@ use crate::{ApiSettings, Endpoint, endpoint::endpoint, error::ApiError};
 
 pub(crate) fn endpoints() -> Vec<Endpoint> {
     vec![
-        endpoint(Method::GET, "/livez", || web::get().to(livez)),
-        endpoint(Method::GET, "/readyz", || web::get().to(readyz)),
-        endpoint(Method::GET, "/api/v1/version", || web::get().to(version)),
+        endpoint(Method::GET, "/livez", || web::to(livez)),
+        endpoint(Method::GET, "/readyz", || web::to(readyz)),
+        endpoint(Method::GET, "/api/v1/version", || web::to(version)),
     ]
 }
 

@@ -97,12 +97,18 @@ impl Api {
             .app_data(body::query_config());
         for (path, endpoints) in endpoint::by_path(&self.endpoints) {
             let mut resource = web::resource(path);
+            let allowed = endpoint::allowed(&endpoints);
             for endpoint in endpoints {
                 resource = resource.route(endpoint.guarded_route(&self.app));
             }
-            scope = scope.service(resource.default_service(web::to(error::method_not_allowed)));
+            let not_allowed = web::to(move || error::method_not_allowed(allowed.clone()));
+            scope = scope.service(resource.default_service(not_allowed));
         }
-        let scope = scope.service(openapi::swagger()).default_service(web::to(error::no_such_route)).wrap(observe);
+        let scope = scope
+            .service(openapi::page())
+            .service(openapi::swagger())
+            .default_service(web::to(error::no_such_route))
+            .wrap(observe);
         config.service(scope);
     }
 }

@@ -9,20 +9,16 @@ use actix_web::{
     test, web,
 };
 use app::AppBuilder;
-use domain::clock::SystemClock;
 use infra_memory::{MemoryBlobStore, MemoryStore, MemoryWakeups};
-use infra_providers::{AllowList, Egress, ProviderRegistry, ProviderSettings};
+use infra_providers::ProviderRegistry;
 use serde_json::Value;
 
 use crate::{Api, ApiSettings};
 
 fn api() -> Api {
-    let clock = Arc::new(SystemClock);
-    let egress = Arc::new(Egress::new(AllowList::new([])).unwrap());
-    let models = ProviderRegistry::new(&ProviderSettings::default(), &egress, &(clock.clone() as _));
-    let store = Arc::new(MemoryStore::new(clock.clone()));
-    let blobs = Arc::new(MemoryBlobStore::new(clock));
-    let app = AppBuilder::new(store, Arc::new(models), blobs, Arc::new(MemoryWakeups::default())).build();
+    let (store, models) = (Arc::new(MemoryStore::default()), Arc::new(ProviderRegistry::default()));
+    let (blobs, wakeups) = (Arc::new(MemoryBlobStore::default()), Arc::new(MemoryWakeups::default()));
+    let app = AppBuilder::new(store, models, blobs, wakeups).build();
     Api::new(app, ApiSettings::default()).unwrap()
 }
 
@@ -80,4 +76,31 @@ async fn pages_and_document_lead_to_where_they_are_mounted() {
         let server = document["servers"][0]["url"].as_str();
         assert_eq!(server, (!prefix.is_empty()).then_some(prefix));
     }
+}
+
+#[actix_web::test]
+async fn paths_tell_their_methods_and_the_reference_is_found_without_a_slash() {
+    let api = api();
+    let host = ActixApp::new().service(web::scope("/banyan").configure(|config| api.configure(config)));
+    let host = test::init_service(host).await;
+    let asked = |method: Method, path: &str| {
+        let request = test::TestRequest::default().method(method).uri(&format!("/banyan{path}")).to_request();
+        test::call_service(&host, request)
+    };
+    for path in ["/", "/livez", "/readyz", "/api/v1/setup", "/api/openapi.json"] {
+        assert_eq!(asked(Method::HEAD, path).await.status(), StatusCode::OK, "{path}");
+    }
+    assert_eq!(asked(Method::HEAD, "/api/v1/me").await.status(), StatusCode::UNAUTHORIZED);
+    for (method, path, allowed) in [
+        (Method::PUT, "/livez", "GET, HEAD"),
+        (Method::HEAD, "/api/v1/search", "POST"),
+        (Method::PUT, "/api/v1/me", "GET, HEAD, PATCH"),
+    ] {
+        let answer = asked(method, path).await;
+        assert_eq!(answer.status(), StatusCode::METHOD_NOT_ALLOWED, "{path}");
+        assert_eq!(answer.headers().get("allow").unwrap(), allowed, "{path}");
+    }
+    let page = asked(Method::GET, "/api/docs").await;
+    assert_eq!(page.status(), StatusCode::PERMANENT_REDIRECT);
+    assert_eq!(page.headers().get("location").unwrap(), "docs/");
 }

@@ -63,7 +63,7 @@ pub fn document() -> openapi::OpenApi {
 }
 
 pub(crate) fn endpoints() -> Vec<Endpoint> {
-    vec![endpoint(Method::GET, PATH, || web::get().to(json))]
+    vec![endpoint(Method::GET, PATH, || web::to(json))]
 }
 
 /// The document; where we are mounted under a prefix, it names that as its server.
@@ -73,6 +73,11 @@ async fn json(request: HttpRequest) -> HttpResponse {
         document.servers = Some(vec![openapi::Server::new(prefix)]);
     }
     HttpResponse::Ok().json(document)
+}
+
+/// `/api/docs` leads to the page, whose assets lie beneath it.
+pub(crate) fn page() -> impl actix_web::dev::HttpServiceFactory {
+    web::redirect("/api/docs", "docs/").permanent()
 }
 
 /// The document's page, with all its assets inside the binary.

@@ -14,9 +14,9 @@ const POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; fram
 
 pub(crate) fn endpoints() -> Vec<Endpoint> {
     vec![
-        endpoint(Method::GET, "/", || web::get().to(start)),
-        endpoint(Method::GET, "/api/v1/setup", || web::get().to(setup)),
-        endpoint(Method::GET, "/api/v1/setup/form.js", || web::get().to(setup_script)),
+        endpoint(Method::GET, "/", || web::to(start)),
+        endpoint(Method::GET, "/api/v1/setup", || web::to(setup)),
+        endpoint(Method::GET, "/api/v1/setup/form.js", || web::to(setup_script)),
     ]
 }
 

@@ -9,7 +9,7 @@ pub(crate) mod handlers;
 
 pub(crate) fn endpoints() -> Vec<Endpoint> {
     vec![
-        endpoint(Method::GET, "/api/v1/tenants", || web::get().to(handlers::list)),
-        endpoint(Method::POST, "/api/v1/tenants", || web::post().to(handlers::create)),
+        endpoint(Method::GET, "/api/v1/tenants", || web::to(handlers::list)),
+        endpoint(Method::POST, "/api/v1/tenants", || web::to(handlers::create)),
     ]
 }

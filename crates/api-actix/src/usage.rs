@@ -14,7 +14,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::{Endpoint, authorize::Signed, endpoint::endpoint, error::ApiError};
 
 pub(crate) fn endpoints() -> Vec<Endpoint> {
-    vec![endpoint(Method::GET, "/api/v1/usage/summary", || web::get().to(summary))]
+    vec![endpoint(Method::GET, "/api/v1/usage/summary", || web::to(summary))]
 }
 
 /// Which rows are summed up, and how.

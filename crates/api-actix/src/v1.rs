@@ -10,9 +10,9 @@ pub(crate) mod handlers;
 
 pub(crate) fn endpoints() -> Vec<Endpoint> {
     vec![
-        endpoint(Method::GET, "/v1/models", || web::get().to(handlers::models)),
-        endpoint(Method::GET, "/v1/models/{model:.*}", || web::get().to(handlers::model)),
-        endpoint(Method::POST, "/v1/chat/completions", || web::post().to(completions::complete)),
-        endpoint(Method::POST, "/v1/embeddings", || web::post().to(handlers::embeddings)),
+        endpoint(Method::GET, "/v1/models", || web::to(handlers::models)),
+        endpoint(Method::GET, "/v1/models/{model:.*}", || web::to(handlers::model)),
+        endpoint(Method::POST, "/v1/chat/completions", || web::to(completions::complete)),
+        endpoint(Method::POST, "/v1/embeddings", || web::to(handlers::embeddings)),
     ]
 }
