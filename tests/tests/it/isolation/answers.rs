@@ -7,7 +7,12 @@ use serde_json::{Value, json};
 
 use crate::world::{Backend, PRICED, World, collection, conversation, on_each_backend};
 
-on_each_backend!(s79_all_answers_carry_the_headers, s86_no_input_makes_an_error_of_ours, s34_file_names_are_only_names);
+on_each_backend!(
+    s79_all_answers_carry_the_headers,
+    s86_no_input_makes_an_error_of_ours,
+    s34_file_names_are_only_names,
+    s35_names_make_no_headers_and_paths_reach_no_files
+);
 
 async fn s79_all_answers_carry_the_headers(backend: Backend) -> Result<()> {
     let world = World::start(backend).await?;
@@ -212,6 +217,33 @@ async fn s34_file_names_are_only_names(backend: Backend) -> Result<()> {
     for entry in std::fs::read_dir(world.server.folder().join("data"))? {
         let name = entry?.file_name().to_string_lossy().into_owned();
         ensure!(!name.contains("x.txt"), "{name}");
+    }
+    Ok(())
+}
+
+async fn s35_names_make_no_headers_and_paths_reach_no_files(backend: Backend) -> Result<()> {
+    let world = World::start(backend).await?;
+    let ada = world.admin()?;
+    let docs = collection(&ada, "Documents").await?;
+    // What cannot stand raw in a part's header comes in RFC 8187's form, and in a field of its own.
+    for filename in [
+        "filename*=UTF-8''a%22%0D%0ASet-Cookie%3A%20x%3Dy.txt",
+        "filename=\"a%0d%0aSet-Cookie: x=y.txt\"",
+        "filename=\"a\\\"; Set-Cookie=x.txt\"",
+    ] {
+        let form = format!(
+            "--XX\r\nContent-Disposition: form-data; name=\"file\"; {filename}\r\nContent-Type: text/plain\r\n\r\n\
+            Hello.\r\n--XX\r\nContent-Disposition: form-data; name=\"name\"\r\n\r\na\r\nSet-Cookie: x=y\r\n--XX--\r\n"
+        );
+        let path = format!("/api/v1/collections/{docs}/sources");
+        let request = ada.request(Method::POST, &path).header("content-type", "multipart/form-data; boundary=XX");
+        let answer = Answer::of(request.body(form)).await?;
+        ensure!([202, 400, 422].contains(&answer.status), "{filename}: {} {}", answer.status, answer.text());
+        ensure!(answer.header("set-cookie").is_none(), "{filename}");
+        if answer.status == 202 {
+            let id = crate::world::text(&answer.json()?["source"]["id"])?;
+            ensure!(ada.get(&format!("/api/v1/sources/{id}")).await?.header("set-cookie").is_none(), "{filename}");
+        }
     }
     for path in ["/api/v1/sources/..%2f..%2fetc%2fpasswd", "/api/v1/../../etc/passwd", "/%2e%2e/%2e%2e/etc/passwd"] {
         let answer = ada.get(path).await?;
