@@ -16,12 +16,10 @@ async fn hello() -> &'static str {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let clock = Arc::new(SystemClock);
     let providers = ProviderSettings::read(|name| std::env::var(name).ok())?;
     let egress = Arc::new(Egress::new(providers.allow_list())?);
-    let models = ProviderRegistry::new(&providers, &egress, &(clock.clone() as _));
-    let store = Arc::new(MemoryStore::new(clock.clone()));
-    let blobs = Arc::new(MemoryBlobStore::new(clock));
+    let models = ProviderRegistry::new(&providers, &egress, &(Arc::new(SystemClock) as _));
+    let (store, blobs) = (Arc::new(MemoryStore::default()), Arc::new(MemoryBlobStore::default()));
     let app = AppBuilder::new(store, Arc::new(models), blobs, Arc::new(MemoryWakeups::default())).build();
     app.start_background();
 

@@ -5,14 +5,14 @@
 use std::{error::Error, sync::Arc, time::Duration};
 
 use app::{
-    AppBuilder, Outcome,
+    AppBuilder,
     conversations::NewMessage,
     knowledge::{NewCollection, NewSource},
 };
-use domain::{clock::SystemClock, conversations::Parts};
+use domain::conversations::Parts;
 use futures::{StreamExt, stream};
 use infra_memory::{MemoryBlobStore, MemoryStore, MemoryWakeups};
-use infra_providers::{AllowList, Egress, ProviderRegistry, ProviderSettings};
+use infra_providers::ProviderRegistry;
 
 const SAMPLE: &str = "# Holidays\n\nEvery employee has 30 days of holiday a year. Ask your lead two weeks ahead.\n\n\
     # Expenses\n\nSend receipts within 60 days. Meals are paid up to 40 euros a day.\n";
@@ -23,23 +23,20 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let text = file.as_ref().map_or(Ok(SAMPLE.to_owned()), std::fs::read_to_string)?;
     let question = std::env::args().nth(2).unwrap_or("How many days of holiday do I have?".to_owned());
 
-    // The parts: storage, models (here no provider is set, so answers are quotations), files, wake-ups.
-    let clock = Arc::new(SystemClock);
-    let egress = Arc::new(Egress::new(AllowList::new([]))?);
-    let models = ProviderRegistry::new(&ProviderSettings::default(), &egress, &(clock.clone() as _));
-    let store = Arc::new(MemoryStore::new(clock.clone()));
-    let blobs = Arc::new(MemoryBlobStore::new(clock));
-    let app = AppBuilder::new(store, Arc::new(models), blobs, Arc::new(MemoryWakeups::default())).build();
+    // Storage, models (here no provider is set, so answers are quotations), files, wake-ups.
+    let (store, models) = (Arc::new(MemoryStore::default()), Arc::new(ProviderRegistry::default()));
+    let (blobs, wakeups) = (Arc::new(MemoryBlobStore::default()), Arc::new(MemoryWakeups::default()));
+    let app = AppBuilder::new(store, models, blobs, wakeups).build();
     app.start_background();
     // The host knows its people itself; later it takes `act_as` with the ids of this actor.
     let actor = app.identity().set_up_embedded("Acme", "ada@example.com", "ada").await?;
 
     let new = NewCollection { name: "Handbook".to_owned(), ..NewCollection::default() };
-    let collection = done(app.knowledge().create_collection(&actor, new, None).await?)?;
+    let collection = app.knowledge().create_collection(&actor, new, None).await?.into_done()?;
     let filename = file.unwrap_or("handbook.md".to_owned());
     let new = NewSource { filename, content: stream::iter([Ok(text.into())]).boxed() };
     let staged = app.knowledge().stage(&actor, collection.id, new).await?;
-    let source = done(app.knowledge().add_source(&actor, staged, Default::default(), None).await?)?.source.id;
+    let source = app.knowledge().add_source(&actor, staged, Default::default(), None).await?.into_done()?.source.id;
     loop {
         let view = app.knowledge().source(&actor, source).await?;
         match (view.progress.step.as_str(), view.source.error) {
@@ -49,9 +46,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
         }
     }
 
-    let conversation = done(app.conversations().create(&actor, Default::default(), None).await?)?;
+    let conversation = app.conversations().create(&actor, Default::default(), None).await?.into_done()?;
     let message = NewMessage { parts: Parts::text(question), ..NewMessage::default() };
-    let opened = done(app.conversations().send(&actor, conversation.id, message, None).await?)?;
+    let opened = app.conversations().send(&actor, conversation.id, message, None).await?.into_done()?;
     let (_, stream) = opened.answers[0];
     let mut events = app.conversations().follow(&actor, stream, 0).await?;
     while let Some(event) = events.next().await? {
@@ -63,12 +60,4 @@ async fn main() -> Result<(), Box<dyn Error>> {
     }
     app.shutdown(Duration::from_secs(5)).await;
     Ok(())
-}
-
-/// The value of an effect. Without an idempotency key it is never a repetition.
-fn done<T>(outcome: Outcome<T>) -> Result<T, &'static str> {
-    match outcome {
-        Outcome::Done(value) => Ok(value),
-        Outcome::Replayed(_) => Err("it was done before"),
-    }
 }

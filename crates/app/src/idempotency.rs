@@ -4,6 +4,8 @@ use std::{fmt, sync::Arc};
 
 use domain::{admin::KeptAnswer, error::ValueError};
 
+use crate::Error;
+
 /// Most characters of a key.
 pub const MAX_KEY_CHARS: usize = 255;
 
@@ -50,4 +52,17 @@ pub enum Outcome<T> {
     Done(T),
     /// It had been done before; this was the answer.
     Replayed(KeptAnswer),
+}
+
+impl<T> Outcome<T> {
+    /// The value of a request that named no key, and so cannot be a repetition.
+    ///
+    /// # Errors
+    /// `internal` after all, for a request that named one and had been done before.
+    pub fn into_done(self) -> crate::Result<T> {
+        match self {
+            Self::Done(value) => Ok(value),
+            Self::Replayed(_) => Err(Error::internal("a request without a key was replayed")),
+        }
+    }
 }

@@ -8,7 +8,7 @@ use std::{
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use domain::{
-    clock::{Clock, Timestamp},
+    clock::{Clock, SystemClock, Timestamp},
     gateways::{BlobError, BlobKey, BlobStore, ByteStream},
     ids::TenantId,
 };
@@ -49,6 +49,13 @@ impl MemoryBlobStore {
 
     fn full(&self) -> BlobError {
         BlobError::Full(format!("the files in memory may have {} bytes together", self.max_bytes).into())
+    }
+}
+
+impl Default for MemoryBlobStore {
+    /// An empty store by the system's clock.
+    fn default() -> Self {
+        Self::new(Arc::new(SystemClock))
     }
 }
 
@@ -104,8 +111,6 @@ impl BlobStore for MemoryBlobStore {
 
 #[cfg(test)]
 mod tests {
-    use domain::clock::SystemClock;
-
     use super::*;
 
     fn store(max_bytes: usize) -> MemoryBlobStore {

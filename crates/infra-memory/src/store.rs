@@ -10,7 +10,7 @@ use chrono::DateTime;
 use domain::{
     access::{Scope, TenantScope},
     admin::{AuditRepo, IdempotencyRepo, InstallationRepo, JobRepo},
-    clock::{Clock, Timestamp},
+    clock::{Clock, SystemClock, Timestamp},
     conversations::{ConversationRepo, MessageRepo, StreamRepo},
     gateways::ChunkIndex,
     identity::{ApiKeyRepo, RoleRepo, SessionRepo, SignInRepo, UserRepo},
@@ -55,6 +55,13 @@ impl MemoryStore {
         prices.push(extractive_price());
         let committed = Mutex::new(State::new(prices));
         Self { shared: Arc::new(Shared { clock, committed, writer: Arc::default() }) }
+    }
+}
+
+impl Default for MemoryStore {
+    /// An empty installation by the system's clock.
+    fn default() -> Self {
+        Self::new(Arc::new(SystemClock))
     }
 }
 

@@ -26,7 +26,8 @@ struct Provider {
     models: ModelLister,
 }
 
-/// All models that can be named; the extractive one is always among them.
+/// All models that can be named; the extractive one is always among them, and by default alone.
+#[derive(Default)]
 pub struct ProviderRegistry {
     providers: Vec<Provider>,
     extractive: Arc<ExtractiveModel>,
@@ -49,7 +50,7 @@ impl ProviderRegistry {
             let chat = Arc::new(OpenAiChat::new(Arc::clone(&connection)));
             Some(Provider { name, chat, models: ModelLister::new(connection) })
         });
-        Self { providers: providers.collect(), extractive: Arc::new(ExtractiveModel) }
+        Self { providers: providers.collect(), ..Self::default() }
     }
 
     fn find(&self, name: &ModelName) -> Option<Arc<dyn ChatModel>> {

@@ -13,7 +13,7 @@ use super::{
     log::{LogWriter, log},
 };
 use crate::{
-    Error, Outcome, Result,
+    Error, Result,
     conversations::{Following, NewConversation, NewMessage},
 };
 
@@ -28,9 +28,7 @@ impl OpenAi {
         let conversations = self.app.conversations();
         let options = asked.request.options.clone();
         let message = NewMessage { parts, models: vec![name.to_string()], options, ..NewMessage::default() };
-        let Outcome::Done(opened) = conversations.send(actor, conversation_id, message, None).await? else {
-            return Err(Error::internal("a turn without a key cannot be a repetition"));
-        };
+        let opened = conversations.send(actor, conversation_id, message, None).await?.into_done()?;
         let Some((_, stream)) = opened.answers.first().copied() else {
             return Err(Error::internal("a turn has an answer"));
         };
@@ -63,10 +61,7 @@ impl OpenAi {
             ..NewConversation::default()
         };
         let conversations = self.app.conversations();
-        let created = conversations.create_with_origin(actor, new, Origin::OpenAi, None).await?;
-        let Outcome::Done(conversation) = created else {
-            return Err(Error::internal("a conversation without a key cannot be a repetition"));
-        };
+        let conversation = conversations.create_with_origin(actor, new, Origin::OpenAi, None).await?.into_done()?;
         let earlier: Vec<PromptMessage> = earlier.iter().map(|message| (*message).clone()).collect();
         conversations.import_prompt(actor, conversation.id, &earlier).await?;
         Ok((conversation.id, parts))

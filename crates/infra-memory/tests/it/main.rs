@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use domain::{clock::SystemClock, store::Store};
+use domain::store::Store;
 use infra_memory::MemoryStore;
 use storage_testkit::Harness;
 
@@ -17,7 +17,7 @@ impl Harness for Memory {
 }
 
 async fn harness() -> Memory {
-    Memory(MemoryStore::new(Arc::new(SystemClock)))
+    Memory(MemoryStore::default())
 }
 
 storage_testkit::contract_tests!(harness);
