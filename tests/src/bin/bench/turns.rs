@@ -19,14 +19,16 @@ use super::{
 
 /// Rounds of one client; in each every kind is called once.
 const ROUNDS: usize = 300;
-/// Rounds that are not counted: connections and caches fill.
-const WARM_UP: usize = 30;
+/// Rounds that are not counted. Turns go over all connections of the pool, and each of them prepares
+/// every statement, which PostgreSQL plans anew for its first five runs.
+const WARM_UP: usize = 600;
 /// Clients at once.
 const CLIENTS: usize = 16;
 /// Conversations of a client; turns go round among them.
 const CONVERSATIONS: usize = 24;
-/// How long all clients send.
+/// How long all clients send, and how long before that is counted.
 const LOAD: Duration = Duration::from_secs(8);
+const LOAD_WARM_UP: Duration = Duration::from_secs(4);
 /// Turns a second of all clients that are wanted on PostgreSQL.
 const WANTED_TURNS: f64 = 500.0;
 
@@ -58,10 +60,14 @@ async fn measure(installation: &Installation, disk: &Path, wanted: f64) -> Resul
     let flush = floors::flush(disk)?;
     let mut times: [Times; 5] = Default::default();
     let mut open = Vec::new();
-    for _ in 0..CONVERSATIONS {
-        open.push(conversation(&ours).await?);
-    }
-    for round in 0..ROUNDS + WARM_UP {
+    for round in 0..WARM_UP + ROUNDS {
+        // What is measured begins in conversations of its own.
+        if round == 0 || round == WARM_UP {
+            open.clear();
+            for _ in 0..CONVERSATIONS {
+                open.push(conversation(&ours).await?);
+            }
+        }
         let conversation = &open[round % CONVERSATIONS];
         let calls = [
             timed(stream(&direct, "/v1/chat/completions", &completion("scripted", true))).await?,
@@ -146,18 +152,19 @@ async fn load(installation: &Installation, kind: Kind) -> Result<f64> {
         }
         paths.push(own);
     }
-    let start = Instant::now();
+    let start = Instant::now() + LOAD_WARM_UP;
     let tasks = paths.into_iter().map(|own| {
         let client = client.clone();
         tokio::spawn(async move {
             let body = if kind == Kind::Turns { message("Hello?") } else { completion("scripted", true) };
             let mut done = 0_u64;
             for path in own.iter().cycle() {
-                if start.elapsed() >= LOAD {
+                stream(&client, path, &body).await?;
+                let now = Instant::now();
+                if now >= start + LOAD {
                     break;
                 }
-                stream(&client, path, &body).await?;
-                done += 1;
+                done += u64::from(now >= start);
             }
             anyhow::Ok(done)
         })
@@ -166,5 +173,5 @@ async fn load(installation: &Installation, kind: Kind) -> Result<f64> {
     for task in tasks.collect::<Vec<_>>() {
         done += task.await??;
     }
-    Ok(done as f64 / start.elapsed().as_secs_f64())
+    Ok(done as f64 / LOAD.as_secs_f64())
 }
