@@ -2,6 +2,9 @@
 //!
 //! One connection listens. When it breaks it is opened again, with growing pauses; what was sent
 //! meanwhile by other processes is missed, and polling makes up for it.
+//!
+//! One task notifies. What is sent while it waits for the database goes out together: PostgreSQL
+//! commits notifications one after the other, and wakes every listener for each commit.
 
 use std::{fmt, time::Duration};
 
@@ -10,7 +13,10 @@ use domain::gateways::{Topic, Wakeups};
 use futures::{StreamExt, stream, stream::BoxStream};
 use sqlx::{PgPool, postgres::PgListener};
 use tokio::{
-    sync::broadcast::{self, error::RecvError},
+    sync::{
+        broadcast::{self, error::RecvError},
+        mpsc,
+    },
     task::JoinHandle,
     time::sleep,
 };
@@ -22,6 +28,8 @@ use crate::store::PostgresStore;
 const CHANNEL: &str = "banyan_wakeups";
 /// Wake-ups that a slow receiver may have before it; older ones are missed.
 const CAPACITY: usize = 4096;
+/// Most wake-ups of one notification, whose text may have less than 8,000 bytes; a topic has at most 64.
+const MAX_NOTIFIED: usize = 100;
 /// First pause before listening again.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 /// Longest pause.
@@ -29,10 +37,10 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// Delivers wake-ups to the tasks of this process and to other processes on the same database.
 pub struct PostgresWakeups {
-    pool: PgPool,
     /// Marks what this process sent, which its receivers have heard already.
     process: Uuid,
     sender: broadcast::Sender<Topic>,
+    to_others: mpsc::Sender<Topic>,
     listener: JoinHandle<()>,
 }
 
@@ -55,8 +63,26 @@ impl PostgresWakeups {
     pub fn start(store: &PostgresStore, process: Uuid) -> Self {
         let pool = store.jobs_pool().clone();
         let sender = broadcast::Sender::new(CAPACITY);
-        let listener = tokio::spawn(listen(pool.clone(), process, sender.clone()));
-        Self { pool, process, sender, listener }
+        let (to_others, topics) = mpsc::channel(CAPACITY);
+        tokio::spawn(notify(pool.clone(), process, topics));
+        let listener = tokio::spawn(listen(pool, process, sender.clone()));
+        Self { process, sender, to_others, listener }
+    }
+}
+
+/// Tells other processes, until nobody is left who could send.
+async fn notify(pool: PgPool, process: Uuid, mut topics: mpsc::Receiver<Topic>) {
+    let mut batch = Vec::with_capacity(MAX_NOTIFIED);
+    while topics.recv_many(&mut batch, MAX_NOTIFIED).await > 0 {
+        let mut payload = process.to_string();
+        for topic in batch.drain(..) {
+            payload.push(' ');
+            payload.push_str(&topic.encode());
+        }
+        let sent = sqlx::query("SELECT pg_notify($1, $2)").bind(CHANNEL).bind(payload).execute(&pool).await;
+        if let Err(error) = sent {
+            tracing::warn!(%error, "a wake-up was not sent, polling makes up for it");
+        }
     }
 }
 
@@ -85,10 +111,11 @@ async fn hear(
     listener.listen(CHANNEL).await?;
     *pause = FIRST_PAUSE;
     while let Some(notification) = listener.try_recv().await? {
-        let Some((from, topic)) = notification.payload().split_once(' ') else { continue };
-        if from != process.to_string()
-            && let Some(topic) = Topic::decode(topic)
-        {
+        let mut words = notification.payload().split(' ');
+        if words.next() == Some(process.to_string().as_str()) {
+            continue;
+        }
+        for topic in words.filter_map(Topic::decode) {
             // Nobody listening is no failure.
             let _ = sender.send(topic);
         }
@@ -100,10 +127,8 @@ async fn hear(
 impl Wakeups for PostgresWakeups {
     async fn send(&self, topic: Topic) {
         let _ = self.sender.send(topic);
-        let payload = format!("{} {}", self.process, topic.encode());
-        let sent = sqlx::query("SELECT pg_notify($1, $2)").bind(CHANNEL).bind(payload).execute(&self.pool).await;
-        if let Err(error) = sent {
-            tracing::warn!(%error, "a wake-up was not sent, polling makes up for it");
+        if self.to_others.try_send(topic).is_err() {
+            tracing::warn!("a wake-up was not sent, as too many wait for the database; polling makes up for it");
         }
     }
 
