@@ -15,7 +15,7 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 /// A connection without a request is closed after so long.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
 /// A client that was answered and does not close is left after so long.
-const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 /// How often old figures are cleaned up.
 const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
 /// Time for connections to end after the application has.
