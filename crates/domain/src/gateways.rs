@@ -14,5 +14,5 @@ pub use chat_model::{
 };
 pub use chunk_index::{ChunkIndex, IndexEntry, IndexHit, Readable};
 pub use document_parser::{DocumentParser, ParseError, ParseErrorKind, ParsedDocument};
-pub use embedder::{Embedder, EmbeddingModel, EmbeddingPurpose, Embeddings};
+pub use embedder::{Embedder, EmbeddingInput, EmbeddingModel, EmbeddingPurpose, Embeddings};
 pub use wakeups::{Topic, Wakeups};

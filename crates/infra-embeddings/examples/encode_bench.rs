@@ -19,7 +19,7 @@ use std::{
     time::Instant,
 };
 
-use domain::gateways::{Embedder, EmbeddingPurpose};
+use domain::gateways::{Embedder, EmbeddingInput, EmbeddingPurpose};
 use infra_embeddings::{
     LocalEmbedder,
     matrix::{COLUMN_STEP, PackedMatrix},
@@ -74,7 +74,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         pool.install(|| tokens.par_iter().with_max_len(1).for_each(|tokens| products.multiply(*tokens)));
         multiplying = multiplying.min(start.elapsed().as_secs_f64());
     }
-    let question = vec!["How do I reset my password?".to_owned()];
+    let question = EmbeddingInput::Texts(vec!["How do I reset my password?".to_owned()]);
     let mut latencies = Vec::new();
     for _ in 0..200 {
         let start = Instant::now();
@@ -107,7 +107,7 @@ async fn encode(model: &Arc<LocalEmbedder>, chunks: &[String]) -> Result<Vec<Vec
     let batches: Vec<_> = chunks
         .chunks(model.max_batch())
         .map(|batch| {
-            let (model, batch) = (Arc::clone(model), batch.to_vec());
+            let (model, batch) = (Arc::clone(model), EmbeddingInput::Texts(batch.to_vec()));
             tokio::spawn(async move { model.embed(&batch, EmbeddingPurpose::Document).await })
         })
         .collect();

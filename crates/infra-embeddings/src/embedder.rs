@@ -1,4 +1,4 @@
-//! The port's implementation: batches of texts on threads of their own.
+//! The port's implementation: batches on threads of their own.
 
 use std::{
     num::NonZeroUsize,
@@ -11,7 +11,9 @@ use std::{
 };
 
 use async_trait::async_trait;
-use domain::gateways::{Embedder, EmbeddingModel, EmbeddingPurpose, Embeddings, GatewayError, GatewayErrorKind};
+use domain::gateways::{
+    Embedder, EmbeddingInput, EmbeddingModel, EmbeddingPurpose, Embeddings, GatewayError, GatewayErrorKind,
+};
 use rayon::{ThreadPool, ThreadPoolBuilder, prelude::*};
 use tokio::sync::{Semaphore, oneshot};
 
@@ -26,8 +28,11 @@ use crate::{
 /// The provider's name of every local model.
 const PROVIDER: &str = "local";
 
-/// Most texts of one batch.
+/// Most inputs of one batch.
 const MAX_BATCH: usize = 32;
+
+/// What to do with token ids that are not the model's: every model has a vocabulary of its own.
+const OWN_TOKENS: &str = "send the text, or ids of this model's own tokenizer";
 
 /// Batches of one purpose that are computed at once; the others wait for their turn. Two, so that no thread idles
 /// while the last text of a batch is computed.
@@ -90,22 +95,23 @@ impl Embedder for LocalEmbedder {
         &self.model.description
     }
 
-    /// Computes the vectors. Dropping the future stops the batch after the texts that are in work.
+    /// Computes the vectors. Dropping the future stops the batch after the inputs that are in work. Token ids get the
+    /// model's special tokens around them, unless they begin with them, and no prompt.
     ///
     /// # Errors
-    /// `InvalidRequest` for a text that is longer than the model's window, which is never cut, and for a batch that
-    /// is too large.
-    async fn embed(&self, texts: &[String], purpose: EmbeddingPurpose) -> Result<Embeddings, GatewayError> {
-        if texts.len() > MAX_BATCH {
-            let message = format!("a batch of {} texts is too large; send at most {MAX_BATCH}", texts.len());
+    /// `InvalidRequest` for an input that is longer than the model's window, which is never cut, for an id that the
+    /// model's tokenizer does not know, and for a batch that is too large.
+    async fn embed(&self, input: &EmbeddingInput, purpose: EmbeddingPurpose) -> Result<Embeddings, GatewayError> {
+        if input.count() > MAX_BATCH {
+            let message = format!("a batch of {} inputs is too large; send at most {MAX_BATCH}", input.count());
             return Err(GatewayError::new(GatewayErrorKind::InvalidRequest, message));
         }
         let lane = match purpose {
             EmbeddingPurpose::Document => &self.documents,
             EmbeddingPurpose::Query => &self.queries,
         };
-        let (model, texts) = (Arc::clone(&self.model), texts.to_vec());
-        lane.run(move |cancelled| model.embed(&texts, purpose, cancelled)).await
+        let (model, input) = (Arc::clone(&self.model), input.clone());
+        lane.run(move |cancelled| model.embed(&input, purpose, cancelled)).await
     }
 
     /// Exact: with the special tokens, and with the prompt that documents of this model carry.
@@ -136,11 +142,16 @@ impl Model {
     /// All vectors, or the first error; called on a thread of a pool.
     fn embed(
         &self,
-        texts: &[String],
+        input: &EmbeddingInput,
         purpose: EmbeddingPurpose,
         cancelled: &AtomicBool,
     ) -> Result<Embeddings, GatewayError> {
-        let ids: Vec<Vec<u32>> = texts.par_iter().map(|text| self.read(text, purpose)).collect::<Result<_, _>>()?;
+        let ids: Vec<Vec<u32>> = match input {
+            EmbeddingInput::Texts(texts) => {
+                texts.par_iter().map(|text| self.read(text, purpose)).collect::<Result<_, _>>()?
+            }
+            EmbeddingInput::Tokens(lists) => lists.iter().map(|ids| self.frame(ids)).collect::<Result<_, _>>()?,
+        };
         let input_tokens = ids.iter().map(|ids| ids.len() as u64).sum();
         let encode = |ids: &Vec<u32>| {
             if cancelled.load(Ordering::Relaxed) {
@@ -159,23 +170,38 @@ impl Model {
     }
 
     fn read(&self, text: &str, purpose: EmbeddingPurpose) -> Result<Vec<u32>, GatewayError> {
-        let ids = self.encode(text, purpose).map_err(|error| {
-            GatewayError::new(GatewayErrorKind::Failed, "the local model cannot read the text").because(error)
-        })?;
-        let most = self.description.max_tokens;
-        if ids.len() <= most as usize {
-            return Ok(ids);
-        }
         let (what, advice) = match purpose {
             EmbeddingPurpose::Document => ("text", "split it"),
             EmbeddingPurpose::Query => ("question", "shorten it"),
         };
+        self.within_window(self.encode(text, purpose).map_err(unreadable)?, what, advice)
+    }
+
+    /// Token ids as the network reads them.
+    fn frame(&self, ids: &[u32]) -> Result<Vec<u32>, GatewayError> {
+        if let Some(id) = self.tokens.first_unknown(ids) {
+            let message = format!("the embedding model has no token of the id {id}; {OWN_TOKENS}");
+            return Err(GatewayError::new(GatewayErrorKind::InvalidRequest, message));
+        }
+        let advice = format!("split it, and {OWN_TOKENS}");
+        self.within_window(self.tokens.frame(ids).map_err(unreadable)?, "list", &advice)
+    }
+
+    fn within_window(&self, ids: Vec<u32>, what: &str, advice: &str) -> Result<Vec<u32>, GatewayError> {
+        let most = self.description.max_tokens;
+        if ids.len() <= most as usize {
+            return Ok(ids);
+        }
         let message = format!(
             "a {what} of {} tokens is too long for the embedding model, which reads {most}; {advice}",
             ids.len()
         );
         Err(GatewayError::new(GatewayErrorKind::InvalidRequest, message))
     }
+}
+
+fn unreadable(error: TokenizerError) -> GatewayError {
+    GatewayError::new(GatewayErrorKind::Failed, "the local model cannot read the input").because(error)
 }
 
 impl Lane {

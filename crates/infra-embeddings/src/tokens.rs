@@ -1,6 +1,6 @@
 //! Texts as tokens of the model.
 
-use tokenizers::Tokenizer;
+use tokenizers::{Encoding, Token, Tokenizer};
 
 use crate::{error::LoadError, folder::ModelFolder};
 
@@ -11,6 +11,8 @@ pub(crate) type TokenizerError = Box<dyn std::error::Error + Send + Sync>;
 pub(crate) struct Tokens {
     tokenizer: Tokenizer,
     lower_case: bool,
+    /// The special token that every input begins with (`[CLS]`), where the model has one.
+    first: Option<u32>,
 }
 
 impl Tokens {
@@ -29,7 +31,9 @@ impl Tokens {
         if greatest.is_none_or(|id| id as usize >= folder.config.vocab_size) {
             return Err(damaged("its tokens are not those of the model", None));
         }
-        Ok(Self { tokenizer, lower_case: folder.lower_case })
+        let empty = tokenizer.encode_fast("", true).map_err(no_tokenizer)?;
+        let first = empty.get_ids().first().copied();
+        Ok(Self { tokenizer, lower_case: folder.lower_case, first })
     }
 
     /// The ids of a text after a prompt, special ones included.
@@ -40,5 +44,21 @@ impl Tokens {
             whole = whole.to_lowercase();
         }
         Ok(self.tokenizer.encode_fast(whole.trim(), true)?.get_ids().to_vec())
+    }
+
+    /// The first of the ids that is no token of the model's.
+    pub(crate) fn first_unknown(&self, ids: &[u32]) -> Option<u32> {
+        ids.iter().copied().find(|id| self.tokenizer.id_to_token(*id).is_none())
+    }
+
+    /// Ids with the special tokens around them. Clients that make tokens themselves mostly add none; whose ids begin
+    /// with them has added them.
+    pub(crate) fn frame(&self, ids: &[u32]) -> Result<Vec<u32>, TokenizerError> {
+        if ids.first().copied() == self.first {
+            return Ok(ids.to_vec());
+        }
+        let tokens = ids.iter().map(|id| Token::new(*id, String::new(), (0, 0))).collect();
+        let framed = self.tokenizer.post_process(Encoding::from_tokens(tokens, 0), None, true)?;
+        Ok(framed.get_ids().to_vec())
     }
 }

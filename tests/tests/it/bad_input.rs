@@ -135,14 +135,17 @@ async fn refusal(settings: &[(&str, &str)], arguments: &[&str]) -> Result<String
 }
 
 #[tokio::test]
-async fn token_ids_are_refused_in_the_words_of_openai() -> Result<()> {
+async fn input_that_is_neither_text_nor_token_ids_is_refused_in_the_words_of_openai() -> Result<()> {
     let world = World::start(Backend::Sqlite).await?;
     let ada = world.admin()?;
-    for input in [json!([1169, 2068]), json!([[1169], [2068]]), json!(7), json!(["text", 7])] {
+    let shapes = [json!(7), json!(["text", 7]), json!([[7], "text"]), json!([-1]), json!([1.5]), json!([1_u64 << 32])];
+    let empty = [json!(""), json!([]), json!([[]]), json!([[7], []])];
+    let shapes = shapes.map(|input| (input, "a list of token ids, or"));
+    for (input, part) in shapes.into_iter().chain(empty.map(|input| (input, "none of them empty"))) {
         let body = json!({ "model": "openai/text-embedding-3-small", "input": input });
         let error = ada.post("/v1/embeddings", &body).await?.expect(400)?["error"].clone();
         assert_eq!((&error["type"], &error["param"]), (&json!("invalid_request_error"), &json!("input")), "{error}");
-        ensure!(text(&error["message"])?.contains("send the text itself"), "{error}");
+        ensure!(text(&error["message"])?.contains(part), "{error}");
     }
     Ok(())
 }

@@ -39,6 +39,10 @@ packed = client.embeddings.create(model="openai/text-embedding-3-small", input=[
 seen["dimensions"] = [len(item.embedding) for item in floats.data]
 seen["same"] = all(abs(a - b) < 1e-6 for one, two in zip(floats.data, packed.data)
                    for a, b in zip(one.embedding, two.embedding))
+lists = client.embeddings.create(model="openai/text-embedding-3-small", input=[[9906, 1917], [9906]])
+ids = client.embeddings.create(model="openai/text-embedding-3-small", input=[9906, 1917])
+seen["token_ids"] = [len(lists.data), lists.usage.prompt_tokens, len(ids.data), ids.usage.prompt_tokens,
+                     lists.data[0].embedding == ids.data[0].embedding != lists.data[1].embedding]
 def error_of(call):
     try:
         call()
@@ -90,6 +94,7 @@ async fn the_official_sdk_is_served(backend: Backend) -> Result<()> {
     assert_eq!(seen["usage_unasked"], false);
     assert_eq!(seen["tool"], json!(["weather", "{\"city\":\"Oslo\"}"]));
     assert_eq!((&seen["dimensions"], &seen["same"]), (&json!([256, 256]), &json!(true)));
+    assert_eq!(seen["token_ids"], json!([2, 3, 1, 2, true]));
     let names: Vec<&str> =
         seen["errors"].as_array().into_iter().flatten().filter_map(|error| error[0].as_str()).collect();
     assert_eq!(

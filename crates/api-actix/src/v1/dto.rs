@@ -2,7 +2,7 @@
 
 use domain::{
     error::ValueError,
-    gateways::{ChatOptions, ChatRequest, PromptMessage, PromptRole, ToolCall},
+    gateways::{ChatOptions, ChatRequest, EmbeddingInput, PromptMessage, PromptRole, ToolCall},
     usage::TokenUsage,
 };
 use serde::{Deserialize, Serialize};
@@ -218,30 +218,38 @@ pub(crate) struct ModelList {
     pub(crate) data: Vec<ModelDto>,
 }
 
-/// Texts to be embedded.
+/// Texts to be embedded, or their tokens.
 #[derive(Debug, Deserialize, ToSchema)]
 pub(crate) struct EmbeddingRequest {
     pub(crate) model: String,
-    /// A text, or several. Token ids are refused: each model has a vocabulary of its own.
-    #[schema(value_type = Object)]
-    input: Value,
+    pub(crate) input: EmbeddingInputDto,
     /// `float` (the default) or `base64`.
     #[serde(default)]
     pub(crate) encoding_format: Option<String>,
 }
 
-impl EmbeddingRequest {
-    pub(crate) fn texts(&self) -> Result<Vec<String>, ValueError> {
-        let refused = || {
-            let message = "must be a text or a list of texts; token ids are not supported, send the text itself";
-            ValueError::new("input", "wrong_shape", message)
-        };
-        match &self.input {
-            Value::String(text) => Ok(vec![text.clone()]),
-            Value::Array(items) => {
-                items.iter().map(|item| item.as_str().map(str::to_owned).ok_or_else(refused)).collect()
-            }
-            _ => Err(refused()),
+/// Up to 2,048 inputs, none of them empty: a text, several texts, the token ids of one input, or those of several.
+///
+/// Ids are of the tokenizer of the model that is served. Those of tiktoken, which some clients send by default, are of
+/// OpenAI's models only; for any other model send texts. A model in the process puts its special tokens (`[CLS]`,
+/// `[SEP]`) around ids that do not begin with them, and no prompt before them. More ids in one input than the model
+/// reads are refused.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(untagged, expecting = "must be a text, a list of texts, a list of token ids, or a list of such lists")]
+pub(crate) enum EmbeddingInputDto {
+    Text(String),
+    Texts(Vec<String>),
+    Tokens(Vec<u32>),
+    TokenLists(Vec<Vec<u32>>),
+}
+
+impl From<EmbeddingInputDto> for EmbeddingInput {
+    fn from(input: EmbeddingInputDto) -> Self {
+        match input {
+            EmbeddingInputDto::Text(text) => Self::Texts(vec![text]),
+            EmbeddingInputDto::Texts(texts) => Self::Texts(texts),
+            EmbeddingInputDto::Tokens(ids) => Self::Tokens(vec![ids]),
+            EmbeddingInputDto::TokenLists(lists) => Self::Tokens(lists),
         }
     }
 }
@@ -263,7 +271,7 @@ pub(crate) struct EmbeddingDto {
     pub(crate) embedding: VectorDto,
 }
 
-/// Embeddings in the order of the texts.
+/// Embeddings in the order of the inputs.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct EmbeddingList {
     pub(crate) object: &'static str,

@@ -40,7 +40,7 @@ impl From<ModelDescription> for ModelDto {
     }
 }
 
-/// Vectors of texts.
+/// Vectors of texts, or of their tokens.
 #[utoipa::path(post, path = "/v1/embeddings", tag = "openai", security(("bearer" = [])),
     request_body = EmbeddingRequest, responses((status = 200, body = EmbeddingList)))]
 pub(crate) async fn embeddings(app: web::Data<App>, actor: Signed, body: Json<EmbeddingRequest>) -> Answer {
@@ -52,7 +52,7 @@ pub(crate) async fn embeddings(app: web::Data<App>, actor: Signed, body: Json<Em
             return Err(ValueError::new("encoding_format", "unknown_format", "must be 'float' or 'base64'").into());
         }
     };
-    let result = app.openai().embeddings(&actor.0, &request.model, request.texts()?).await?;
+    let result = app.openai().embeddings(&actor.0, &request.model, request.input.into()).await?;
     let vector = |vector: Vec<f32>| {
         if as_base64 {
             let bytes: Vec<u8> = vector.iter().flat_map(|value| value.to_le_bytes()).collect();

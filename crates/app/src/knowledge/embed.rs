@@ -5,9 +5,9 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use domain::{
     access::{Actor, Credential},
-    gateways::{Embedder, EmbeddingPurpose, Embeddings, GatewayErrorKind},
+    gateways::{Embedder, EmbeddingInput, EmbeddingPurpose, Embeddings, GatewayErrorKind},
     ids::{ApiKeyId, ConversationId, MessageId, RequestId, TenantId, UserId},
-    usage::{AgentType, ProviderCall, TokenUsage, call::CALL_LEASE_SECONDS, estimate},
+    usage::{AgentType, ProviderCall, TokenUsage, call::CALL_LEASE_SECONDS},
 };
 use serde_json::json;
 
@@ -44,12 +44,12 @@ const fn may_be_charged(failure: GatewayErrorKind) -> bool {
 }
 
 impl App {
-    /// Embeds texts; the caller writes what was spent into the ledger.
+    /// Embeds a batch; the caller writes what was spent into the ledger.
     pub(crate) async fn embed(
         &self,
         embedder: &Arc<dyn Embedder>,
         payer: Payer,
-        texts: &[String],
+        input: &EmbeddingInput,
         purpose: EmbeddingPurpose,
     ) -> Result<(Embeddings, Spent)> {
         let model = embedder.model();
@@ -64,12 +64,12 @@ impl App {
             agent_type: AgentType::Embedding,
             provider: model.provider.clone(),
             model: model.model.clone(),
-            estimated_input_tokens: texts.iter().map(|text| estimate::tokens_of(text)).sum(),
+            estimated_input_tokens: input.estimated_tokens(),
             requested_at: now,
             lease_expires_at: now + TimeDelta::seconds(CALL_LEASE_SECONDS),
         };
         let recorder = CallRecorder::start(self, call.clone()).await?;
-        let embeddings = match embedder.embed(texts, purpose).await {
+        let embeddings = match embedder.embed(input, purpose).await {
             Ok(embeddings) => embeddings,
             Err(error) => {
                 if !may_be_charged(error.kind) {
@@ -83,7 +83,7 @@ impl App {
             tokens: TokenUsage { input_tokens: embeddings.input_tokens, ..TokenUsage::default() },
             is_estimated: embeddings.is_estimated,
             responded_at: self.now(),
-            metadata: json!({ "texts": texts.len() }),
+            metadata: json!({ "inputs": input.count() }),
             recorder: Some(recorder),
         };
         Ok((embeddings, spent))

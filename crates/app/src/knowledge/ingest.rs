@@ -7,7 +7,7 @@ use bytes::{Bytes, BytesMut};
 use domain::{
     access::Scope,
     admin::{Job, JobLease},
-    gateways::{BlobKey, Embedder, EmbeddingPurpose, IndexEntry, ParsedDocument},
+    gateways::{BlobKey, Embedder, EmbeddingInput, EmbeddingPurpose, IndexEntry, ParsedDocument},
     ids::{ChunkId, SourceId, SourceVersionId},
     knowledge::{Chunk, ProcessingStatus, Source, SourceVersion, VersionProgress, chunking},
     store::Tx,
@@ -200,7 +200,7 @@ impl<'a> Ingest<'a> {
             if chunks.is_empty() {
                 return Err(Error::internal("the chunks of a version are not all there").into());
             }
-            let texts: Vec<String> = chunks.iter().map(Chunk::embedded_text).collect();
+            let texts = EmbeddingInput::Texts(chunks.iter().map(Chunk::embedded_text).collect());
             let (embeddings, spent) = self.app.embed(embedder, payer, &texts, EmbeddingPurpose::Document).await?;
             done += chunks.len() as u64;
             let dimension = embeddings.vectors.first().and_then(|vector| u32::try_from(vector.len()).ok());

@@ -5,7 +5,7 @@ use std::{collections::HashMap, time::Instant};
 use domain::{
     access::{Actor, Scope},
     conversations::{TurnEvent, event::RetrievedItem},
-    gateways::{EmbeddingPurpose, Passage, Readable},
+    gateways::{EmbeddingInput, EmbeddingPurpose, Passage, Readable},
     ids::{CollectionId, ConversationId, MessageId, RetrievalRunId, SourceId},
     knowledge::{Chunk, Fusion, RetrievalHit, RetrievalMode, RetrievalRun, retrieval::CANDIDATES},
 };
@@ -152,8 +152,8 @@ impl App {
         if wanted.mode == RetrievalMode::Lexical {
             return Ok(None);
         }
-        let texts = [wanted.query.to_owned()];
-        match self.embed(embedder, payer, &texts, EmbeddingPurpose::Query).await {
+        let question = EmbeddingInput::Texts(vec![wanted.query.to_owned()]);
+        match self.embed(embedder, payer, &question, EmbeddingPurpose::Query).await {
             Ok((embeddings, spent)) => {
                 let vector = embeddings.vectors.into_iter().next();
                 let vector = vector.ok_or_else(|| Error::internal("an embedder answers a vector for each text"))?;

@@ -3,36 +3,36 @@
 use domain::{
     access::{Actor, Permission},
     error::ValueError,
-    gateways::{EmbeddingModel, EmbeddingPurpose},
+    gateways::{EmbeddingInput, EmbeddingModel, EmbeddingPurpose, GatewayErrorKind},
 };
 
 use super::OpenAi;
 use crate::{Error, ErrorKind, Result, knowledge::Payer};
 
-/// Most texts of one call (OpenAI's own bound).
-const MAX_TEXTS: usize = 2_048;
+/// Most inputs of one call (OpenAI's own bound).
+const MAX_INPUTS: usize = 2_048;
 
 /// Vectors with what they cost.
 #[derive(Debug, Clone, PartialEq)]
 pub struct EmbeddingResult {
     /// The model.
     pub model: EmbeddingModel,
-    /// One vector a text, in order.
+    /// One vector an input, in order.
     pub vectors: Vec<Vec<f32>>,
     /// Tokens read.
     pub input_tokens: u64,
 }
 
 impl OpenAi {
-    /// Embeds texts with the configured model.
+    /// Embeds texts, or tokens of the configured model's own vocabulary, with that model.
     ///
     /// # Errors
     /// `no_embedding_model`; `invalid`; the provider's errors.
-    pub async fn embeddings(&self, actor: &Actor, model: &str, texts: Vec<String>) -> Result<EmbeddingResult> {
+    pub async fn embeddings(&self, actor: &Actor, model: &str, input: EmbeddingInput) -> Result<EmbeddingResult> {
         let scope = self.app.parts.policy.allow(actor, Permission::ModelsUse)?;
         let tenant_id = scope.tenant_id().ok_or_else(Error::unauthenticated)?;
-        if texts.is_empty() || texts.len() > MAX_TEXTS || texts.iter().any(String::is_empty) {
-            let message = format!("must be 1 to {MAX_TEXTS} texts, none of them empty");
+        if input.count() == 0 || input.count() > MAX_INPUTS || input.has_empty() {
+            let message = format!("must be 1 to {MAX_INPUTS} texts or lists of token ids, none of them empty");
             return Err(ValueError::new("input", "out_of_range", message).into());
         }
         let app = self.app.clone();
@@ -41,11 +41,13 @@ impl OpenAi {
             .detached(async move {
                 let embedder = app.parts.embedder.clone().ok_or_else(no_model)?;
                 let known = named(&model, embedder.model())?;
-                let mut vectors = Vec::with_capacity(texts.len());
+                check_window(&input, &known)?;
+                let mut vectors = Vec::with_capacity(input.count());
                 let mut input_tokens = 0;
-                for batch in texts.chunks(embedder.max_batch().max(1)) {
+                for batch in input.batches(embedder.max_batch()) {
                     let payer = Payer::of(&actor, tenant_id);
-                    let (embedded, spent) = app.embed(&embedder, payer, batch, EmbeddingPurpose::Document).await?;
+                    let embedded = app.embed(&embedder, payer, &batch, EmbeddingPurpose::Document).await;
+                    let (embedded, spent) = embedded.map_err(about_input)?;
                     input_tokens += embedded.input_tokens;
                     vectors.extend(embedded.vectors);
                     let tx = app.write(&scope).await?;
@@ -65,6 +67,32 @@ fn named(name: &str, model: &EmbeddingModel) -> Result<EmbeddingModel> {
     }
     let message = format!("there is no embedding model '{name}'; '{}' is configured", model.full_name());
     Err(ValueError::new("model", "model_not_found", message).into())
+}
+
+/// Refuses more token ids than the model reads at once, before a batch is paid for. What a text has of them only the
+/// embedder can tell.
+fn check_window(input: &EmbeddingInput, model: &EmbeddingModel) -> Result<(), ValueError> {
+    let EmbeddingInput::Tokens(lists) = input else { return Ok(()) };
+    let most = model.max_tokens;
+    let Some((index, ids)) = lists.iter().enumerate().find(|(_, ids)| ids.len() > most as usize) else {
+        return Ok(());
+    };
+    let message = format!(
+        "has {} token ids at index {index}, and '{}' reads at most {most}; split them, and send the \
+         text, or ids of this model's own tokenizer (set BANYAN_EMBEDDINGS__MAX_TOKENS if a model over the wire \
+         reads more)",
+        ids.len(),
+        model.full_name()
+    );
+    Err(ValueError::new("input", "too_long", message))
+}
+
+/// Names the field that an embedder refused: the input is all that the caller sent beside the model.
+fn about_input(mut error: Error) -> Error {
+    if error.code == GatewayErrorKind::InvalidRequest.code() {
+        error.fields.push(ValueError::new("input", error.code, error.message.clone()));
+    }
+    error
 }
 
 fn no_model() -> Error {

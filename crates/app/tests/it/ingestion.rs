@@ -17,8 +17,8 @@ use domain::{
     admin::{Job, JobState, job::MAX_ATTEMPTS},
     clock::Clock,
     gateways::{
-        ByteStream, DocumentParser, Embedder, EmbeddingModel, EmbeddingPurpose, Embeddings, GatewayError, ParseError,
-        ParseErrorKind, ParsedDocument, Topic,
+        ByteStream, DocumentParser, Embedder, EmbeddingInput, EmbeddingModel, EmbeddingPurpose, Embeddings,
+        GatewayError, ParseError, ParseErrorKind, ParsedDocument, Topic,
     },
     ids::SourceId,
     knowledge::{CollectionVisibility, ProcessingStatus, RetrievalMode},
@@ -246,8 +246,8 @@ impl Embedder for PanickingOnce {
         self.inner.model()
     }
 
-    async fn embed(&self, texts: &[String], purpose: EmbeddingPurpose) -> Result<Embeddings, GatewayError> {
-        self.inner.embed(texts, purpose).await
+    async fn embed(&self, input: &EmbeddingInput, purpose: EmbeddingPurpose) -> Result<Embeddings, GatewayError> {
+        self.inner.embed(input, purpose).await
     }
 
     fn count_tokens(&self, text: &str) -> u32 {

@@ -7,6 +7,7 @@ mod support;
 mod api_keys;
 mod branches;
 mod completion;
+mod embeddings;
 mod endings;
 mod idempotency;
 mod ingestion;

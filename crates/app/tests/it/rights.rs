@@ -9,6 +9,7 @@ use app::{
 use domain::{
     access::{Actor, SystemRole},
     conversations::{ConversationFilter, Visibility},
+    gateways::EmbeddingInput,
     ids::{ApiKeyId, ConversationId, MessageId, SourceId, StreamId},
     knowledge::{CollectionVisibility, RetrievalMode},
     page::PageRequest,
@@ -57,7 +58,7 @@ async fn tried(bench: &Bench, actor: &Actor) -> Vec<(&'static str, Option<&'stat
         "retry source": app.knowledge().retry(actor, SourceId(nowhere), None);
         "search": app.knowledge().search(actor, search);
         "models": app.openai().models(actor);
-        "embeddings": app.openai().embeddings(actor, "x", vec!["x".to_owned()]);
+        "embeddings": app.openai().embeddings(actor, "x", EmbeddingInput::Tokens(vec![vec![1]]));
         "usage": app.usage().summary(actor, UsageFilter::default(), UsageGrouping::Day);
     }
 }

@@ -7,4 +7,6 @@ mod reference;
 #[cfg(test)]
 mod tiny;
 #[cfg(test)]
+mod token_ids;
+#[cfg(test)]
 mod variants;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use base64::{Engine, prelude::BASE64_STANDARD};
-use domain::gateways::{Embedder, EmbeddingPurpose, GatewayErrorKind};
+use domain::gateways::{Embedder, EmbeddingInput, EmbeddingPurpose, GatewayErrorKind};
 use infra_embeddings::LocalEmbedder;
 use serde::Deserialize;
 
@@ -41,7 +41,7 @@ fn model() -> LocalEmbedder {
 async fn vectors_are_those_of_the_original_library() {
     let (model, reference) = (model(), reference());
     let texts: Vec<String> = reference.texts.iter().map(|text| text.text.clone()).collect();
-    let embeddings = model.embed(&texts, EmbeddingPurpose::Document).await.unwrap();
+    let embeddings = model.embed(&EmbeddingInput::Texts(texts.clone()), EmbeddingPurpose::Document).await.unwrap();
 
     assert_eq!(embeddings.vectors.len(), texts.len());
     for (expected, vector) in reference.texts.iter().zip(&embeddings.vectors) {
@@ -74,7 +74,7 @@ async fn tokens_are_counted_as_the_original_library_counts_them() {
 #[tokio::test]
 async fn a_text_beyond_the_window_is_refused_and_not_cut() {
     let model = model();
-    let text = vec!["word ".repeat(255)];
+    let text = EmbeddingInput::Texts(vec!["word ".repeat(255)]);
     for purpose in [EmbeddingPurpose::Document, EmbeddingPurpose::Query] {
         let error = model.embed(&text, purpose).await.unwrap_err();
         assert_eq!(error.kind, GatewayErrorKind::InvalidRequest);

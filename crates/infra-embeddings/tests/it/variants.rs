@@ -2,7 +2,7 @@
 
 use std::{path::Path, sync::Arc, time::Duration};
 
-use domain::gateways::{Embedder, EmbeddingPurpose, GatewayErrorKind};
+use domain::gateways::{Embedder, EmbeddingInput, EmbeddingPurpose, GatewayErrorKind};
 use infra_embeddings::{LoadError, LocalEmbedder};
 use safetensors::Dtype;
 use serde_json::{Value, json};
@@ -24,7 +24,7 @@ fn words(count: usize) -> Vec<&'static str> {
 }
 
 async fn embed(model: &LocalEmbedder, text: &str, purpose: EmbeddingPurpose) -> Vec<f32> {
-    model.embed(&[text.to_owned()], purpose).await.unwrap().vectors.remove(0)
+    model.embed(&EmbeddingInput::Texts(vec![text.to_owned()]), purpose).await.unwrap().vectors.remove(0)
 }
 
 #[track_caller]
@@ -52,14 +52,14 @@ async fn a_batch_has_the_vectors_of_its_texts_in_order() {
     let model = load(&tiny);
     let lengths: Vec<usize> = (0..model.max_batch()).map(|i| i * 7 % 23).collect();
     let texts: Vec<String> = lengths.iter().map(|length| words(*length).join(" ")).collect();
-    let embeddings = model.embed(&texts, EmbeddingPurpose::Document).await.unwrap();
+    let embeddings = model.embed(&EmbeddingInput::Texts(texts.clone()), EmbeddingPurpose::Document).await.unwrap();
     assert_eq!(embeddings.input_tokens, lengths.iter().map(|length| *length as u64 + 2).sum::<u64>());
     for (text, vector) in texts.iter().zip(&embeddings.vectors) {
         assert_eq!(*vector, embed(&model, text, EmbeddingPurpose::Document).await);
     }
-    let nothing = model.embed(&[], EmbeddingPurpose::Document).await.unwrap();
+    let nothing = model.embed(&EmbeddingInput::Texts(Vec::new()), EmbeddingPurpose::Document).await.unwrap();
     assert_eq!((nothing.vectors.len(), nothing.input_tokens), (0, 0));
-    let too_many = vec![String::new(); model.max_batch() + 1];
+    let too_many = EmbeddingInput::Texts(vec![String::new(); model.max_batch() + 1]);
     let error = model.embed(&too_many, EmbeddingPurpose::Document).await.unwrap_err();
     assert_eq!(error.kind, GatewayErrorKind::InvalidRequest);
 }
@@ -121,7 +121,7 @@ async fn the_window_holds_special_tokens_and_prompt() {
     let longest = words(62).join(" ");
     assert_eq!(model.count_tokens(&longest), 64);
     embed(&model, &longest, EmbeddingPurpose::Document).await;
-    let error = model.embed(&[longest], EmbeddingPurpose::Query).await.unwrap_err();
+    let error = model.embed(&EmbeddingInput::Texts(vec![longest]), EmbeddingPurpose::Query).await.unwrap_err();
     assert_eq!(error.kind, GatewayErrorKind::InvalidRequest);
     assert!(error.message.contains("66 tokens"), "{}", error.message);
 }
@@ -129,7 +129,7 @@ async fn the_window_holds_special_tokens_and_prompt() {
 #[tokio::test]
 async fn batches_that_nobody_waits_for_give_their_turn_back() {
     let model = Arc::new(load(&write(&Shape::default())));
-    let texts = vec![words(60).join(" "); model.max_batch()];
+    let texts = EmbeddingInput::Texts(vec![words(60).join(" "); model.max_batch()]);
     for _ in 0..50 {
         let (model, texts) = (Arc::clone(&model), texts.clone());
         let batch = tokio::spawn(async move { model.embed(&texts, EmbeddingPurpose::Document).await });
@@ -137,7 +137,7 @@ async fn batches_that_nobody_waits_for_give_their_turn_back() {
         batch.abort();
     }
     let last = tokio::time::timeout(Duration::from_secs(60), model.embed(&texts, EmbeddingPurpose::Document)).await;
-    assert_eq!(last.expect("a turn was lost").unwrap().vectors.len(), texts.len());
+    assert_eq!(last.expect("a turn was lost").unwrap().vectors.len(), texts.count());
 }
 
 #[track_caller]

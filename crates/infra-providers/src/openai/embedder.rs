@@ -4,7 +4,9 @@ use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 use base64::{Engine, engine::general_purpose::STANDARD};
-use domain::gateways::{Embedder, EmbeddingModel, EmbeddingPurpose, Embeddings, GatewayError, GatewayErrorKind};
+use domain::gateways::{
+    Embedder, EmbeddingInput, EmbeddingModel, EmbeddingPurpose, Embeddings, GatewayError, GatewayErrorKind,
+};
 use serde_json::json;
 
 use super::{
@@ -12,7 +14,7 @@ use super::{
     wire::{EmbeddingList, Vector},
 };
 
-/// Most texts of one call; the most that every common server takes (text-embeddings-inference: 32).
+/// Most inputs of one call; the most that every common server takes (text-embeddings-inference: 32).
 const MAX_BATCH: usize = 32;
 /// Longest vector that is taken.
 const MAX_DIMENSION: usize = 16_384;
@@ -42,29 +44,36 @@ impl OpenAiEmbedder {
         Self { connection, model, dimension: OnceLock::new() }
     }
 
-    async fn call(&self, texts: &[String]) -> Result<Embeddings, GatewayError> {
-        let body = json!({ "model": self.model.model, "input": texts, "encoding_format": "base64" });
+    async fn call(&self, input: &EmbeddingInput) -> Result<Embeddings, GatewayError> {
+        let sent = match input {
+            EmbeddingInput::Texts(texts) => json!(texts),
+            EmbeddingInput::Tokens(lists) => json!(lists),
+        };
+        let body = json!({ "model": self.model.model, "input": sent, "encoding_format": "base64" });
         let wait = self.connection.patience.embedding;
         let response = self.connection.post("embeddings", &body, wait, false).await?;
         let body = response.bytes().await.map_err(|error| self.connection.egress_error(error))?;
         let list: EmbeddingList =
             serde_json::from_slice(&body).map_err(|error| self.lie("that are no embeddings").because(error))?;
         let tokens = list.usage.as_ref().and_then(|usage| usage.input());
-        let vectors = self.vectors(list, texts.len())?;
+        let vectors = self.vectors(list, input.count())?;
         if let Some(first) = vectors.first() {
             let known = *self.dimension.get_or_init(|| first.len());
             if vectors.iter().any(|vector| vector.len() != known) {
                 return Err(self.lie("of different lengths"));
             }
         }
-        let estimate = || texts.iter().map(|text| u64::from(self.count_tokens(text))).sum();
+        let estimate = || match input {
+            EmbeddingInput::Texts(texts) => texts.iter().map(|text| u64::from(self.count_tokens(text))).sum(),
+            EmbeddingInput::Tokens(_) => input.estimated_tokens(),
+        };
         Ok(Embeddings { vectors, input_tokens: tokens.unwrap_or_else(estimate), is_estimated: tokens.is_none() })
     }
 
-    /// The vectors in the order of the texts, normalised.
+    /// The vectors in the order of the inputs, normalised.
     fn vectors(&self, list: EmbeddingList, count: usize) -> Result<Vec<Vec<f32>>, GatewayError> {
         if list.data.len() != count {
-            return Err(self.lie("in another number than there are texts"));
+            return Err(self.lie("in another number than there are inputs"));
         }
         let mut vectors: Vec<Option<Vec<f32>>> = vec![None; count];
         for (position, embedding) in list.data.into_iter().enumerate() {
@@ -116,15 +125,15 @@ impl Embedder for OpenAiEmbedder {
         &self.model
     }
 
-    async fn embed(&self, texts: &[String], _purpose: EmbeddingPurpose) -> Result<Embeddings, GatewayError> {
-        if texts.is_empty() {
+    async fn embed(&self, input: &EmbeddingInput, _purpose: EmbeddingPurpose) -> Result<Embeddings, GatewayError> {
+        if input.count() == 0 {
             return Ok(Embeddings { vectors: Vec::new(), input_tokens: 0, is_estimated: false });
         }
-        if texts.len() > MAX_BATCH {
-            let message = format!("takes at most {MAX_BATCH} texts at once; split the batch");
+        if input.count() > MAX_BATCH {
+            let message = format!("takes at most {MAX_BATCH} inputs at once; split the batch");
             return Err(self.connection.fail(GatewayErrorKind::InvalidRequest, &message));
         }
-        self.call(texts).await
+        self.call(input).await
     }
 
     fn count_tokens(&self, text: &str) -> u32 {

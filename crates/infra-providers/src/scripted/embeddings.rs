@@ -46,11 +46,7 @@ pub(super) async fn answer(connection: &mut Connection, state: &State, request: 
 }
 
 fn data(request: &RecordedRequest, script: &EmbeddingScript) -> Vec<Value> {
-    let texts: Vec<&str> = match &request.body["input"] {
-        Value::String(text) => vec![text],
-        inputs => inputs.as_array().into_iter().flatten().filter_map(Value::as_str).collect(),
-    };
-    let mut vectors: Vec<Vec<f32>> = texts.iter().map(|text| vector(text, script.dimension)).collect();
+    let mut vectors: Vec<Vec<f32>> = request.inputs().iter().map(|text| vector(text, script.dimension)).collect();
     match (script.fault, vectors.last_mut()) {
         (Some(EmbeddingFault::TooFew), _) => drop(vectors.pop()),
         (Some(EmbeddingFault::OtherLength), Some(last)) => last.push(1.0),

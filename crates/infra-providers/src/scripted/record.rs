@@ -34,15 +34,29 @@ impl RecordedRequest {
     /// The texts of all messages, or all inputs, one a line.
     #[must_use]
     pub fn prompt(&self) -> String {
-        let strings = |list: &Value, field: Option<&str>| -> Vec<String> {
-            let items = list.as_array().into_iter().flatten();
-            let texts = items.filter_map(|item| field.map_or(Some(item), |name| item.get(name))?.as_str());
-            texts.map(str::to_owned).collect()
+        let texts = if self.body.get("input").is_some() {
+            self.inputs()
+        } else {
+            let messages = self.body["messages"].as_array().into_iter().flatten();
+            messages.filter_map(|message| message.get("content")?.as_str()).map(str::to_owned).collect()
         };
-        match self.body.get("input") {
-            Some(Value::String(text)) => text.clone(),
-            Some(inputs) => strings(inputs, None).join("\n"),
-            None => strings(&self.body["messages"], Some("content")).join("\n"),
+        texts.join("\n")
+    }
+
+    /// What is to be embedded: texts, and token ids as a text of numbers, each of which is a word.
+    pub(super) fn inputs(&self) -> Vec<String> {
+        let numbers = |ids: &[Value]| ids.iter().map(Value::to_string).collect::<Vec<_>>().join(" ");
+        match &self.body["input"] {
+            Value::String(text) => vec![text.clone()],
+            Value::Array(ids) if ids.iter().any(Value::is_number) => vec![numbers(ids)],
+            Value::Array(inputs) => {
+                let text = |input: &Value| match input {
+                    Value::Array(ids) => Some(numbers(ids)),
+                    text => text.as_str().map(str::to_owned),
+                };
+                inputs.iter().filter_map(text).collect()
+            }
+            _ => Vec::new(),
         }
     }
 

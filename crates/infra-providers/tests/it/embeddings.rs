@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::gateways::{Embedder, EmbeddingPurpose::Document, GatewayErrorKind as Kind};
+use domain::gateways::{Embedder, EmbeddingInput, EmbeddingPurpose::Document, GatewayErrorKind as Kind};
 use infra_providers::{
     OpenAiEmbedder,
     scripted::{EmbeddingFault, EmbeddingScript, ScriptedServer},
@@ -14,8 +14,8 @@ fn embedder(server: &ScriptedServer) -> OpenAiEmbedder {
     OpenAiEmbedder::new(connect(&server.base_url()), "scripted-embedding", None)
 }
 
-fn texts(texts: &[&str]) -> Vec<String> {
-    texts.iter().map(|text| (*text).to_owned()).collect()
+fn texts(texts: &[&str]) -> EmbeddingInput {
+    EmbeddingInput::Texts(texts.iter().map(|text| (*text).to_owned()).collect())
 }
 
 fn cosine(left: &[f32], right: &[f32]) -> f32 {
@@ -60,21 +60,38 @@ async fn without_a_count_the_tokens_are_estimated() {
     let server = ScriptedServer::start().await.unwrap();
     server.set_embeddings(EmbeddingScript { tells_usage: false, ..EmbeddingScript::default() });
     let embedder = embedder(&server);
-    let input = texts(&["owls hunt at night", "x"]);
-    let found = embedder.embed(&input, Document).await.unwrap();
+    let input = ["owls hunt at night", "x"];
+    let found = embedder.embed(&texts(&input), Document).await.unwrap();
     let expected: u32 = input.iter().map(|text| embedder.count_tokens(text)).sum();
     assert_eq!((found.input_tokens, found.is_estimated), (u64::from(expected), true));
+    let ids = EmbeddingInput::Tokens(vec![vec![100_000, 7], vec![9]]);
+    let found = embedder.embed(&ids, Document).await.unwrap();
+    assert_eq!((found.input_tokens, found.is_estimated), (3, true));
+}
+
+#[tokio::test]
+async fn token_ids_are_passed_on_as_they_are() {
+    let server = ScriptedServer::start().await.unwrap();
+    let embedder = embedder(&server);
+    let lists = vec![vec![9906, 1917], vec![0, u32::MAX, 9906]];
+    let found = embedder.embed(&EmbeddingInput::Tokens(lists.clone()), Document).await.unwrap();
+    assert_eq!(server.requests()[0].body["input"], serde_json::json!(lists));
+    assert_eq!((found.vectors.len(), found.input_tokens, found.is_estimated), (2, 5, false));
+    let reversed = lists.into_iter().rev().collect();
+    let reversed = embedder.embed(&EmbeddingInput::Tokens(reversed), Document).await.unwrap();
+    assert_eq!([&reversed.vectors[1], &reversed.vectors[0]], [&found.vectors[0], &found.vectors[1]]);
+    assert_ne!(found.vectors[0], found.vectors[1]);
 }
 
 #[tokio::test]
 async fn batches_are_bounded_and_nothing_costs_nothing() {
     let server = ScriptedServer::start().await.unwrap();
     let embedder = embedder(&server);
-    let full = vec!["word".to_owned(); embedder.max_batch()];
-    assert_eq!(embedder.embed(&full, Document).await.unwrap().vectors.len(), full.len());
-    let error = embedder.embed(&[full, texts(&["one more"])].concat(), Document).await.unwrap_err();
+    let full = vec!["word"; embedder.max_batch()];
+    assert_eq!(embedder.embed(&texts(&full), Document).await.unwrap().vectors.len(), full.len());
+    let error = embedder.embed(&texts(&[full, vec!["one more"]].concat()), Document).await.unwrap_err();
     check(&error, Kind::InvalidRequest);
-    assert!(embedder.embed(&[], Document).await.unwrap().vectors.is_empty());
+    assert!(embedder.embed(&texts(&[]), Document).await.unwrap().vectors.is_empty());
     assert_eq!(server.requests().len(), 1);
 }
 

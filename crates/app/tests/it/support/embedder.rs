@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use domain::{
-    gateways::{Embedder, EmbeddingModel, EmbeddingPurpose, Embeddings, GatewayError},
+    gateways::{Embedder, EmbeddingInput, EmbeddingModel, EmbeddingPurpose, Embeddings, GatewayError},
     knowledge::quote::content_words,
 };
 use tokio::sync::watch;
@@ -69,7 +69,7 @@ impl Embedder for GatedEmbedder {
         &self.model
     }
 
-    async fn embed(&self, texts: &[String], _purpose: EmbeddingPurpose) -> Result<Embeddings, GatewayError> {
+    async fn embed(&self, input: &EmbeddingInput, _purpose: EmbeddingPurpose) -> Result<Embeddings, GatewayError> {
         let mut allowed = self.gate.allowed.subscribe();
         let mut number = 0;
         self.gate.begun.send_modify(|begun| {
@@ -77,6 +77,11 @@ impl Embedder for GatedEmbedder {
             number = *begun;
         });
         allowed.wait_for(|allowed| number <= *allowed).await.unwrap();
+        let texts = match input {
+            EmbeddingInput::Texts(texts) => texts.clone(),
+            // Each number is a word.
+            EmbeddingInput::Tokens(lists) => lists.iter().map(|ids| format!("{ids:?}")).collect(),
+        };
         let vectors = texts.iter().map(|text| vector(text)).collect();
         let input_tokens = texts.iter().map(|text| text.split_whitespace().count() as u64).sum();
         Ok(Embeddings { vectors, input_tokens, is_estimated: false })
