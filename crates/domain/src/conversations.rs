@@ -22,6 +22,6 @@ pub use event::TurnEvent;
 pub use message::{Message, MessageRole, MessageStatus};
 pub use part::{Part, Parts};
 pub use repo::{
-    AnswerUpdate, ConversationFilter, ConversationRepo, HeadMove, MessageRepo, RunningStreams, Sibling, StreamRepo,
+    AnswerUpdate, ConversationFilter, ConversationRepo, HeadMove, MessageRepo, MostRunning, Sibling, StreamRepo,
 };
 pub use stream::{ExpiredStream, Stream, StreamEvent, StreamLease, StreamState, TurnFailure};

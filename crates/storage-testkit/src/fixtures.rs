@@ -5,7 +5,7 @@ mod identity;
 mod knowledge;
 mod usage;
 
-pub use conversations::{add_stream, lease_of};
+pub use conversations::{add_stream, lease_of, open_stream};
 pub use knowledge::normalised;
 
 use std::sync::Arc;

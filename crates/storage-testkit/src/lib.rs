@@ -34,7 +34,7 @@ pub mod transactions;
 pub mod usage;
 pub mod values;
 
-pub use fixtures::{Fixtures, add_stream, lease_of, normalised};
+pub use fixtures::{Fixtures, add_stream, lease_of, normalised, open_stream};
 pub use harness::{Harness, run};
 pub use ports::{ManualClock, SeededIds};
 pub use suite::cases;

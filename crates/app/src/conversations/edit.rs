@@ -50,7 +50,7 @@ impl Conversations {
         let outcome = self
             .app
             .effect(actor, scope, idempotent.map(opened_only).as_ref(), |tx| async move {
-                let conversation = self.lock_for_turn(tx.as_ref(), actor, id, expected_head).await?;
+                let conversation = self.lock_for_turn(tx.as_ref(), id, expected_head).await?;
                 let old = message_in(tx.as_ref(), &conversation, edited, "message_id").await?;
                 if old.role != MessageRole::User {
                     let message = "only a question can be edited; regenerate an answer instead";

@@ -6,8 +6,8 @@ use chrono::TimeDelta;
 use domain::{
     access::{Actor, Credential, Scope},
     conversations::{
-        Conversation, HeadMove, Message, MessageRole, MessageStatus, Parts, Stream, StreamEvent, StreamState,
-        TurnEvent, stream::STREAM_LEASE_SECONDS,
+        Conversation, HeadMove, Message, MessageRole, MessageStatus, MostRunning, Parts, Stream, StreamEvent,
+        StreamState, TurnEvent, stream::STREAM_LEASE_SECONDS,
     },
     gateways::{ChatModel, ChatOptions, ModelName},
     ids::{ConversationId, MessageId, RequestId, StreamId},
@@ -83,11 +83,10 @@ impl Conversations {
         Ok(models)
     }
 
-    /// The conversation, locked; refused when the caller's view of the head is stale or too much runs.
+    /// The conversation, locked; refused when the caller's view of the head is stale.
     pub(crate) async fn lock_for_turn(
         &self,
         tx: &dyn Tx,
-        actor: &Actor,
         id: ConversationId,
         expected_head: Option<i64>,
     ) -> Result<Conversation> {
@@ -96,18 +95,11 @@ impl Conversations {
         if expected_head.is_some_and(|version| version != conversation.head_version) {
             return Err(head_moved(&conversation));
         }
-        let settings = &self.app.parts.settings;
-        let running = tx.streams().count_running(id, actor.user_id).await?;
-        if running.in_conversation >= settings.max_running_per_conversation
-            || running.of_user >= settings.max_running_per_user
-        {
-            let message = "too many answers are being written; wait for one to end, or stop one";
-            return Err(Error::new(ErrorKind::Conflict, "generation_active", message));
-        }
         Ok(conversation)
     }
 
-    /// Writes a turn's messages and streams, moves the head, and answers the turns to pump.
+    /// Writes a turn's messages and streams, moves the head, and answers the turns to pump. Refused when
+    /// too much runs.
     pub(crate) async fn open(
         &self,
         tx: &dyn Tx,
@@ -203,8 +195,17 @@ impl Conversations {
                 ready: None,
             };
             turn.prepare(app);
-            tx.streams().insert(&turn.stream).await?;
             turns.push(turn);
+        }
+        let streams: Vec<Stream> = turns.iter().map(|turn| turn.stream.clone()).collect();
+        let settings = &app.parts.settings;
+        let most = MostRunning {
+            in_conversation: settings.max_running_per_conversation,
+            of_user: settings.max_running_per_user,
+        };
+        if !tx.streams().insert(&streams, most).await? {
+            let message = "too many answers are being written; wait for one to end, or stop one";
+            return Err(Error::new(ErrorKind::Conflict, "generation_active", message));
         }
         let after = json!({ "question": question_id, "answers": ids, "head_version": head_version });
         app.audit(tx, actor, Act::on("turn_opened", "conversation", conversation.id.0).now(after)).await?;

@@ -52,7 +52,7 @@ impl Conversations {
         let outcome = self
             .app
             .effect(actor, scope, idempotent.map(opened_only).as_ref(), |tx| async move {
-                let conversation = self.lock_for_turn(tx.as_ref(), actor, id, expected_head).await?;
+                let conversation = self.lock_for_turn(tx.as_ref(), id, expected_head).await?;
                 let target = message_in(tx.as_ref(), &conversation, target, "message_id").await?;
                 let (question, regenerated_from) = match (target.role, target.parent_id) {
                     (MessageRole::User, _) => (target.id, None),

@@ -62,7 +62,7 @@ impl Conversations {
         let outcome = self
             .app
             .effect(actor, scope, idempotent.map(opened_only).as_ref(), |tx| async move {
-                let conversation = self.lock_for_turn(tx.as_ref(), actor, id, message.expected_head).await?;
+                let conversation = self.lock_for_turn(tx.as_ref(), id, message.expected_head).await?;
                 let above = match message.parent_id.or(conversation.current_message_id) {
                     None => Vec::new(),
                     Some(parent) => branch_in(tx.as_ref(), &conversation, parent, "parent_id").await?,

@@ -10,7 +10,7 @@ use crate::{
         Conversation, ExpiredStream, Message, MessageStatus, Origin, Parts, Stream, StreamEvent, StreamLease,
         StreamState,
     },
-    ids::{ConversationId, MessageId, StreamId, UserId},
+    ids::{ConversationId, MessageId, StreamId},
     money::Money,
     page::{Page, PageRequest},
     store::StoreError,
@@ -150,9 +150,9 @@ pub trait MessageRepo: Send + Sync {
     async fn update_answer(&self, id: MessageId, update: &AnswerUpdate) -> Result<(), StoreError>;
 }
 
-/// How many streams run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct RunningStreams {
+/// How many streams may run at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MostRunning {
     /// In the conversation.
     pub in_conversation: u64,
     /// Of the user, in all conversations of the tenant.
@@ -166,13 +166,12 @@ pub trait StreamRepo: Send + Sync {
     async fn get(&self, id: StreamId) -> Result<Option<Stream>, StoreError>;
     /// The streams that run in a conversation, oldest first.
     async fn running(&self, conversation: ConversationId) -> Result<Vec<Stream>, StoreError>;
-    /// How many streams run in a conversation, and how many of a user's.
-    async fn count_running(&self, conversation: ConversationId, user: UserId) -> Result<RunningStreams, StoreError>;
-    /// Adds a stream.
+    /// Adds streams that are opened together, of one conversation and user, unless as many run there
+    /// as may; tells whether they were added. Under the conversation's lock its own count is exact.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] when the message has a running stream.
-    async fn insert(&self, stream: &Stream) -> Result<(), StoreError>;
+    /// [`StoreError::Conflict`] when a message has a running stream.
+    async fn insert(&self, streams: &[Stream], most: MostRunning) -> Result<bool, StoreError>;
     /// Puts the call to the provider on record, with our estimate of the tokens sent.
     ///
     /// # Errors

@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use domain::{
     access::TenantScope,
     clock::Timestamp,
-    conversations::{ExpiredStream, RunningStreams, Stream, StreamEvent, StreamLease, StreamRepo, StreamState},
-    ids::{ConversationId, StreamId, UserId},
+    conversations::{ExpiredStream, MostRunning, Stream, StreamEvent, StreamLease, StreamRepo, StreamState},
+    ids::{ConversationId, StreamId},
     store::StoreError,
 };
 
@@ -94,23 +94,24 @@ impl StreamRepo for MemoryTx {
         })
     }
 
-    async fn count_running(&self, conversation: ConversationId, user: UserId) -> Result<RunningStreams, StoreError> {
-        let tenant = self.tenant()?.tenant_id;
-        self.read(|state| {
-            let mut counts = RunningStreams::default();
-            for stream in state.running().filter(|stream| stream.tenant_id == tenant) {
-                counts.in_conversation += u64::from(stream.conversation_id == conversation);
-                counts.of_user += u64::from(stream.user_id == user);
-            }
-            Ok(counts)
-        })
-    }
-
-    async fn insert(&self, stream: &Stream) -> Result<(), StoreError> {
-        if self.tenant()?.tenant_id != stream.tenant_id {
+    async fn insert(&self, streams: &[Stream], most: MostRunning) -> Result<bool, StoreError> {
+        let Some(Stream { tenant_id, conversation_id, user_id, .. }) = streams.first() else { return Ok(true) };
+        let scope = self.tenant()?;
+        if streams.iter().any(|stream| stream.tenant_id != scope.tenant_id) {
             return Err(StoreError::OutOfScope("a stream is opened in the scope of its tenant"));
         }
-        self.write(|state| state.insert_stream(stream))
+        self.write(|state| {
+            let (mut in_conversation, mut of_user) = (0, 0);
+            for stream in state.running().filter(|stream| stream.tenant_id == *tenant_id) {
+                in_conversation += u64::from(stream.conversation_id == *conversation_id);
+                of_user += u64::from(stream.user_id == *user_id);
+            }
+            if in_conversation >= most.in_conversation || of_user >= most.of_user {
+                return Ok(false);
+            }
+            streams.iter().try_for_each(|stream| state.insert_stream(stream))?;
+            Ok(true)
+        })
     }
 
     async fn record_call(&self, lease: StreamLease, estimated_input_tokens: u64) -> Result<(), StoreError> {

@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 use domain::{
     clock::Timestamp,
-    conversations::{ExpiredStream, RunningStreams, Stream, StreamEvent, StreamLease, StreamRepo, StreamState},
-    ids::{ConversationId, StreamId, UserId},
+    conversations::{ExpiredStream, MostRunning, Stream, StreamEvent, StreamLease, StreamRepo, StreamState},
+    ids::{ConversationId, StreamId},
     store::StoreError,
 };
 use sea_orm::{FromQueryResult, prelude::Uuid};
@@ -13,18 +13,12 @@ use super::rows::{stream_events, streams};
 use crate::{
     SqlBackend, SqlRepos,
     sql::Sql,
-    values::{column, number},
+    values::column,
 };
 
 #[derive(FromQueryResult)]
 struct StopRow {
     stop_requested_at: Option<Timestamp>,
-}
-
-#[derive(FromQueryResult, Default)]
-struct RunningRow {
-    in_conversation: i64,
-    of_user: i64,
 }
 
 #[derive(FromQueryResult)]
@@ -88,25 +82,20 @@ impl<B: SqlBackend> StreamRepo for SqlRepos<B> {
         self.rows::<streams::Model>(sql).await?.into_iter().map(Stream::try_from).collect()
     }
 
-    async fn count_running(&self, conversation: ConversationId, user: UserId) -> Result<RunningStreams, StoreError> {
-        let tenant = self.tenant()?.tenant_id.0;
-        let sql = Sql::new("SELECT (SELECT COUNT(*) FROM streams WHERE tenant_id = ")
-            .bind(tenant)
-            .text(" AND state = 'running' AND conversation_id = ")
-            .bind(conversation.0)
-            .text(") AS in_conversation, (SELECT COUNT(*) FROM streams WHERE tenant_id = ")
-            .bind(tenant)
-            .text(" AND state = 'running' AND user_id = ")
-            .bind(user.0)
-            .text(") AS of_user");
-        let row: Option<RunningRow> = self.row(sql).await?;
-        let RunningRow { in_conversation, of_user } = row.unwrap_or_default();
-        Ok(RunningStreams { in_conversation: number(in_conversation)?, of_user: number(of_user)? })
-    }
-
-    async fn insert(&self, stream: &Stream) -> Result<(), StoreError> {
-        self.own_tenant(stream.tenant_id)?;
-        self.add(vec![streams::Model::try_from(stream)?]).await
+    async fn insert(&self, streams: &[Stream], most: MostRunning) -> Result<bool, StoreError> {
+        const RUNNING: &str = "(SELECT COUNT(*) FROM streams WHERE state = 'running' AND tenant_id = ";
+        let Some(Stream { tenant_id, conversation_id, user_id, .. }) = streams.first() else { return Ok(true) };
+        for stream in streams {
+            self.own_tenant(stream.tenant_id)?;
+        }
+        let rows = streams.iter().map(streams::Model::try_from).collect::<Result<Vec<_>, _>>()?;
+        let few = |sql: Sql| {
+            let sql = sql.text(RUNNING).bind(tenant_id.0).text(" AND conversation_id = ").bind(conversation_id.0);
+            let sql = sql.text(") < ").bind(column::<_, i64>(most.in_conversation)?).text(" AND ");
+            let sql = sql.text(RUNNING).bind(tenant_id.0).text(" AND user_id = ").bind(user_id.0);
+            Ok(sql.text(") < ").bind(column::<_, i64>(most.of_user)?))
+        };
+        self.add_if(rows, few).await
     }
 
     async fn record_call(&self, lease: StreamLease, estimated_input_tokens: u64) -> Result<(), StoreError> {

@@ -10,7 +10,7 @@ use domain::{
 };
 
 use super::talk;
-use crate::{World, add_stream, assert_refused, lease_of, scopes};
+use crate::{World, add_stream, assert_refused, lease_of, open_stream, scopes};
 
 /// A stream whose lease has run out gets a new epoch; from then on the old pump changes nothing.
 pub async fn an_old_epoch_appends_nothing(world: World) {
@@ -55,13 +55,13 @@ pub async fn streams_of_all_tenants_are_taken(world: World) {
     let their_chain = world.make.chain(&conversation, 2);
     let theirs = world.make.stream(&their_chain[1], &cast.eve);
     for stream in &ours {
-        world.write(&scopes::own(&cast.ada), async |tx| tx.streams().insert(stream).await).await;
+        world.write(&scopes::own(&cast.ada), async |tx| open_stream(tx, stream).await).await;
     }
     world
         .write(&scopes::own(&cast.eve), async |tx| {
             tx.conversations().insert(&conversation).await?;
             tx.messages().insert(&their_chain).await?;
-            tx.streams().insert(&theirs).await
+            open_stream(tx, &theirs).await
         })
         .await;
     let (now, until) = (world.make.in_seconds(60), world.make.in_seconds(80));
@@ -82,7 +82,7 @@ pub async fn a_stream_is_taken_once(world: World) {
     let (_, chain) = talk(&world, &cast, 12).await;
     for answer in chain.iter().skip(1).step_by(2) {
         let stream = world.make.stream(answer, &cast.ada);
-        world.write(&scopes::own(&cast.ada), async |tx| tx.streams().insert(&stream).await).await;
+        world.write(&scopes::own(&cast.ada), async |tx| open_stream(tx, &stream).await).await;
     }
     let (now, until) = (world.make.in_seconds(60), world.make.in_seconds(80));
     let tasks: Vec<_> = (0..6)
