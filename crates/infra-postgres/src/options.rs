@@ -1,11 +1,17 @@
 //! Settings of the connection, with their defaults.
 
-use std::time::Duration;
+use std::{num::NonZero, thread::available_parallelism, time::Duration};
+
+/// Connections that serve tenants, beside two for each processor.
+const FEWEST_CONNECTIONS: u32 = 4;
+/// Most processors that are counted for that, so that several instances fit into PostgreSQL's hundred.
+const MOST_PROCESSORS: usize = 14;
 
 /// Sizes and times of the connections to PostgreSQL.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PostgresOptions {
-    /// Connections that serve tenants.
+    /// Connections that serve tenants: by default four and two for each processor (of at most 14), as
+    /// more only take turns.
     pub app_connections: u32,
     /// Connections for work across tenants.
     pub job_connections: u32,
@@ -25,8 +31,9 @@ pub struct PostgresOptions {
 
 impl Default for PostgresOptions {
     fn default() -> Self {
+        let processors = available_parallelism().map_or(1, NonZero::get).min(MOST_PROCESSORS);
         Self {
-            app_connections: 16,
+            app_connections: FEWEST_CONNECTIONS + 2 * processors as u32,
             job_connections: 4,
             acquire_timeout: Duration::from_secs(2),
             connect_timeout: Duration::from_secs(5),

@@ -10,11 +10,7 @@ use domain::{
 use sea_orm::{FromQueryResult, prelude::Uuid};
 
 use super::rows::{stream_events, streams};
-use crate::{
-    SqlBackend, SqlRepos,
-    sql::Sql,
-    values::column,
-};
+use crate::{SqlBackend, SqlRepos, sql::Sql, values::column};
 
 #[derive(FromQueryResult)]
 struct StopRow {
