@@ -85,6 +85,15 @@ impl Installation {
     pub fn postgres(&self) -> Result<&Database> {
         self.database.as_ref().context("this installation is not on PostgreSQL")
     }
+
+    /// Collects PostgreSQL's statistics now. Autovacuum does so within a minute; until then a query of
+    /// a young table may be planned to read all of its tenant's rows. Nothing on SQLite.
+    pub async fn analyze(&self) -> Result<()> {
+        if let Some(database) = &self.database {
+            sqlx::raw_sql("ANALYZE").execute(&mut database.superuser().await?).await?;
+        }
+        Ok(())
+    }
 }
 
 /// Makes an empty conversation and gives its id.

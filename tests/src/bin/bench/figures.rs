@@ -1,6 +1,6 @@
 //! Figures: what was measured, what it should be, and how it is printed.
 
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
 /// How a figure stands to its goal.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -18,14 +18,14 @@ pub(crate) enum Goal {
 pub(crate) struct Figure {
     name: String,
     value: f64,
-    unit: &'static str,
+    unit: Cow<'static, str>,
     goal: Goal,
 }
 
 impl Figure {
     /// A figure with a goal.
-    pub(crate) fn new(name: impl Into<String>, value: f64, unit: &'static str, goal: Goal) -> Self {
-        Self { name: name.into(), value, unit, goal }
+    pub(crate) fn new(name: impl Into<String>, value: f64, unit: impl Into<Cow<'static, str>>, goal: Goal) -> Self {
+        Self { name: name.into(), value, unit: unit.into(), goal }
     }
 
     /// A floor, or a figure for its own sake.
@@ -66,6 +66,8 @@ fn short(value: f64) -> String {
     match value.abs() {
         size if size >= 100.0 => format!("{value:.0}"),
         size if size >= 10.0 => format!("{value:.1}"),
+        // A cosine.
+        size if size > 0.99 && size < 1.0 => format!("{value:.7}"),
         _ => format!("{value:.2}"),
     }
 }

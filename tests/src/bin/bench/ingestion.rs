@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashSet,
+    ops::Range,
     time::{Duration, Instant},
 };
 
@@ -17,6 +18,8 @@ use super::{
 
 /// Files of each half; memory is looked at after both.
 const FILES: u64 = 250;
+/// Files before that are not counted: connections and statistics of the database fill.
+const WARM_UP: u64 = 40;
 /// Bytes of a file.
 const BYTES: usize = 15 * 1024;
 /// Uploads at once.
@@ -38,9 +41,11 @@ pub(crate) async fn measure() -> Result<Vec<Figure>> {
     let mut database = installation.postgres()?.superuser().await?;
     let process = installation.server.process_id()?;
 
-    let first = half(&client, &path, &mut database, 0).await?;
+    ingest(&client, &path, &mut database, 0..WARM_UP).await?;
+    installation.analyze().await?;
+    let first = ingest(&client, &path, &mut database, WARM_UP..WARM_UP + FILES).await?;
     let before = resident(process)?;
-    let second = half(&client, &path, &mut database, FILES).await?;
+    let second = ingest(&client, &path, &mut database, WARM_UP + FILES..WARM_UP + 2 * FILES).await?;
     let after = resident(process)?;
 
     let chunks: i64 = sqlx::query_scalar("SELECT count(*) FROM chunks").fetch_one(&mut database).await?;
@@ -62,7 +67,7 @@ pub(crate) async fn measure() -> Result<Vec<Figure>> {
             "1/s",
             Goal::AtLeast(WANTED),
         ),
-        Figure::plain("chunks a file", chunks as f64 / (2 * FILES) as f64, "chunks"),
+        Figure::plain("chunks a file", chunks as f64 / (WARM_UP + 2 * FILES) as f64, "chunks"),
         Figure::plain("calls of the embedder", installation.upstream.requests().len() as f64, "calls"),
         Figure::new(
             "texts embedded, less chunks stored",
@@ -82,12 +87,12 @@ pub(crate) async fn measure() -> Result<Vec<Figure>> {
 }
 
 /// Uploads files and waits until all are searchable; gives the seconds.
-async fn half(client: &Client, path: &str, database: &mut PgConnection, from: u64) -> Result<f64> {
+async fn ingest(client: &Client, path: &str, database: &mut PgConnection, files: Range<u64>) -> Result<f64> {
     let start = Instant::now();
     let uploads = (0..UPLOADERS).map(|uploader| {
-        let (client, path) = (client.clone(), path.to_owned());
+        let (client, path, files) = (client.clone(), path.to_owned(), files.clone());
         tokio::spawn(async move {
-            for number in (from..from + FILES).filter(|number| number % UPLOADERS == uploader) {
+            for number in files.filter(|number| number % UPLOADERS == uploader) {
                 let file = document(number, BYTES).into_bytes();
                 client.upload(&path, &format!("file-{number}.md"), "text/markdown", file).await?.expect(202)?;
             }
@@ -97,7 +102,7 @@ async fn half(client: &Client, path: &str, database: &mut PgConnection, from: u6
     for upload in uploads.collect::<Vec<_>>() {
         upload.await??;
     }
-    let wanted = i64::try_from(from + FILES)?;
+    let wanted = i64::try_from(files.end)?;
     loop {
         let count = "SELECT count(*) FILTER (WHERE status = 'processed'), count(*) FILTER (WHERE status = 'error') FROM sources";
         let (done, failed): (i64, i64) = sqlx::query_as(count).fetch_one(&mut *database).await?;

@@ -31,7 +31,7 @@ async fn main() -> Result<ExitCode> {
             "search" => search::measure().await,
             "ingestion" => ingestion::measure().await,
             "process" => process::measure().await,
-            _ => process::encoder().await.map(|()| Vec::new()),
+            _ => process::encoder().await,
         };
         match outcome {
             Ok(figures) => missed += figures::print(part, &figures),

@@ -63,6 +63,7 @@ async fn measure(installation: &Installation, disk: &Path, wanted: f64) -> Resul
     for round in 0..WARM_UP + ROUNDS {
         // What is measured begins in conversations of its own.
         if round == 0 || round == WARM_UP {
+            installation.analyze().await?;
             open.clear();
             for _ in 0..CONVERSATIONS {
                 open.push(conversation(&ours).await?);
