@@ -5,7 +5,8 @@
 //!
 //! - The lane is a fair lock around the only writing connection. Whoever holds it works in a
 //!   SAVEPOINT inside one `BEGIN IMMEDIATE`, which the first of a group opens.
-//! - `commit` releases the savepoint, leaves a receipt, gives the lane on, and wakes the flusher.
+//! - `commit` leaves a receipt, gives the lane on, and wakes the flusher. The savepoint is released with
+//!   the next statement of the lane, which is the next one's SAVEPOINT or the COMMIT.
 //! - The flusher is a task that queues for the same lock. When its turn comes, everybody who waited
 //!   before it has worked: it says COMMIT once and then answers all receipts. The group is thus
 //!   exactly those who were waiting already; a lone writer waits for nobody.
@@ -22,7 +23,7 @@
 //!   for one of it. A group of one is told so; of a larger one nobody knows who it was, so all are
 //!   told to try again, and the next ones commit alone.
 //!
-//! The steps that change what is open (BEGIN, SAVEPOINT, RELEASE, COMMIT) run in tasks of their own,
+//! The steps that change what is open (BEGIN, SAVEPOINT, COMMIT, ROLLBACK) run in tasks of their own,
 //! which a caller's cancellation cannot cut in half.
 
 use std::{fmt, sync::Arc, time::Duration};
@@ -77,6 +78,8 @@ struct Writer {
     is_open: bool,
     /// The savepoint of the transaction in the lane, or of one that was dropped in it.
     savepoint: Option<u64>,
+    /// The savepoint of a transaction that has joined the group, to be released.
+    joined: Option<u64>,
     last_savepoint: u64,
     receipts: Vec<Receipt>,
     /// So many of the next transactions commit alone.
@@ -103,7 +106,8 @@ impl Writer {
         self.last_savepoint += 1;
         let number = self.last_savepoint;
         if self.is_open {
-            self.say(format!("SAVEPOINT unit_{number}")).await?;
+            let release = self.joined.take().map(|joined| format!("RELEASE unit_{joined}; ")).unwrap_or_default();
+            self.say(format!("{release}SAVEPOINT unit_{number}")).await?;
         } else {
             // Set first: should the second statement fail, the group is ended by the flusher.
             self.is_open = true;
@@ -118,10 +122,9 @@ impl Writer {
     }
 
     /// Adds the present transaction to the group.
-    async fn release(&mut self, receipt: Receipt) -> Result<(), LaneError> {
-        let Some(number) = self.savepoint else { return Err(LaneError::Closing) };
-        self.say(format!("RELEASE unit_{number}")).await?;
-        self.savepoint = None;
+    async fn join(&mut self, receipt: Receipt) -> Result<(), LaneError> {
+        let Some(number) = self.savepoint.take() else { return Err(LaneError::Closing) };
+        self.joined = Some(number);
         self.receipts.push(receipt);
         if self.alone > 0 {
             self.alone -= 1;
@@ -150,6 +153,7 @@ impl Writer {
         match self.say(end).await {
             Ok(()) => {
                 self.is_open = false;
+                self.joined = None;
                 for receipt in self.receipts.drain(..) {
                     // Whoever has gone away does not hear that it was written.
                     let _ = receipt.send(Ok(()));
@@ -174,6 +178,7 @@ impl Writer {
         }
         self.is_open = false;
         self.savepoint = None;
+        self.joined = None;
         for receipt in self.receipts.drain(..) {
             let _ = receipt.send(Err(cause.clone()));
         }
@@ -216,6 +221,7 @@ impl Lane {
             connection,
             is_open: false,
             savepoint: None,
+            joined: None,
             last_savepoint: 0,
             receipts: Vec::new(),
             alone: 0,
@@ -271,10 +277,10 @@ impl LaneTx {
         let committed = tokio::spawn(async move {
             let (receipt, answer) = oneshot::channel();
             if let Some(mut writer) = self.writer.take() {
-                let released = writer.release(receipt).await;
+                let joined = writer.join(receipt).await;
                 drop(writer);
                 self.lane.flush.notify_one();
-                released?;
+                joined?;
             }
             answer.await.map_err(|_| LaneError::Closing)?
         });
