@@ -40,13 +40,17 @@ pub(crate) async fn complete(
         store: wanted.store.unwrap_or_default(),
         request: wanted.into_request()?,
     };
-    let completion = app.openai().complete(&actor.0, asked).await?;
-    let head = Head::of(&completion);
     if stream {
-        sse::respond(&request, chunks(completion, head, include_usage))
-    } else {
-        whole(completion, &head).await
+        let completion = app.openai().complete(&actor.0, asked).await?;
+        let head = Head::of(&completion);
+        return sse::respond(&request, chunks(completion, head, include_usage));
     }
+    // In a task of the application's runtime: this thread is woken once, and not for every piece.
+    let answer = tokio::spawn(async move {
+        let completion = app.openai().complete(&actor.0, asked).await?;
+        whole(completion).await
+    });
+    Ok(HttpResponse::Ok().json(answer.await.map_err(app::Error::internal)??))
 }
 
 /// What every chunk of an answer says.
@@ -86,7 +90,8 @@ impl Head {
 }
 
 /// The answer at once.
-async fn whole(mut completion: Completion, head: &Head) -> Result<HttpResponse, ApiError> {
+async fn whole(mut completion: Completion) -> Result<Value, ApiError> {
+    let head = Head::of(&completion);
     let (mut text, mut reasoning) = (String::new(), String::new());
     let mut tool_calls: Vec<ToolCallDto> = Vec::new();
     while let Some(event) = completion.next().await {
@@ -112,7 +117,7 @@ async fn whole(mut completion: Completion, head: &Head) -> Result<HttpResponse, 
                 object["choices"] =
                     json!([{ "index": 0, "message": message, "logprobs": null, "finish_reason": finish_reason }]);
                 object["usage"] = json!(UsageDto::from(usage));
-                return Ok(HttpResponse::Ok().json(object));
+                return Ok(object);
             }
         }
     }
