@@ -9,8 +9,11 @@
 
 use std::time::Duration;
 
-use sqlx::{AssertSqlSafe, PgConnection, PgPool, Postgres, Row, pool::PoolConnection};
+use deadpool::managed::Object;
+use sqlx::{AssertSqlSafe, PgConnection, Row};
 use tokio::{runtime::Handle, time::timeout};
+
+use crate::pool::{ConnectionPool, PooledConnection, acquire};
 
 /// How long cleaning may take, as a statement may still be running. Then the connection is closed.
 const LONGEST_CLEANING: Duration = Duration::from_secs(5);
@@ -18,13 +21,13 @@ const LONGEST_CLEANING: Duration = Duration::from_secs(5);
 /// A connection in a transaction, or on the way into or out of one.
 pub(crate) struct Lease {
     /// There until the transaction has ended for certain.
-    connection: Option<PoolConnection<Postgres>>,
+    connection: Option<PooledConnection>,
 }
 
 impl Lease {
     /// Begins a transaction with a statement that may say more than BEGIN, in one round trip.
-    pub(crate) async fn begin(pool: &PgPool, statement: String) -> Result<Self, sqlx::Error> {
-        let mut lease = Self { connection: Some(pool.acquire().await?) };
+    pub(crate) async fn begin(pool: &ConnectionPool, statement: String) -> Result<Self, sqlx::Error> {
+        let mut lease = Self { connection: Some(acquire(pool).await?) };
         sqlx::raw_sql(AssertSqlSafe(statement)).execute(lease.connection()?).await?;
         Ok(lease)
     }
@@ -58,20 +61,20 @@ impl Drop for Lease {
         match Handle::try_current() {
             Ok(runtime) => drop(runtime.spawn(clean(connection))),
             // Nobody is left to wait for an answer; the server rolls back what loses its client.
-            Err(_) => drop(connection.detach()),
+            Err(_) => drop(Object::take(connection)),
         }
     }
 }
 
 /// Gives the connection back at rest, or closes it.
-async fn clean(mut connection: PoolConnection<Postgres>) {
+async fn clean(mut connection: PooledConnection) {
     match timeout(LONGEST_CLEANING, roll_back(&mut connection)).await {
         Ok(Ok(true)) => return,
         Ok(Ok(false)) => tracing::warn!("a connection is not at rest after ROLLBACK, it is closed"),
         Ok(Err(error)) => tracing::warn!(%error, "a connection cannot be cleaned, it is closed"),
         Err(_) => tracing::warn!("cleaning a connection takes too long, it is closed"),
     }
-    drop(connection.detach());
+    drop(Object::take(connection));
 }
 
 /// Ends whatever is open; tells whether the connection is at rest then.

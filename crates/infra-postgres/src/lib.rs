@@ -20,6 +20,7 @@ pub use crate::{
     error::PostgresError,
     migrate::{MigrationState, migrate_down, migrate_status, migrate_up, prepare},
     options::PostgresOptions,
+    pool::{ConnectionPool, Connections},
     store::PostgresStore,
     unit::PostgresUnit,
     wakeups::PostgresWakeups,

@@ -1,14 +1,57 @@
 //! The pools and the settings of their connections.
 
-use std::str::FromStr;
+use std::{str::FromStr, time::Duration};
 
-use sqlx::{Connection, PgPool, Postgres, pool::PoolOptions, postgres::PgConnectOptions};
+use deadpool::{
+    Runtime,
+    managed::{
+        Manager, Metrics, Object, Pool, PoolConfig, PoolError, QueueMode, RecycleError, RecycleResult, Timeouts,
+    },
+};
+use sqlx::{Connection, PgConnection, postgres::PgConnectOptions};
 
 use crate::{error::PostgresError, options::PostgresOptions};
 
 /// Candidates that a search keeps while it walks the HNSW graph; pgvector's default is 40. With 100 the
 /// recall of the ten nearest among 100,000 vectors was 0.93, below the 0.95 of the contract.
 const HNSW_EF_SEARCH: u32 = 160;
+/// How long a connection is used: the memory of its server process grows with what it has seen.
+const LONGEST_LIFE: Duration = Duration::from_secs(30 * 60);
+
+/// Connections of one role. The one that was given back last is taken first: its server process is
+/// still in the processor's caches.
+pub type ConnectionPool = Pool<Connections>;
+/// A connection of a pool, which has it back when this is dropped, in whatever state.
+pub(crate) type PooledConnection = Object<Connections>;
+
+/// Opens the connections of a pool, and tells which may be used again.
+///
+/// The driver's own pool asks each connection that comes back whether it is well, which costs two round
+/// trips a transaction; here the [`Lease`](crate::lease::Lease) has seen its end already.
+#[derive(Debug)]
+pub struct Connections {
+    options: PgConnectOptions,
+    test_after_idle: Duration,
+}
+
+impl Manager for Connections {
+    type Type = PgConnection;
+    type Error = sqlx::Error;
+
+    async fn create(&self) -> Result<PgConnection, sqlx::Error> {
+        PgConnection::connect_with(&self.options).await
+    }
+
+    async fn recycle(&self, connection: &mut PgConnection, metrics: &Metrics) -> RecycleResult<sqlx::Error> {
+        if metrics.age() > LONGEST_LIFE {
+            return Err(RecycleError::message("it has been used for long enough"));
+        }
+        if metrics.last_used() > self.test_after_idle {
+            connection.ping().await?;
+        }
+        Ok(())
+    }
+}
 
 /// Reads a database URL. Statements are logged by the caller, not by the driver.
 pub(crate) fn parse(url: &str) -> Result<PgConnectOptions, PostgresError> {
@@ -19,7 +62,7 @@ pub(crate) fn parse(url: &str) -> Result<PgConnectOptions, PostgresError> {
 
 /// The options of a connection that works as `role` from its first statement on.
 pub(crate) fn as_role(options: &PgConnectOptions, role: &str, settings: &PostgresOptions) -> PgConnectOptions {
-    let milliseconds = |time: std::time::Duration| time.as_millis().to_string();
+    let milliseconds = |time: Duration| time.as_millis().to_string();
     options.clone().options([
         ("role", role.to_owned()),
         ("statement_timeout", milliseconds(settings.statement_timeout)),
@@ -31,20 +74,30 @@ pub(crate) fn as_role(options: &PgConnectOptions, role: &str, settings: &Postgre
     ])
 }
 
-/// A pool of up to `size` connections. Only a [`Lease`](crate::lease::Lease) opens a transaction on it.
-pub(crate) fn open(options: PgConnectOptions, size: u32, settings: &PostgresOptions) -> PgPool {
-    let test_after_idle = settings.test_after_idle;
-    PoolOptions::<Postgres>::new()
-        .max_connections(size)
-        .acquire_timeout(settings.acquire_timeout)
-        .test_before_acquire(false)
-        .before_acquire(move |connection, rest| {
-            Box::pin(async move {
-                if rest.idle_for > test_after_idle {
-                    connection.ping().await?;
-                }
-                Ok(true)
-            })
-        })
-        .connect_lazy_with(options)
+/// A pool of up to `size` connections, none of them open yet. Only a [`Lease`](crate::lease::Lease)
+/// opens a transaction on it.
+pub(crate) fn open(
+    options: PgConnectOptions,
+    size: u32,
+    settings: &PostgresOptions,
+) -> Result<ConnectionPool, PostgresError> {
+    let timeouts = Timeouts {
+        wait: Some(settings.acquire_timeout),
+        create: Some(settings.connect_timeout),
+        recycle: Some(settings.connect_timeout),
+    };
+    let config = PoolConfig { max_size: size as usize, timeouts, queue_mode: QueueMode::Lifo };
+    let connections = Connections { options, test_after_idle: settings.test_after_idle };
+    let pool = Pool::builder(connections).config(config).runtime(Runtime::Tokio1).build();
+    pool.map_err(|error| PostgresError::Database(sqlx::Error::Configuration(Box::new(error))))
+}
+
+/// A connection of the pool, or why there is none.
+pub(crate) async fn acquire(pool: &ConnectionPool) -> Result<PooledConnection, sqlx::Error> {
+    pool.get().await.map_err(|error| match error {
+        PoolError::Backend(error) => error,
+        PoolError::Timeout(_) => sqlx::Error::PoolTimedOut,
+        PoolError::Closed => sqlx::Error::PoolClosed,
+        other => sqlx::Error::Configuration(Box::new(other)),
+    })
 }

@@ -10,21 +10,22 @@ use domain::{
 };
 use infra_sql::{SqlRepos, store_error};
 use migration::postgres::{APP, JOBS};
-use sqlx::{Connection, PgPool};
+use sqlx::{Connection, postgres::PgConnectOptions};
 
 use crate::{
     boot,
     error::PostgresError,
     migrate,
     options::PostgresOptions,
-    pool,
+    pool::{self, ConnectionPool},
     unit::{PostgresUnit, failed},
 };
 
 /// Banyan's data on PostgreSQL, behind row-level security.
 pub struct PostgresStore {
-    app: PgPool,
-    jobs: PgPool,
+    app: ConnectionPool,
+    jobs: ConnectionPool,
+    jobs_options: PgConnectOptions,
     clock: Arc<dyn Clock>,
 }
 
@@ -49,27 +50,33 @@ impl PostgresStore {
         if pending > 0 {
             return Err(PostgresError::NotMigrated { pending });
         }
-        let app = pool::open(pool::as_role(&options, APP, settings), settings.app_connections, settings);
-        let jobs = pool::open(pool::as_role(&options, JOBS, settings), settings.job_connections, settings);
-        Ok(Self { app, jobs, clock })
+        let app = pool::open(pool::as_role(&options, APP, settings), settings.app_connections, settings)?;
+        let jobs_options = pool::as_role(&options, JOBS, settings);
+        let jobs = pool::open(jobs_options.clone(), settings.job_connections, settings)?;
+        Ok(Self { app, jobs, jobs_options, clock })
     }
 
     /// The pool that serves tenants, as `banyan_app`.
     #[must_use]
-    pub const fn app_pool(&self) -> &PgPool {
+    pub const fn app_pool(&self) -> &ConnectionPool {
         &self.app
     }
 
     /// The pool for work across tenants, as `banyan_jobs`.
     #[must_use]
-    pub const fn jobs_pool(&self) -> &PgPool {
+    pub const fn jobs_pool(&self) -> &ConnectionPool {
         &self.jobs
     }
 
-    /// Closes all connections, after the units of work that are open.
-    pub async fn close(&self) {
-        self.app.close().await;
-        self.jobs.close().await;
+    /// How the jobs pool connects, for a connection that is none of the pool's.
+    pub(crate) const fn jobs_options(&self) -> &PgConnectOptions {
+        &self.jobs_options
+    }
+
+    /// Closes all connections; those of units of work that are open when they end.
+    pub fn close(&self) {
+        self.app.close();
+        self.jobs.close();
     }
 }
 
@@ -92,7 +99,7 @@ impl Store for PostgresStore {
     }
 
     async fn ping(&self) -> Result<(), StoreError> {
-        let answer = sqlx::query("SELECT 1").execute(&self.app).await;
-        answer.map(|_| ()).map_err(|error| StoreError::Unavailable(Box::new(store_error(failed(error)))))
+        let answer = async { pool::acquire(&self.app).await?.ping().await };
+        answer.await.map_err(|error| StoreError::Unavailable(Box::new(store_error(failed(error)))))
     }
 }

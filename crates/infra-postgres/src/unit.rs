@@ -10,10 +10,10 @@ use domain::{
 use infra_sql::{SqlBackend, store_error};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, RuntimeErr, Statement};
 use sea_query_sqlx::SqlxValues;
-use sqlx::{AssertSqlSafe, PgConnection, PgPool, Postgres, postgres::PgArguments, query::Query};
+use sqlx::{AssertSqlSafe, PgConnection, Postgres, postgres::PgArguments, query::Query};
 use tokio::sync::{Mutex, MutexGuard};
 
-use crate::lease::Lease;
+use crate::{lease::Lease, pool::ConnectionPool};
 
 /// A transaction, and whether a statement in it was begun and its end never seen.
 struct Statements {
@@ -42,7 +42,7 @@ impl fmt::Debug for PostgresUnit {
 
 impl PostgresUnit {
     /// Begins on a pool and sets the tenant of the scope for this transaction, in one round trip.
-    pub(crate) async fn begin(pool: &PgPool, scope: Scope, mode: Mode) -> Result<Self, StoreError> {
+    pub(crate) async fn begin(pool: &ConnectionPool, scope: Scope, mode: Mode) -> Result<Self, StoreError> {
         let begin = match mode {
             // One snapshot for the whole of it, as the other backends have.
             Mode::Read => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",

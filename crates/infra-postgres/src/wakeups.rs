@@ -11,7 +11,7 @@ use std::{fmt, time::Duration};
 use async_trait::async_trait;
 use domain::gateways::{Topic, Wakeups};
 use futures::{StreamExt, stream, stream::BoxStream};
-use sqlx::{PgPool, postgres::PgListener};
+use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
 use tokio::{
     sync::{
         broadcast::{self, error::RecvError},
@@ -22,7 +22,10 @@ use tokio::{
 };
 use uuid::Uuid;
 
-use crate::store::PostgresStore;
+use crate::{
+    pool::{ConnectionPool, acquire},
+    store::PostgresStore,
+};
 
 /// The channel of NOTIFY.
 const CHANNEL: &str = "banyan_wakeups";
@@ -57,21 +60,19 @@ impl Drop for PostgresWakeups {
 }
 
 impl PostgresWakeups {
-    /// Begins to listen; `process` tells this process from others. It takes one connection of the
-    /// jobs pool for as long as it lives.
+    /// Begins to listen; `process` tells this process from others. It has a connection of its own.
     #[must_use]
     pub fn start(store: &PostgresStore, process: Uuid) -> Self {
-        let pool = store.jobs_pool().clone();
         let sender = broadcast::Sender::new(CAPACITY);
         let (to_others, topics) = mpsc::channel(CAPACITY);
-        tokio::spawn(notify(pool.clone(), process, topics));
-        let listener = tokio::spawn(listen(pool, process, sender.clone()));
+        tokio::spawn(notify(store.jobs_pool().clone(), process, topics));
+        let listener = tokio::spawn(listen(store.jobs_options().clone(), process, sender.clone()));
         Self { process, sender, to_others, listener }
     }
 }
 
 /// Tells other processes, until nobody is left who could send.
-async fn notify(pool: PgPool, process: Uuid, mut topics: mpsc::Receiver<Topic>) {
+async fn notify(pool: ConnectionPool, process: Uuid, mut topics: mpsc::Receiver<Topic>) {
     let mut batch = Vec::with_capacity(MAX_NOTIFIED);
     while topics.recv_many(&mut batch, MAX_NOTIFIED).await > 0 {
         let mut payload = process.to_string();
@@ -79,18 +80,21 @@ async fn notify(pool: PgPool, process: Uuid, mut topics: mpsc::Receiver<Topic>) 
             payload.push(' ');
             payload.push_str(&topic.encode());
         }
-        let sent = sqlx::query("SELECT pg_notify($1, $2)").bind(CHANNEL).bind(payload).execute(&pool).await;
-        if let Err(error) = sent {
+        let sent = async {
+            let mut connection = acquire(&pool).await?;
+            sqlx::query("SELECT pg_notify($1, $2)").bind(CHANNEL).bind(payload).execute(&mut *connection).await
+        };
+        if let Err(error) = sent.await {
             tracing::warn!(%error, "a wake-up was not sent, polling makes up for it");
         }
     }
 }
 
 /// Listens for ever.
-async fn listen(pool: PgPool, process: Uuid, sender: broadcast::Sender<Topic>) {
+async fn listen(options: PgConnectOptions, process: Uuid, sender: broadcast::Sender<Topic>) {
     let mut pause = FIRST_PAUSE;
     loop {
-        match hear(&pool, process, &sender, &mut pause).await {
+        match hear(&options, process, &sender, &mut pause).await {
             Ok(()) => tracing::debug!("the listening connection was lost"),
             Err(error) => tracing::warn!(%error, "cannot listen for wake-ups, polling goes on"),
         }
@@ -101,12 +105,14 @@ async fn listen(pool: PgPool, process: Uuid, sender: broadcast::Sender<Topic>) {
 
 /// Passes on what is heard until the connection breaks.
 async fn hear(
-    pool: &PgPool,
+    options: &PgConnectOptions,
     process: Uuid,
     sender: &broadcast::Sender<Topic>,
     pause: &mut Duration,
 ) -> Result<(), sqlx::Error> {
-    let mut listener = PgListener::connect_with(pool).await?;
+    // The driver listens on a pool alone: this one has one connection, for as long as it is well.
+    let pool = PgPoolOptions::new().max_connections(1).max_lifetime(None).connect_lazy_with(options.clone());
+    let mut listener = PgListener::connect_with(&pool).await?;
     listener.eager_reconnect(false);
     listener.listen(CHANNEL).await?;
     *pause = FIRST_PAUSE;

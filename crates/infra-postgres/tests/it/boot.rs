@@ -64,7 +64,7 @@ async fn logins_with_too_many_or_too_few_rights_are_refused() {
     }
     run(&mut admin, format!("GRANT banyan_app TO {login} WITH INHERIT FALSE")).await;
     let served = PostgresStore::connect(&url, &PostgresOptions::default(), Arc::new(SystemClock)).await.unwrap();
-    served.close().await;
+    served.close();
     run(&mut admin, format!("DROP ROLE {login}")).await;
     admin.close().await.unwrap();
 }
@@ -98,8 +98,9 @@ async fn the_server_sends_warnings_and_no_notices() {
     let database = TestDatabase::create().await;
     let store = database.store().await;
     for pool in [store.app_pool(), store.jobs_pool()] {
-        let least: String = sqlx::query_scalar("SHOW client_min_messages").fetch_one(pool).await.unwrap();
+        let mut connection = pool.get().await.unwrap();
+        let least: String = sqlx::query_scalar("SHOW client_min_messages").fetch_one(&mut *connection).await.unwrap();
         assert_eq!(least, "warning");
     }
-    store.close().await;
+    store.close();
 }

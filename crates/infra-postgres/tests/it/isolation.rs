@@ -128,7 +128,7 @@ async fn without_the_predicate_only_own_rows_are_there_in_every_table() {
     assert!(tables.len() > 20, "the application reads more tables than {tables:?}");
     let filled = fill(&mut admin, &tables, [own, other]).await;
 
-    let mut app = harness.store.app_pool().acquire().await.unwrap();
+    let mut app = harness.store.app_pool().get().await.unwrap();
     for Filled { table, .. } in &filled {
         assert_eq!(count(&mut app, table, "true").await, 0, "{table}: rows without a tenant");
     }
@@ -176,7 +176,7 @@ async fn a_scope_of_one_tenant_does_not_set_another_free() {
     let tx = harness.store.begin(&Scope::system_in(acme.id), Mode::Write).await.unwrap();
     drop(tx);
     // A connection that served a tenant and was let go has none.
-    let mut app = harness.store.app_pool().acquire().await.unwrap();
+    let mut app = harness.store.app_pool().get().await.unwrap();
     assert_eq!(count(&mut app, "tenants", "true").await, 0);
     drop(app);
     harness.close().await;

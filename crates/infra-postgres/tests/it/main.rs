@@ -31,7 +31,7 @@ impl Harness for PostgresHarness {
     }
 
     async fn close(self) {
-        self.store.close().await;
+        self.store.close();
     }
 }
 

@@ -8,7 +8,8 @@ use domain::{
     ids::{IdGen, RandomIds, TenantId},
     store::{Mode, Store, StoreError},
 };
-use sqlx::{Connection, PgPool, Row};
+use infra_postgres::ConnectionPool;
+use sqlx::{Connection, Row};
 use storage_testkit::storm::{AutocommitWrites, StormSettings, storm};
 use uuid::Uuid;
 
@@ -20,20 +21,23 @@ use storage_testkit::Harness;
 
 /// Rows written on the connections of tenants without a transaction: what a connection that was
 /// left in one would swallow.
-struct PoolWrites(PgPool);
+struct PoolWrites(ConnectionPool);
 
-fn backend(error: sqlx::Error) -> StoreError {
+fn backend(error: impl std::error::Error + Send + Sync + 'static) -> StoreError {
     StoreError::Backend(Box::new(error))
 }
 
 #[async_trait]
 impl AutocommitWrites for PoolWrites {
     async fn write(&self, id: Uuid) -> Result<(), StoreError> {
-        sqlx::query("INSERT INTO storm_writes VALUES ($1)").bind(id).execute(&self.0).await.map(drop).map_err(backend)
+        let mut connection = self.0.get().await.map_err(backend)?;
+        let insert = sqlx::query("INSERT INTO storm_writes VALUES ($1)").bind(id);
+        insert.execute(&mut *connection).await.map(drop).map_err(backend)
     }
 
     async fn written(&self) -> Result<HashSet<Uuid>, StoreError> {
-        let rows = sqlx::query("SELECT id FROM storm_writes").fetch_all(&self.0).await.map_err(backend)?;
+        let mut connection = self.0.get().await.map_err(backend)?;
+        let rows = sqlx::query("SELECT id FROM storm_writes").fetch_all(&mut *connection).await.map_err(backend)?;
         Ok(rows.iter().map(|row| row.get(0)).collect())
     }
 }
@@ -61,8 +65,8 @@ async fn f01_f02_a_storm_of_cancellations_loses_nothing_and_crosses_no_tenant() 
 
     // Every connection at rest is clean: none in a transaction, none with a tenant.
     let mut connections = Vec::new();
-    for _ in 0..pool.size() {
-        connections.push(pool.acquire().await.unwrap());
+    for _ in 0..pool.status().size {
+        connections.push(pool.get().await.unwrap());
     }
     for connection in &mut connections {
         // The simple protocol: in it a statement outside a transaction begins when that does.
@@ -90,9 +94,9 @@ fn a_unit_of_work_that_is_dropped_outside_the_runtime_closes_its_connection() {
     let pool = harness.store.app_pool().clone();
     let scope = Scope::system_in(TenantId(RandomIds.random()));
     let unit = runtime.block_on(harness.store.begin(&scope, Mode::Write)).unwrap();
-    assert_eq!(pool.size(), 1);
+    assert_eq!(pool.status().size, 1);
     drop(unit);
-    assert_eq!((pool.size(), pool.num_idle()), (0, 0));
+    assert_eq!((pool.status().size, pool.status().available), (0, 0));
     runtime.block_on(async {
         harness.store.ping().await.unwrap();
         harness.close().await;

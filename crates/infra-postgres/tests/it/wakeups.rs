@@ -62,5 +62,5 @@ async fn wakeups_reach_this_process_and_others_once() {
     heard.await.unwrap();
     admin.close().await.unwrap();
     drop((here, there));
-    store.close().await;
+    store.close();
 }

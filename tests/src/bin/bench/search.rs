@@ -40,7 +40,8 @@ const MOST: f64 = 1.5;
 pub(crate) async fn measure() -> Result<Vec<Figure>> {
     let database = Database::create().await?;
     let postgres = PostgresStore::connect(database.url(), &PostgresOptions::default(), Arc::new(SystemClock)).await?;
-    let candidates: String = sqlx::query_scalar("SHOW hnsw.ef_search").fetch_one(postgres.app_pool()).await?;
+    let candidates: String =
+        sqlx::query_scalar("SHOW hnsw.ef_search").fetch_one(&mut *postgres.app_pool().get().await?).await?;
     let store: Arc<dyn Store> = Arc::new(postgres);
     let mut admin = database.superuser().await?;
     // Built at once the graph takes a fraction of the time that it takes row by row.

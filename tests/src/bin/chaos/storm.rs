@@ -6,8 +6,8 @@ use anyhow::Result;
 use async_trait::async_trait;
 use domain::{clock::SystemClock, store::StoreError};
 use e2e::Database;
-use infra_postgres::{PostgresOptions, PostgresStore};
-use sqlx::{Executor, PgPool, Row};
+use infra_postgres::{ConnectionPool, PostgresOptions, PostgresStore};
+use sqlx::{Executor, Row};
 use storage_testkit::storm::{AutocommitWrites, StormReport, StormSettings, storm};
 use uuid::Uuid;
 
@@ -22,20 +22,23 @@ const MOST_STORMS: u64 = 6;
 
 /// Rows written on the connections of tenants without a transaction: what a connection that was
 /// left in one would swallow.
-struct PoolWrites(PgPool);
+struct PoolWrites(ConnectionPool);
 
-fn backend(error: sqlx::Error) -> StoreError {
+fn backend(error: impl std::error::Error + Send + Sync + 'static) -> StoreError {
     StoreError::Backend(Box::new(error))
 }
 
 #[async_trait]
 impl AutocommitWrites for PoolWrites {
     async fn write(&self, id: Uuid) -> Result<(), StoreError> {
-        sqlx::query("INSERT INTO storm_writes VALUES ($1)").bind(id).execute(&self.0).await.map(drop).map_err(backend)
+        let mut connection = self.0.get().await.map_err(backend)?;
+        let insert = sqlx::query("INSERT INTO storm_writes VALUES ($1)").bind(id);
+        insert.execute(&mut *connection).await.map(drop).map_err(backend)
     }
 
     async fn written(&self) -> Result<HashSet<Uuid>, StoreError> {
-        let rows = sqlx::query("SELECT id FROM storm_writes").fetch_all(&self.0).await.map_err(backend)?;
+        let mut connection = self.0.get().await.map_err(backend)?;
+        let rows = sqlx::query("SELECT id FROM storm_writes").fetch_all(&mut *connection).await.map_err(backend)?;
         Ok(rows.iter().map(|row| row.get(0)).collect())
     }
 }
@@ -72,8 +75,8 @@ pub(crate) async fn run(seed: u64) -> Result<Verdict> {
 
     let mut unclean = 0;
     let mut connections = Vec::new();
-    for _ in 0..pool.size() {
-        connections.push(pool.acquire().await?);
+    for _ in 0..pool.status().size {
+        connections.push(pool.get().await?);
     }
     for connection in &mut connections {
         // The simple protocol: in it a statement outside a transaction begins when that does.
