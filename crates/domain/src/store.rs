@@ -12,7 +12,7 @@ use crate::{
     identity::{ApiKeyRepo, RoleRepo, SessionRepo, SignInRepo, UserRepo},
     knowledge::{ChunkRepo, CollectionRepo, RetrievalRepo, SourceRepo},
     tenancy::TenantRepo,
-    usage::{PriceRepo, UsageRepo},
+    usage::{ModelPrice, PriceRepo, ProviderCall, UsageRepo},
 };
 
 /// Whether a unit of work may write.
@@ -83,6 +83,19 @@ pub trait Store: Send + Sync + 'static {
     /// # Errors
     /// [`StoreError::Unavailable`] when no connection is free in time.
     async fn begin(&self, scope: &Scope, mode: Mode) -> Result<Box<dyn Tx>, StoreError>;
+
+    /// Records a call to a provider that is about to be made, or renews the lease of one, in a unit of
+    /// work of its own; answers the price of its model in force when it was requested. When this answers, the record outlives the process. A backend need not wait for
+    /// its disk: the record may then be lost with the database's machine, within the first second.
+    ///
+    /// # Errors
+    /// Those of [`UsageRepo::record_call`] and of [`Tx::commit`].
+    async fn record_call(&self, call: &ProviderCall) -> Result<Option<ModelPrice>, StoreError> {
+        let tx = self.begin(&Scope::system_in(call.tenant_id), Mode::Write).await?;
+        let price = tx.usage().record_call(call).await?;
+        tx.commit().await?;
+        Ok(price)
+    }
 
     /// What this backend can do.
     fn capabilities(&self) -> Capabilities;

@@ -10,7 +10,7 @@
 use std::time::Duration;
 
 use deadpool::managed::Object;
-use sqlx::{AssertSqlSafe, PgConnection, Row};
+use sqlx::{AssertSqlSafe, IntoArguments, PgConnection, Postgres, Row, postgres::PgRow, query::Query};
 use tokio::{runtime::Handle, time::timeout};
 
 use crate::pool::{ConnectionPool, PooledConnection, acquire};
@@ -30,6 +30,18 @@ impl Lease {
         let mut lease = Self { connection: Some(acquire(pool).await?) };
         sqlx::raw_sql(AssertSqlSafe(statement)).execute(lease.connection()?).await?;
         Ok(lease)
+    }
+
+    /// Runs one statement as a transaction of its own.
+    pub(crate) async fn run_alone(
+        pool: &ConnectionPool,
+        statement: Query<'_, Postgres, impl IntoArguments<Postgres>>,
+    ) -> Result<Vec<PgRow>, sqlx::Error> {
+        let mut lease = Self { connection: Some(acquire(pool).await?) };
+        let rows = statement.fetch_all(lease.connection()?).await?;
+        // Seen to its end, and what it set was for itself: at rest.
+        lease.connection = None;
+        Ok(rows)
     }
 
     /// The connection, for statements within the transaction.

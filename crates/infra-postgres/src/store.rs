@@ -7,18 +7,20 @@ use domain::{
     access::Scope,
     clock::Clock,
     store::{Capabilities, Mode, Store, StoreError, Tx},
+    usage::{ModelPrice, ProviderCall},
 };
-use infra_sql::{SqlRepos, store_error};
+use infra_sql::{SqlRepos, record_call_at_once, recorded_price, store_error};
 use migration::postgres::{APP, JOBS};
 use sqlx::{Connection, postgres::PgConnectOptions};
 
 use crate::{
     boot,
     error::PostgresError,
+    lease::Lease,
     migrate,
     options::PostgresOptions,
     pool::{self, ConnectionPool},
-    unit::{PostgresUnit, failed},
+    unit::{PostgresUnit, failed, query},
 };
 
 /// Banyan's data on PostgreSQL, behind row-level security.
@@ -92,6 +94,13 @@ impl Store for PostgresStore {
         };
         let unit = PostgresUnit::begin(pool, scope.clone(), mode).await?;
         Ok(Box::new(SqlRepos::new(unit, Arc::clone(&self.clock))))
+    }
+
+    async fn record_call(&self, call: &ProviderCall) -> Result<Option<ModelPrice>, StoreError> {
+        let statement = record_call_at_once(call, self.clock.now())?;
+        let rows = Lease::run_alone(&self.app, query(statement)).await;
+        let rows = rows.map_err(|error| store_error(failed(error)))?;
+        recorded_price(&rows.into_iter().map(Into::into).collect::<Vec<_>>())
     }
 
     fn capabilities(&self) -> Capabilities {

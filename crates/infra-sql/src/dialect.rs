@@ -1,12 +1,62 @@
 //! The only place that asks which database it is.
 
-use sea_orm::DbBackend;
+use domain::{
+    clock::Timestamp,
+    store::StoreError,
+    usage::{ModelPrice, ProviderCall},
+};
+use sea_orm::{DbBackend, FromQueryResult, QueryResult, Statement};
 
-use crate::{SqlBackend, SqlRepos, sql::Sql};
+use crate::{
+    SqlBackend, SqlRepos,
+    error::store_error,
+    sql::Sql,
+    usage::{calls, prices, rows::model_prices},
+};
+
+/// PostgreSQL's statement that puts a call on record by itself, as a transaction of its own, and answers
+/// its price: it sets the tenant for the policies of row-level security, and that its commit does not
+/// wait for the disk, before there is a row to be checked.
+///
+/// # Errors
+/// [`StoreError::Check`] for a value that does not fit its column.
+pub fn record_call_at_once(call: &ProviderCall, now: Timestamp) -> Result<Statement, StoreError> {
+    let tenant = call.tenant_id.to_string();
+    let sql = calls::record(call, now, |insert, row| {
+        insert
+            .text("SELECT v.* FROM set_config('app.tenant_id', ")
+            .bind(tenant)
+            .text(", true) AS tenant, set_config('synchronous_commit', 'off', true) AS disk, (")
+            .append(row)
+            .text(") AS v")
+    })?;
+    let price = prices::in_force(&call.provider, &call.model, call.requested_at);
+    Ok(price.with_others(vec![sql]).refuse_nul()?.statement(DbBackend::Postgres))
+}
+
+/// The price that [`record_call_at_once`] answers, from its rows.
+///
+/// # Errors
+/// [`StoreError::Corrupt`] for a row that cannot be read.
+pub fn recorded_price(rows: &[QueryResult]) -> Result<Option<ModelPrice>, StoreError> {
+    let price = rows.first().map(|row| model_prices::Model::from_query_result(row, "")).transpose();
+    Ok(price.map_err(store_error)?.map(ModelPrice::from))
+}
 
 impl<B: SqlBackend> SqlRepos<B> {
     fn is_postgres(&self) -> bool {
         self.backend.get_database_backend() == DbBackend::Postgres
+    }
+
+    /// Whether others cannot be sent together with this statement.
+    pub(crate) fn stands_alone(&self, sql: &Sql) -> bool {
+        self.is_postgres() && sql.begins_with_others()
+    }
+
+    /// The statement, and others before it that write, sent together. How many rows it changed is told
+    /// of the statement alone.
+    pub(crate) fn together(&self, others: Vec<Sql>, sql: Sql) -> Sql {
+        if self.is_postgres() { sql.with_others(others) } else { sql.behind_others(others) }
     }
 
     /// Adds text on PostgreSQL only.

@@ -31,7 +31,12 @@ use domain::{
 };
 use sea_orm::ConnectionTrait;
 
-pub use self::{error::store_error, repos::SqlRepos, sql::Sql};
+pub use self::{
+    dialect::{record_call_at_once, recorded_price},
+    error::store_error,
+    repos::SqlRepos,
+    sql::Sql,
+};
 
 /// A backend's connection inside a unit of work.
 ///

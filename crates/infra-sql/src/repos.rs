@@ -3,7 +3,7 @@
 use std::{
     future::Future,
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -40,6 +40,8 @@ pub struct SqlRepos<B> {
     clock: Arc<dyn Clock>,
     /// A statement failed. PostgreSQL refuses the rest by itself, SQLite does not.
     poisoned: AtomicBool,
+    /// Writes that go with the next statement.
+    waiting: Mutex<Vec<Sql>>,
 }
 
 #[derive(FromQueryResult)]
@@ -60,7 +62,7 @@ fn batch_of<M: Row>() -> usize {
 impl<B: SqlBackend> SqlRepos<B> {
     /// Puts the repositories over a connection whose transaction has begun.
     pub fn new(backend: B, clock: Arc<dyn Clock>) -> Self {
-        Self { backend, clock, poisoned: AtomicBool::new(false) }
+        Self { backend, clock, poisoned: AtomicBool::new(false), waiting: Mutex::default() }
     }
 
     /// The time, for commands that are not given it.
@@ -108,14 +110,66 @@ impl<B: SqlBackend> SqlRepos<B> {
         }
     }
 
+    /// Adds rows that nobody reads in this unit of work, by a statement of which nobody asks how many
+    /// rows it changed. It goes with the next one, which saves a round trip (on SQLite, to the thread of
+    /// the connection); its error comes with that one, or with the commit.
+    pub(crate) async fn add_later<M: Row>(&self, rows: Vec<M>) -> Result<(), StoreError> {
+        let mut rows = rows.into_iter().peekable();
+        while rows.peek().is_some() {
+            let sql = Sql::new("INSERT INTO ").table_with_columns::<M::Entity>().text(" ");
+            self.execute_later(sql.values(rows.by_ref().take(batch_of::<M>()))).await?;
+        }
+        Ok(())
+    }
+
+    /// The same for any statement that writes. It must not touch a row that the next one changes, as
+    /// PostgreSQL then does one of both.
+    pub(crate) async fn execute_later(&self, sql: Sql) -> Result<(), StoreError> {
+        self.refuse_unless_writable()?;
+        let sql = sql.refuse_nul()?;
+        if self.waiting().iter().map(Sql::bound).sum::<usize>() + sql.bound() > MAX_BOUND_VALUES {
+            self.send_waiting().await?;
+        }
+        self.waiting().push(sql);
+        Ok(())
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Vec<Sql>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sends what waits by itself.
+    async fn send_waiting(&self) -> Result<(), StoreError> {
+        let mut waiting = std::mem::take(&mut *self.waiting());
+        let Some(last) = waiting.pop() else { return Ok(()) };
+        self.send(self.together(waiting, last)).await.map(|_| ())
+    }
+
+    /// The statement, with what waits.
+    async fn with_waiting(&self, sql: Sql) -> Result<Sql, StoreError> {
+        if self.stands_alone(&sql) {
+            self.send_waiting().await?;
+        }
+        let waiting = std::mem::take(&mut *self.waiting());
+        Ok(self.together(waiting, sql))
+    }
+
     /// All rows of a query.
     pub(crate) async fn rows<T: FromQueryResult>(&self, sql: Sql) -> Result<Vec<T>, StoreError> {
         self.refuse_if_poisoned()?;
+        self.send_waiting().await?;
         self.rows_of(sql).await
     }
 
     /// The first row of a query.
     pub(crate) async fn row<T: FromQueryResult>(&self, sql: Sql) -> Result<Option<T>, StoreError> {
+        self.refuse_if_poisoned()?;
+        self.send_waiting().await?;
+        self.row_of(sql).await
+    }
+
+    /// The first row of a query that nothing which waits can change, so that it need not wait for that.
+    pub(crate) async fn row_beside<T: FromQueryResult>(&self, sql: Sql) -> Result<Option<T>, StoreError> {
         self.refuse_if_poisoned()?;
         self.row_of(sql).await
     }
@@ -123,12 +177,14 @@ impl<B: SqlBackend> SqlRepos<B> {
     /// The rows that a writing statement returns.
     pub(crate) async fn returning<T: FromQueryResult>(&self, sql: Sql) -> Result<Vec<T>, StoreError> {
         self.refuse_unless_writable()?;
+        let sql = self.with_waiting(sql).await?;
         self.rows_of(sql).await
     }
 
     /// Whether a query answers any row.
     pub(crate) async fn exists(&self, sql: Sql) -> Result<bool, StoreError> {
         self.refuse_if_poisoned()?;
+        self.send_waiting().await?;
         let statement = sql.statement(self.backend.get_database_backend());
         let row = self.noting(async { self.backend.query_one_raw(statement).await.map_err(store_error) }).await?;
         Ok(row.is_some())
@@ -149,6 +205,11 @@ impl<B: SqlBackend> SqlRepos<B> {
     /// Runs a writing statement; answers how many rows it changed.
     pub(crate) async fn execute(&self, sql: Sql) -> Result<u64, StoreError> {
         self.refuse_unless_writable()?;
+        let sql = self.with_waiting(sql).await?;
+        self.send(sql).await
+    }
+
+    async fn send(&self, sql: Sql) -> Result<u64, StoreError> {
         let changed = async {
             let statement = sql.refuse_nul()?.statement(self.backend.get_database_backend());
             Ok(self.backend.execute_raw(statement).await.map_err(store_error)?.rows_affected())
@@ -250,7 +311,11 @@ impl<B: SqlBackend> SqlRepos<B> {
 #[async_trait]
 impl<B: SqlBackend> Tx for SqlRepos<B> {
     async fn commit(self: Box<Self>) -> Result<(), StoreError> {
-        if let Err(error) = self.refuse_if_poisoned() {
+        let sent = async {
+            self.refuse_if_poisoned()?;
+            self.send_waiting().await
+        };
+        if let Err(error) = sent.await {
             self.backend.rollback().await?;
             return Err(error);
         }

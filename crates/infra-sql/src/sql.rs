@@ -15,15 +15,17 @@ impl<M: ModelTrait + IntoActiveModel<<M::Entity as EntityTrait>::ActiveModel>> R
 /// Placeholders are `$1`, `$2`, …, which both databases' drivers read.
 #[derive(Debug, Clone, Default)]
 pub struct Sql {
+    /// The text without its placeholders.
     text: String,
-    values: Vec<Value>,
+    /// The values, each with the place in the text where its placeholder belongs.
+    values: Vec<(usize, Value)>,
 }
 
 impl Sql {
     /// Begins with this text.
     #[must_use]
     pub fn new(text: &'static str) -> Self {
-        Self { text: text.to_owned(), values: Vec::new() }
+        Self { text: text.to_owned(), ..Self::default() }
     }
 
     /// Adds text.
@@ -36,9 +38,7 @@ impl Sql {
     /// Adds a placeholder and binds the value to it.
     #[must_use]
     pub fn bind(mut self, value: impl Into<Value>) -> Self {
-        self.values.push(value.into());
-        self.text.push('$');
-        self.text.push_str(&self.values.len().to_string());
+        self.values.push((self.text.len(), value.into()));
         self
     }
 
@@ -58,6 +58,47 @@ impl Sql {
     #[must_use]
     pub fn then(self, add: impl FnOnce(Self) -> Self) -> Self {
         add(self)
+    }
+
+    /// Adds another statement, with what is bound to it.
+    #[must_use]
+    pub(crate) fn append(mut self, other: Self) -> Self {
+        let start = self.text.len();
+        self.text.push_str(&other.text);
+        self.values.extend(other.values.into_iter().map(|(place, value)| (start + place, value)));
+        self
+    }
+
+    /// The same statement, which also runs these others that write: PostgreSQL's data-modifying WITH.
+    /// None sees what another one changes, and none may touch a row that another one changes.
+    #[must_use]
+    pub(crate) fn with_others(self, others: Vec<Self>) -> Self {
+        if others.is_empty() {
+            return self;
+        }
+        let mut all = Self::default();
+        for (index, other) in others.into_iter().enumerate() {
+            all.text.push_str(if index == 0 { "WITH w" } else { ", w" });
+            all.text.push_str(&index.to_string());
+            all = all.text(" AS (").append(other).text(")");
+        }
+        all.text(" ").append(self)
+    }
+
+    /// The same statement behind these others, as SQLite takes them.
+    #[must_use]
+    pub(crate) fn behind_others(self, others: Vec<Self>) -> Self {
+        others.into_iter().fold(Self::default(), |all, other| all.append(other).text("; ")).append(self)
+    }
+
+    /// Whether it begins with WITH, so that it cannot be given others.
+    pub(crate) fn begins_with_others(&self) -> bool {
+        self.text.starts_with("WITH")
+    }
+
+    /// How many values are bound to it.
+    pub(crate) const fn bound(&self) -> usize {
+        self.values.len()
     }
 
     /// Adds the names of all columns of an entity, each behind the alias of its table.
@@ -112,7 +153,7 @@ impl Sql {
 
     /// Refuses text and JSON with NUL: SQLite would take what PostgreSQL does not.
     pub(crate) fn refuse_nul(self) -> Result<Self, StoreError> {
-        let holds_nul = self.values.iter().any(|value| match value {
+        let holds_nul = self.values.iter().any(|(_, value)| match value {
             Value::String(Some(text)) => text.contains('\0'),
             Value::Json(Some(json)) => json_holds_nul(json),
             _ => false,
@@ -126,7 +167,18 @@ impl Sql {
     /// The statement for a database.
     #[must_use]
     pub fn statement(self, backend: DbBackend) -> Statement {
-        Statement::from_sql_and_values(backend, self.text, self.values)
+        let mut text = String::with_capacity(self.text.len() + 4 * self.values.len());
+        let mut values = Vec::with_capacity(self.values.len());
+        let mut start = 0;
+        for (place, value) in self.values {
+            values.push(value);
+            text.push_str(&self.text[start..place]);
+            text.push('$');
+            text.push_str(&values.len().to_string());
+            start = place;
+        }
+        text.push_str(&self.text[start..]);
+        Statement::from_sql_and_values(backend, text, values)
     }
 }
 
@@ -143,11 +195,30 @@ fn json_holds_nul(value: &Json) -> bool {
 mod tests {
     use super::*;
 
+    fn text(sql: Sql) -> String {
+        sql.statement(DbBackend::Postgres).sql
+    }
+
+    #[test]
+    fn statements_that_go_together_count_their_placeholders_on() {
+        let insert = |name| Sql::new("INSERT INTO ").text(name).text(" VALUES ").bind_list([1, 2]);
+        let sql = Sql::new("UPDATE c SET x = ").bind(5).text(" WHERE id = ").bind(6);
+        let together = sql.clone().with_others(vec![insert("a"), insert("b")]);
+        assert_eq!(together.bound(), 6);
+        let expected = "WITH w0 AS (INSERT INTO a VALUES ($1, $2)), w1 AS (INSERT INTO b VALUES ($3, $4)) \
+                        UPDATE c SET x = $5 WHERE id = $6";
+        assert_eq!(text(together), expected);
+        let behind = sql.behind_others(vec![insert("a"), insert("b")]);
+        let expected =
+            "INSERT INTO a VALUES ($1, $2); INSERT INTO b VALUES ($3, $4); UPDATE c SET x = $5 WHERE id = $6";
+        assert_eq!(text(behind), expected);
+    }
+
     #[test]
     fn placeholders_count_up_over_values_and_lists() {
         let sql = Sql::new("a = ").bind(1).text(" AND b IN ").bind_list([2, 3]).text(" AND c = ").bind("x");
-        assert_eq!(sql.text, "a = $1 AND b IN ($2, $3) AND c = $4");
-        assert_eq!(sql.values.len(), 4);
+        assert_eq!(sql.bound(), 4);
+        assert_eq!(text(sql), "a = $1 AND b IN ($2, $3) AND c = $4");
     }
 
     #[test]
@@ -161,6 +232,6 @@ mod tests {
 
     #[test]
     fn an_empty_list_finds_nothing() {
-        assert_eq!(Sql::new("a IN ").bind_list(Vec::<i64>::new()).text, "a IN (NULL)");
+        assert_eq!(text(Sql::new("a IN ").bind_list(Vec::<i64>::new())), "a IN (NULL)");
     }
 }

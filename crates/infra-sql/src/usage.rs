@@ -1,6 +1,6 @@
 //! The ledger, calls under way, and prices.
 
-mod calls;
+pub(crate) mod calls;
 mod ledger;
-mod prices;
-mod rows;
+pub(crate) mod prices;
+pub(crate) mod rows;

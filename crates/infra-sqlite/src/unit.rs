@@ -7,10 +7,11 @@ use domain::{
     access::Scope,
     store::{Mode, StoreError},
 };
+use futures::TryStreamExt;
 use infra_sql::SqlBackend;
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, RuntimeErr, Statement};
 use sea_query_sqlx::SqlxValues;
-use sqlx::{AssertSqlSafe, Sqlite, SqliteConnection, Transaction, query::Query};
+use sqlx::{AssertSqlSafe, Executor, Sqlite, SqliteConnection, Transaction, query::Query, sqlite::SqliteQueryResult};
 use tokio::sync::{Mutex, MutexGuard};
 
 use crate::{
@@ -92,6 +93,19 @@ fn query(statement: Statement) -> Query<'static, Sqlite, SqlxValues> {
     sqlx::query_with(AssertSqlSafe(statement.sql), SqlxValues(values))
 }
 
+/// Runs one statement, or several in one go: then the count of rows is that of the last.
+async fn run(
+    connection: &mut SqliteConnection,
+    query: Query<'static, Sqlite, SqlxValues>,
+) -> Result<SqliteQueryResult, sqlx::Error> {
+    let mut last = SqliteQueryResult::default();
+    let mut results = connection.execute_many(query);
+    while let Some(result) = results.try_next().await? {
+        last = result;
+    }
+    Ok(last)
+}
+
 #[async_trait]
 impl ConnectionTrait for SqliteUnit {
     fn get_database_backend(&self) -> DbBackend {
@@ -100,7 +114,7 @@ impl ConnectionTrait for SqliteUnit {
 
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
         let mut statements = self.begin_statement().await?;
-        let result = query(statement).execute(statements.place.connection().await?).await;
+        let result = run(statements.place.connection().await?, query(statement)).await;
         finish(statements, result).map(Into::into)
     }
 

@@ -199,6 +199,7 @@ suite! { ($)
     calls in storage_testkit::usage::calls:
         round_trip,
         a_call_is_renewed_and_forgotten,
+        the_store_records_a_call_by_itself,
         abandoned_calls_are_found,
         calls_stay_in_their_tenant;
     prices in storage_testkit::usage::prices:
@@ -211,6 +212,8 @@ suite! { ($)
     audit in storage_testkit::admin::audit:
         round_trip,
         each_tenant_has_its_own_log,
+        a_row_is_read_where_it_was_written,
+        a_refused_row_undoes_the_change,
         a_row_goes_with_its_change;
     jobs in storage_testkit::admin::jobs:
         round_trip,

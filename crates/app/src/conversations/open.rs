@@ -203,12 +203,12 @@ impl Conversations {
             in_conversation: settings.max_running_per_conversation,
             of_user: settings.max_running_per_user,
         };
+        let after = json!({ "question": question_id, "answers": ids, "head_version": head_version });
+        app.audit(tx, actor, Act::on("turn_opened", "conversation", conversation.id.0).now(after)).await?;
         if !tx.streams().insert(&streams, most).await? {
             let message = "too many answers are being written; wait for one to end, or stop one";
             return Err(Error::new(ErrorKind::Conflict, "generation_active", message));
         }
-        let after = json!({ "question": question_id, "answers": ids, "head_version": head_version });
-        app.audit(tx, actor, Act::on("turn_opened", "conversation", conversation.id.0).now(after)).await?;
         let turn = OpenedTurn {
             conversation_id: conversation.id,
             user_message_id: question_id,

@@ -268,11 +268,11 @@ impl Alone {
         };
         let settled = self.app.retrying(|| async {
             let tx = self.app.write(&self.scope).await?;
+            let act = Act::on("completion_settled", "request", self.call.request_id.0);
+            self.app.audit(tx.as_ref(), &self.actor, act).await?;
             for spent in self.query_spent.iter().chain(&spent) {
                 self.app.settle_call(tx.as_ref(), spent).await?;
             }
-            let act = Act::on("completion_settled", "request", self.call.request_id.0);
-            self.app.audit(tx.as_ref(), &self.actor, act).await?;
             Ok(tx.commit().await?)
         });
         if let Err(error) = settled.await {

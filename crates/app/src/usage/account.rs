@@ -19,8 +19,8 @@ pub(crate) struct Spent {
     pub(crate) is_estimated: bool,
     pub(crate) responded_at: Timestamp,
     pub(crate) metadata: Value,
-    /// Keeps the record of the call until it is accounted for; a turn's is kept by its stream.
-    #[expect(dead_code, reason = "it is held: dropping it ends the renewing")]
+    /// Keeps the record of the call until it is accounted for, and knows its price; a turn's call is on
+    /// record with its stream.
     pub(crate) recorder: Option<CallRecorder>,
 }
 
@@ -45,20 +45,19 @@ impl App {
 
     /// The same for a call that has a record of its own, which ends with it.
     pub(crate) async fn settle_call(&self, tx: &dyn Tx, spent: &Spent) -> Result<()> {
-        let row = self.account(tx, spent).await?;
-        if !is_in_process(&row.provider) {
-            tx.usage().forget_call(row.request_id).await?;
+        if !is_in_process(&spent.call.provider) {
+            tx.usage().forget_call(spent.call.request_id).await?;
         }
-        Ok(())
+        self.account(tx, spent).await.map(|_| ())
     }
 
     async fn ledger_row(&self, tx: &dyn Tx, spent: &Spent) -> Result<UsageLog> {
         let call = &spent.call;
         let is_free = is_in_process(&call.provider);
-        let price = if is_free {
-            None
-        } else {
-            tx.prices().find_in_force(&call.provider, &call.model, call.requested_at).await?
+        let price = match &spent.recorder {
+            _ if is_free => None,
+            Some(recorder) => recorder.price(),
+            None => tx.prices().find_in_force(&call.provider, &call.model, call.requested_at).await?,
         };
         let nothing = PricedUsage { input_cost: Money::ZERO, output_cost: Money::ZERO, cost: Money::ZERO };
         let priced = match &price {

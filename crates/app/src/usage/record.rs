@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use domain::{
     access::Scope,
-    usage::{ProviderCall, TokenUsage, call::CALL_LEASE_SECONDS},
+    usage::{ModelPrice, ProviderCall, TokenUsage, call::CALL_LEASE_SECONDS},
 };
 use serde_json::json;
 use tokio::task::JoinHandle;
@@ -31,19 +31,21 @@ pub(crate) fn is_in_process(provider: &str) -> bool {
 pub(crate) struct CallRecorder {
     renewing: Option<JoinHandle<()>>,
     end: CancellationToken,
+    /// The price of the model in force when the call was requested.
+    price: Option<ModelPrice>,
 }
 
 impl CallRecorder {
-    /// Records a call that is about to be made. When this answers, the record is durable.
+    /// Records a call that is about to be made. When this answers, the record outlives the process.
     ///
     /// # Errors
     /// When it cannot be written: then the call must not be made.
     pub(crate) async fn start(app: &App, call: ProviderCall) -> Result<Self> {
         let end = CancellationToken::new();
         if is_in_process(&call.provider) {
-            return Ok(Self { renewing: None, end });
+            return Ok(Self { renewing: None, end, price: None });
         }
-        record(app, call.clone()).await?;
+        let price = record(app, call.clone()).await?;
         let (app, ended) = (app.clone(), end.clone());
         let renewing = tokio::spawn(async move {
             while ended.run_until_cancelled(tokio::time::sleep(RENEW_INTERVAL)).await.is_some() {
@@ -52,7 +54,12 @@ impl CallRecorder {
                 }
             }
         });
-        Ok(Self { renewing: Some(renewing), end })
+        Ok(Self { renewing: Some(renewing), end, price })
+    }
+
+    /// The price of the call's model, as it was when the call was recorded.
+    pub(crate) fn price(&self) -> Option<ModelPrice> {
+        self.price.clone()
     }
 
     /// Ends renewing, and waits until nothing is written any more.
@@ -72,11 +79,9 @@ impl Drop for CallRecorder {
     }
 }
 
-async fn record(app: &App, mut call: ProviderCall) -> Result<()> {
-    let tx = app.write(&Scope::system_in(call.tenant_id)).await?;
+async fn record(app: &App, mut call: ProviderCall) -> Result<Option<ModelPrice>> {
     call.lease_expires_at = app.now() + TimeDelta::seconds(CALL_LEASE_SECONDS);
-    tx.usage().record_call(&call).await?;
-    Ok(tx.commit().await?)
+    Ok(app.parts.store.record_call(&call).await?)
 }
 
 impl App {

@@ -77,8 +77,9 @@ pub struct UsageGroup {
 /// The ledger.
 #[async_trait]
 pub trait UsageRepo: Send + Sync {
-    /// Records a call that is about to be made, or renews the lease of one.
-    async fn record_call(&self, call: &ProviderCall) -> Result<(), StoreError>;
+    /// Records a call that is about to be made, or renews the lease of one. Answers the price of its
+    /// model in force when it was requested.
+    async fn record_call(&self, call: &ProviderCall) -> Result<Option<ModelPrice>, StoreError>;
     /// Forgets a call that is settled; a missing one is no error.
     async fn forget_call(&self, request: RequestId) -> Result<(), StoreError>;
     /// The call, while it is under way.

@@ -7,7 +7,7 @@ use domain::{
     ids::{ConversationId, RequestId},
     money::Money,
     store::StoreError,
-    usage::{ProviderCall, UsageFilter, UsageGroup, UsageGrouping, UsageLog, UsageRepo},
+    usage::{ModelPrice, ProviderCall, UsageFilter, UsageGroup, UsageGrouping, UsageLog, UsageRepo},
 };
 
 use crate::{
@@ -17,12 +17,13 @@ use crate::{
 };
 
 impl State {
-    fn record_call(&mut self, call: &ProviderCall) -> Result<(), StoreError> {
+    fn record_call(&mut self, call: &ProviderCall) -> Result<Option<ModelPrice>, StoreError> {
+        let price = self.price_in_force(&call.provider, &call.model, call.requested_at);
         let tenant = call.tenant_id;
         let key = (tenant, call.request_id);
         if let Some(stored) = self.provider_calls.get_mut(&key) {
             stored.lease_expires_at = call.lease_expires_at;
-            return Ok(());
+            return Ok(price);
         }
         no_nul([call.provider.as_str(), &call.model])?;
         fits_column([call.estimated_input_tokens])?;
@@ -32,7 +33,7 @@ impl State {
         self.need_conversation(tenant, call.conversation_id)?;
         self.need_message(tenant, call.message_id)?;
         self.provider_calls.insert_mut(key, call.clone());
-        Ok(())
+        Ok(price)
     }
 
     fn insert_usage(&mut self, row: &UsageLog) -> Result<bool, StoreError> {
@@ -68,7 +69,7 @@ impl State {
 
 #[async_trait]
 impl UsageRepo for MemoryTx {
-    async fn record_call(&self, call: &ProviderCall) -> Result<(), StoreError> {
+    async fn record_call(&self, call: &ProviderCall) -> Result<Option<ModelPrice>, StoreError> {
         if self.tenant()?.tenant_id != call.tenant_id {
             return Err(StoreError::OutOfScope("a call is recorded in the scope of its tenant"));
         }

@@ -7,7 +7,19 @@ use domain::{
     usage::{ModelPrice, PriceRepo},
 };
 
-use crate::store::MemoryTx;
+use crate::{state::State, store::MemoryTx};
+
+impl State {
+    pub(super) fn price_in_force(&self, provider: &str, model: &str, at: Timestamp) -> Option<ModelPrice> {
+        let in_force = self.prices.values().filter(|price| {
+            price.provider == provider
+                && price.model == model
+                && price.valid_from <= at
+                && price.valid_to.is_none_or(|end| at < end)
+        });
+        in_force.max_by_key(|price| price.valid_from).cloned()
+    }
+}
 
 #[async_trait]
 impl PriceRepo for MemoryTx {
@@ -18,14 +30,6 @@ impl PriceRepo for MemoryTx {
         at: Timestamp,
     ) -> Result<Option<ModelPrice>, StoreError> {
         self.refuse_sign_in()?;
-        self.read(|state| {
-            let in_force = state.prices.values().filter(|price| {
-                price.provider == provider
-                    && price.model == model
-                    && price.valid_from <= at
-                    && price.valid_to.is_none_or(|end| at < end)
-            });
-            Ok(in_force.max_by_key(|price| price.valid_from).cloned())
-        })
+        self.read(|state| Ok(state.price_in_force(provider, model, at)))
     }
 }

@@ -14,7 +14,7 @@ use crate::{SqlBackend, SqlRepos, page::page as keyset, sql::Sql};
 impl<B: SqlBackend> AuditRepo for SqlRepos<B> {
     async fn insert(&self, row: &AuditLog) -> Result<(), StoreError> {
         self.own_tenant_or_none(row.tenant_id)?;
-        self.add(vec![audit_logs::Model::from(row)]).await
+        self.add_later(vec![audit_logs::Model::from(row)]).await
     }
 
     async fn list(&self, page: PageRequest) -> Result<Page<AuditLog>, StoreError> {

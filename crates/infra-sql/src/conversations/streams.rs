@@ -50,7 +50,7 @@ impl<B: SqlBackend> SqlRepos<B> {
     async fn add_events(&self, id: StreamId, events: &[StreamEvent]) -> Result<(), StoreError> {
         let tenant = self.tenant()?.tenant_id;
         let row = |event| stream_events::Model::new(tenant, id, event);
-        self.add(events.iter().map(row).collect::<Result<_, _>>()?).await
+        self.add_later(events.iter().map(row).collect::<Result<_, _>>()?).await
     }
 }
 

@@ -55,8 +55,8 @@ impl TryFrom<CitedRow> for CitedPassage {
 impl<B: SqlBackend> RetrievalRepo for SqlRepos<B> {
     async fn insert_run(&self, run: &RetrievalRun, hits: &[RetrievalHit]) -> Result<(), StoreError> {
         self.own_tenant(run.tenant_id)?;
-        self.add(vec![retrieval_runs::Model::try_from(run)?]).await?;
-        self.add(hits.iter().map(|hit| retrieval_hits::Model::new(run, hit)).collect()).await
+        self.add_later(vec![retrieval_runs::Model::try_from(run)?]).await?;
+        self.add_later(hits.iter().map(|hit| retrieval_hits::Model::new(run, hit)).collect()).await
     }
 
     async fn insert_citations(&self, citations: &[Citation]) -> Result<(), StoreError> {

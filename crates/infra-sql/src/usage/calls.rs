@@ -1,20 +1,42 @@
 //! Statements on calls under way.
 
-use domain::{clock::Timestamp, ids::RequestId, store::StoreError, usage::ProviderCall};
+use domain::{
+    clock::Timestamp,
+    ids::RequestId,
+    store::StoreError,
+    usage::{ModelPrice, ProviderCall},
+};
 
-use super::rows::provider_calls;
+use super::{
+    prices::in_force,
+    rows::{model_prices, provider_calls},
+};
 use crate::{SqlBackend, SqlRepos, sql::Sql};
+
+/// The statement that puts a call on record, or renews it; `from` goes between INSERT and the row.
+pub(crate) fn record(
+    call: &ProviderCall,
+    now: Timestamp,
+    from: impl FnOnce(Sql, Sql) -> Sql,
+) -> Result<Sql, StoreError> {
+    let row = Sql::default().values([provider_calls::Model::new(call, now)?]);
+    let insert = Sql::new("INSERT INTO ").table_with_columns::<provider_calls::Entity>().text(" ");
+    Ok(from(insert, row).text(
+        " ON CONFLICT (tenant_id, request_id) DO UPDATE SET lease_expires_at = excluded.lease_expires_at, \
+         updated_at = excluded.updated_at",
+    ))
+}
 
 fn select() -> Sql {
     Sql::new("SELECT ").columns::<provider_calls::Entity>("p").text(" FROM provider_calls p WHERE ")
 }
 
 impl<B: SqlBackend> SqlRepos<B> {
-    pub(super) async fn put_call(&self, call: &ProviderCall) -> Result<(), StoreError> {
+    pub(super) async fn put_call(&self, call: &ProviderCall) -> Result<Option<ModelPrice>, StoreError> {
         self.own_tenant(call.tenant_id)?;
-        let renew = " ON CONFLICT (tenant_id, request_id) DO UPDATE SET lease_expires_at = excluded.lease_expires_at, \
-                     updated_at = excluded.updated_at";
-        self.add_unless(vec![provider_calls::Model::new(call, self.now())?], renew).await.map(|_| ())
+        self.execute_later(record(call, self.now(), Sql::append)?).await?;
+        let price = in_force(&call.provider, &call.model, call.requested_at);
+        Ok(self.returning::<model_prices::Model>(price).await?.pop().map(ModelPrice::from))
     }
 
     pub(super) async fn remove_call(&self, request: RequestId) -> Result<(), StoreError> {
@@ -22,7 +44,7 @@ impl<B: SqlBackend> SqlRepos<B> {
             .bind(self.tenant()?.tenant_id.0)
             .text(" AND request_id = ")
             .bind(request.0);
-        self.execute(sql).await.map(|_| ())
+        self.execute_later(sql).await
     }
 
     pub(super) async fn find_call(&self, request: RequestId) -> Result<Option<ProviderCall>, StoreError> {

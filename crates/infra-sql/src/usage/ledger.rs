@@ -7,7 +7,7 @@ use domain::{
     ids::{ConversationId, RequestId},
     money::Money,
     store::StoreError,
-    usage::{ProviderCall, UsageFilter, UsageGroup, UsageGrouping, UsageLog, UsageRepo, UsageTotals},
+    usage::{ModelPrice, ProviderCall, UsageFilter, UsageGroup, UsageGrouping, UsageLog, UsageRepo, UsageTotals},
 };
 use sea_orm::{FromQueryResult, prelude::Uuid};
 
@@ -87,7 +87,7 @@ impl<B: SqlBackend> SqlRepos<B> {
 
 #[async_trait]
 impl<B: SqlBackend> UsageRepo for SqlRepos<B> {
-    async fn record_call(&self, call: &ProviderCall) -> Result<(), StoreError> {
+    async fn record_call(&self, call: &ProviderCall) -> Result<Option<ModelPrice>, StoreError> {
         self.put_call(call).await
     }
 

@@ -10,6 +10,21 @@ use domain::{
 use super::rows::model_prices;
 use crate::{SqlBackend, SqlRepos, sql::Sql};
 
+/// The price of a model in force at a time.
+pub(crate) fn in_force(provider: &str, model: &str, at: Timestamp) -> Sql {
+    Sql::new("SELECT ")
+        .columns::<model_prices::Entity>("p")
+        .text(" FROM model_prices p WHERE p.provider = ")
+        .bind(provider)
+        .text(" AND p.model = ")
+        .bind(model)
+        .text(" AND p.valid_from <= ")
+        .bind(at)
+        .text(" AND (p.valid_to IS NULL OR p.valid_to > ")
+        .bind(at)
+        .text(") ORDER BY p.valid_from DESC LIMIT 1")
+}
+
 #[async_trait]
 impl<B: SqlBackend> PriceRepo for SqlRepos<B> {
     async fn find_in_force(
@@ -19,17 +34,7 @@ impl<B: SqlBackend> PriceRepo for SqlRepos<B> {
         at: Timestamp,
     ) -> Result<Option<ModelPrice>, StoreError> {
         self.tenant_or_installation()?;
-        let sql = Sql::new("SELECT ")
-            .columns::<model_prices::Entity>("p")
-            .text(" FROM model_prices p WHERE p.provider = ")
-            .bind(provider)
-            .text(" AND p.model = ")
-            .bind(model)
-            .text(" AND p.valid_from <= ")
-            .bind(at)
-            .text(" AND (p.valid_to IS NULL OR p.valid_to > ")
-            .bind(at)
-            .text(") ORDER BY p.valid_from DESC LIMIT 1");
-        Ok(self.row::<model_prices::Model>(sql).await?.map(ModelPrice::from))
+        let sql = in_force(provider, model, at);
+        Ok(self.row_beside::<model_prices::Model>(sql).await?.map(ModelPrice::from))
     }
 }

@@ -1,6 +1,12 @@
 //! The audit log.
 
-use domain::{access::Scope, admin::AuditLog, store::StoreError};
+use domain::{
+    access::Scope,
+    admin::AuditLog,
+    conversations::{StreamLease, StreamState},
+    page::PageRequest,
+    store::{StoreError, Tx},
+};
 use serde_json::json;
 
 use crate::{World, assert_refused, page::walk, scopes};
@@ -59,4 +65,46 @@ pub async fn a_row_goes_with_its_change(world: World) {
     drop(tx);
     let page = world.read(&scope, async |tx| tx.audit().list(Default::default()).await).await;
     assert_eq!(page.items, []);
+}
+
+/// A backend may send a row with the next statement. Its unit of work reads it all the same, and what a
+/// command says of its own row is not changed by it.
+pub async fn a_row_is_read_where_it_was_written(world: World) {
+    let cast = world.cast().await;
+    let scope = scopes::whole(&cast.bob);
+    let rows = [world.make.audit(&cast.ada), world.make.audit(&cast.bob)];
+    let nobody = StreamLease { id: world.make.id(), epoch: 1 };
+    world
+        .write(&scope, async |tx| {
+            for row in &rows {
+                tx.audit().insert(row).await?;
+            }
+            assert_eq!(tx.audit().list(PageRequest::default()).await?.items.len(), 2);
+            tx.audit().insert(&world.make.audit(&cast.ada)).await?;
+            let outcome = tx.streams().finish(nobody, StreamState::Completed, &[], world.make.now()).await;
+            assert_refused!(outcome, StoreError::Stale);
+            tx.audit().insert(&world.make.audit(&cast.ada)).await
+        })
+        .await;
+    let page = world.read(&scope, async |tx| tx.audit().list(PageRequest::default()).await).await;
+    assert_eq!(page.items.len(), 4);
+}
+
+/// A row that is refused is told of at the latest by the commit, and takes its change with it.
+pub async fn a_refused_row_undoes_the_change(world: World) {
+    let cast = world.cast().await;
+    let scope = scopes::own(&cast.ada);
+    let conversation = world.make.conversation(&cast.ada);
+    let nobody = AuditLog { user_id: Some(world.make.id()), ..world.make.audit(&cast.ada) };
+    let before = async |tx: &dyn Tx| {
+        tx.audit().insert(&nobody).await?;
+        tx.conversations().insert(&conversation).await
+    };
+    assert_refused!(world.attempt(&scope, before).await, StoreError::ForeignKey);
+    let behind = async |tx: &dyn Tx| {
+        tx.conversations().insert(&conversation).await?;
+        tx.audit().insert(&nobody).await
+    };
+    assert_refused!(world.attempt(&scope, behind).await, StoreError::ForeignKey);
+    assert_eq!(world.read(&scope, async |tx| tx.conversations().get(conversation.id).await).await, None);
 }

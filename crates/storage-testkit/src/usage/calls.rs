@@ -59,6 +59,40 @@ pub async fn a_call_is_renewed_and_forgotten(world: World) {
     }
 }
 
+/// The store records a call by itself: it is there when that answers, with the price of its model, and
+/// renewed when it is recorded again; what does not fit is refused, and leaves nothing.
+pub async fn the_store_records_a_call_by_itself(world: World) {
+    let cast = world.cast().await;
+    let scope = scopes::own(&cast.ada);
+    let stored = async |request| world.read(&scope, async |tx| tx.usage().call(request).await).await;
+    let call = ProviderCall {
+        provider: "banyan".to_owned(),
+        model: "extractive".to_owned(),
+        requested_at: world.make.now(),
+        ..world.make.call(&cast.ada)
+    };
+    let price =
+        world.read(&scope, async |tx| tx.prices().find_in_force("banyan", "extractive", call.requested_at).await);
+    let price = price.await;
+    assert!(price.is_some());
+    assert_eq!(world.store.record_call(&call).await.unwrap(), price);
+    assert_eq!(stored(call.request_id).await, Some(call.clone()));
+    let renewed = ProviderCall { lease_expires_at: world.make.in_seconds(99), ..call };
+    assert_eq!(world.store.record_call(&renewed).await.unwrap(), price);
+    assert_eq!(stored(renewed.request_id).await, Some(renewed));
+
+    let unpriced = ProviderCall { model: "unheard-of".to_owned(), ..world.make.call(&cast.ada) };
+    assert_eq!(world.store.record_call(&unpriced).await.unwrap(), None);
+    assert_eq!(stored(unpriced.request_id).await, Some(unpriced));
+
+    let foreign = ProviderCall { user_id: Some(world.make.id()), ..world.make.call(&cast.ada) };
+    assert_refused!(world.store.record_call(&foreign).await, StoreError::ForeignKey);
+    assert_eq!(stored(foreign.request_id).await, None);
+    let nul = ProviderCall { model: "\0".to_owned(), ..world.make.call(&cast.ada) };
+    assert_refused!(world.store.record_call(&nul).await, StoreError::Check(_));
+    assert_eq!(stored(nul.request_id).await, None);
+}
+
 /// Calls of all tenants whose lease has run out are found by the installation, as many as wanted.
 pub async fn abandoned_calls_are_found(world: World) {
     let cast = world.cast().await;

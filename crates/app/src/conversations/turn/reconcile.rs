@@ -85,7 +85,6 @@ impl App {
             error: Some(json!(failure)),
             at: now,
         };
-        tx.messages().update_answer(stream.message_id, &update).await?;
         let last = StreamEvent {
             number: answer.next_number(),
             event: TurnEvent::TurnFailed { error: failure },
@@ -94,6 +93,7 @@ impl App {
         tx.streams().finish(lease, StreamState::Interrupted, &[last], now).await?;
         let act = Act::on("turn_interrupted", "message", stream.message_id.0);
         self.audit_in(tx.as_ref(), Some(expired.tenant_id), None, act).await?;
+        tx.messages().update_answer(stream.message_id, &update).await?;
         tx.commit().await?;
         self.parts.wakeups.send(Topic::Stream(lease.id.0)).await;
         Ok(())

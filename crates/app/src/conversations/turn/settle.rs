@@ -133,11 +133,6 @@ impl Pump<'_> {
             error: settlement.failure.as_ref().map(|failure| json!(failure)),
             at: now,
         };
-        tx.messages().update_answer(self.turn.answer.id, &update).await?;
-        if !settlement.citations.is_empty() {
-            let citations: Vec<Citation> = settlement.citations.iter().map(|(citation, _)| citation.clone()).collect();
-            tx.retrieval().insert_citations(&citations).await?;
-        }
         let event = match (&settlement.failure, settlement.state) {
             (Some(failure), _) => TurnEvent::TurnFailed { error: failure.clone() },
             (None, StreamState::Stopped) => TurnEvent::TurnStopped {},
@@ -155,10 +150,16 @@ impl Pump<'_> {
         let after = json!({ "status": settlement.status.as_str(), "request_id": self.turn.stream.request_id });
         let act = Act::on("turn_settled", "message", self.turn.answer.id.0).now(after);
         self.app.audit(tx.as_ref(), &self.turn.actor, act).await?;
+        tx.messages().update_answer(self.turn.answer.id, &update).await?;
+        if !settlement.citations.is_empty() {
+            let citations: Vec<Citation> = settlement.citations.iter().map(|(citation, _)| citation.clone()).collect();
+            tx.retrieval().insert_citations(&citations).await?;
+        }
         let view = self.view(tx.as_ref(), settlement, &update).await?;
         tx.commit().await.map_err(Error::from)?;
         Ok((last, view))
     }
+
     /// The answer as readers of this process see it, without a query of each of them. What a citation
     /// is worth depends on the reader, so an answer with citations is read by each.
     async fn view(&self, tx: &dyn Tx, settlement: &Settlement, update: &AnswerUpdate) -> Result<Option<MessageView>> {
