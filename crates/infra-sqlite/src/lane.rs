@@ -19,6 +19,9 @@
 //!   statement its unit of work is poisoned, so nothing runs outside a transaction, and rolling
 //!   back to a savepoint that is gone tells that the group is lost.
 //!
+//! - A transaction may ask for less: that its commit outlives the process, and not a power cut. A group
+//!   that such a one opens is not flushed (`synchronous=NORMAL`), and ends before one that wants more
+//!   begins; the flush of the next group carries it to the disk.
 //! - A key that is checked only at COMMIT (DEFERRABLE INITIALLY DEFERRED) can make a whole group fail
 //!   for one of it. A group of one is told so; of a larger one nobody knows who it was, so all are
 //!   told to try again, and the next ones commit alone.
@@ -37,6 +40,15 @@ use tokio::{
 
 /// Most transactions that wait for the lane; more are refused at once.
 const MAX_WAITING: usize = 1024;
+
+/// What a commit outlives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Durability {
+    /// The death of this process: it waits for no disk.
+    Process,
+    /// A power cut.
+    Disk,
+}
 
 /// Why the lane could not do its work.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -76,6 +88,8 @@ struct Writer {
     connection: Option<SqliteConnection>,
     /// BEGIN was said, COMMIT or ROLLBACK not yet.
     is_open: bool,
+    /// What the connection's commits outlive; `None`: that is not known.
+    durability: Option<Durability>,
     /// The savepoint of the transaction in the lane, or of one that was dropped in it.
     savepoint: Option<u64>,
     /// The savepoint of a transaction that has joined the group, to be released.
@@ -100,9 +114,12 @@ impl Writer {
         Ok(())
     }
 
-    /// Opens a savepoint for a new transaction, in a new group where none is open.
-    async fn start(&mut self) -> Result<(), LaneError> {
+    /// Opens a savepoint for a new transaction, in a new group where none is open that it may join.
+    async fn start(&mut self, wanted: Durability) -> Result<(), LaneError> {
         self.undo_dropped().await;
+        if self.is_open && wanted == Durability::Disk && self.durability != Some(wanted) {
+            self.finish_group().await;
+        }
         self.last_savepoint += 1;
         let number = self.last_savepoint;
         if self.is_open {
@@ -111,11 +128,18 @@ impl Writer {
         } else {
             // Set first: should the second statement fail, the group is ended by the flusher.
             self.is_open = true;
-            if let Err(error) = self.say(format!("BEGIN IMMEDIATE; SAVEPOINT unit_{number}")).await {
+            let pragma = match wanted {
+                _ if self.durability == Some(wanted) => "",
+                Durability::Process => "PRAGMA synchronous = NORMAL; ",
+                Durability::Disk => "PRAGMA synchronous = FULL; ",
+            };
+            self.durability = None;
+            if let Err(error) = self.say(format!("{pragma}BEGIN IMMEDIATE; SAVEPOINT unit_{number}")).await {
                 let cause = LaneError::from(error);
                 self.lose_group(&cause).await;
                 return Err(cause);
             }
+            self.durability = Some(wanted);
         }
         self.savepoint = Some(number);
         Ok(())
@@ -175,6 +199,7 @@ impl Writer {
         {
             tracing::error!(%error, "the writer is reconnected");
             self.connection = None;
+            self.durability = None;
         }
         self.is_open = false;
         self.savepoint = None;
@@ -220,6 +245,7 @@ impl Lane {
             options,
             connection,
             is_open: false,
+            durability: None,
             savepoint: None,
             joined: None,
             last_savepoint: 0,
@@ -240,7 +266,7 @@ impl Lane {
     }
 
     /// Waits for the lane and opens a transaction in it.
-    pub(crate) async fn begin(self: &Arc<Self>) -> Result<LaneTx, LaneError> {
+    pub(crate) async fn begin(self: &Arc<Self>, wanted: Durability) -> Result<LaneTx, LaneError> {
         let place = self.places.try_acquire().map_err(|_| LaneError::Crowded)?;
         let writer =
             timeout(self.wait, Arc::clone(&self.writer).lock_owned()).await.map_err(|_| LaneError::Busy(self.wait))?;
@@ -248,7 +274,7 @@ impl Lane {
         let mut turn = LaneTx { writer: Some(writer), lane: Arc::clone(self) };
         let started = tokio::spawn(async move {
             match &mut turn.writer {
-                Some(writer) => writer.start().await.map(|()| turn),
+                Some(writer) => writer.start(wanted).await.map(|()| turn),
                 None => Err(LaneError::Closing),
             }
         });
@@ -327,7 +353,7 @@ mod tests {
             .journal_mode(sqlx::sqlite::SqliteJournalMode::Wal)
             .pragma("max_page_count", PAGES);
         let lane = Arc::new(Lane::open(options, Duration::from_secs(10)).await.unwrap());
-        let mut turn = lane.begin().await.unwrap();
+        let mut turn = lane.begin(Durability::Disk).await.unwrap();
         say(&mut turn, "CREATE TABLE t (name TEXT, filling BLOB)").await.unwrap();
         turn.commit().await.unwrap();
         lane
@@ -338,7 +364,7 @@ mod tests {
     }
 
     async fn names(lane: &Arc<Lane>) -> Vec<String> {
-        let mut turn = lane.begin().await.unwrap();
+        let mut turn = lane.begin(Durability::Disk).await.unwrap();
         let connection = turn.connection().await.unwrap();
         let rows = sqlx::raw_sql("SELECT name FROM t ORDER BY name").fetch_all(connection).await.unwrap();
         turn.rollback().await;
@@ -349,13 +375,13 @@ mod tests {
     async fn a_full_disk_is_told_to_all_whom_it_meets_and_the_lane_goes_on() {
         let folder = tempfile::tempdir().unwrap();
         let lane = lane(&folder).await;
-        let mut first = lane.begin().await.unwrap();
+        let mut first = lane.begin(Durability::Disk).await.unwrap();
         say(&mut first, "INSERT INTO t VALUES ('first', NULL)").await.unwrap();
         // It waits for the lane before the flusher does, so it joins the first one's group.
         let second = tokio::spawn({
             let lane = Arc::clone(&lane);
             async move {
-                let mut turn = lane.begin().await.unwrap();
+                let mut turn = lane.begin(Durability::Disk).await.unwrap();
                 let failed = say(&mut turn, "INSERT INTO t VALUES ('second', zeroblob(1000000))").await.unwrap_err();
                 drop(turn);
                 failed.to_string()
@@ -367,7 +393,7 @@ mod tests {
         assert!(matches!(first, Err(LaneError::LostWithOthers)), "SQLite ended its transaction too: {first:?}");
         assert_eq!(names(&lane).await, Vec::<String>::new());
 
-        let mut third = lane.begin().await.unwrap();
+        let mut third = lane.begin(Durability::Disk).await.unwrap();
         say(&mut third, "INSERT INTO t VALUES ('third', NULL)").await.unwrap();
         third.commit().await.unwrap();
         assert_eq!(names(&lane).await, ["third"]);
@@ -377,12 +403,12 @@ mod tests {
     async fn those_who_wait_share_one_commit() {
         let folder = tempfile::tempdir().unwrap();
         let lane = lane(&folder).await;
-        let holder = lane.begin().await.unwrap();
+        let holder = lane.begin(Durability::Disk).await.unwrap();
         let waiting: Vec<_> = (0..20)
             .map(|_| {
                 let lane = Arc::clone(&lane);
                 tokio::spawn(async move {
-                    let mut turn = lane.begin().await.unwrap();
+                    let mut turn = lane.begin(Durability::Disk).await.unwrap();
                     say(&mut turn, "INSERT INTO t VALUES ('one of many', NULL)").await.unwrap();
                     // One before which a COMMIT stood would have begun a new group.
                     let number = turn.writer.as_ref().unwrap().receipts.len();
@@ -401,11 +427,58 @@ mod tests {
         assert_eq!(names(&lane).await.len(), 20);
     }
 
+    /// What SQLite says of the flushes of this transaction's connection: 1 NORMAL, 2 FULL.
+    async fn synchronous(turn: &mut LaneTx) -> i64 {
+        let connection = turn.connection().await.unwrap();
+        sqlx::raw_sql("PRAGMA synchronous").fetch_one(connection).await.unwrap().get(0)
+    }
+
+    #[tokio::test]
+    async fn one_that_wants_the_disk_shares_no_group_with_one_that_does_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let lane = lane(&folder).await;
+        let mut hasty = lane.begin(Durability::Process).await.unwrap();
+        say(&mut hasty, "INSERT INTO t VALUES ('hasty', NULL)").await.unwrap();
+        assert_eq!(synchronous(&mut hasty).await, 1);
+        // It waits for the lane before the flusher does.
+        let careful = tokio::spawn({
+            let lane = Arc::clone(&lane);
+            async move {
+                let mut turn = lane.begin(Durability::Disk).await.unwrap();
+                assert_eq!(turn.writer.as_ref().unwrap().receipts.len(), 0, "it is the first of its group");
+                assert_eq!(synchronous(&mut turn).await, 2);
+                say(&mut turn, "INSERT INTO t VALUES ('careful', NULL)").await.unwrap();
+                turn
+            }
+        });
+        tokio::task::yield_now().await;
+        hasty.commit().await.unwrap();
+        careful.await.unwrap().rollback().await;
+        assert_eq!(names(&lane).await, ["hasty"]);
+    }
+
+    #[tokio::test]
+    async fn one_that_wants_less_joins_a_group_that_gets_more() {
+        let folder = tempfile::tempdir().unwrap();
+        let lane = lane(&folder).await;
+        let careful = lane.begin(Durability::Disk).await.unwrap();
+        let hasty = tokio::spawn({
+            let lane = Arc::clone(&lane);
+            async move {
+                let mut turn = lane.begin(Durability::Process).await.unwrap();
+                (synchronous(&mut turn).await, turn.writer.as_ref().unwrap().receipts.len())
+            }
+        });
+        tokio::task::yield_now().await;
+        careful.commit().await.unwrap();
+        assert_eq!(hasty.await.unwrap(), (2, 1));
+    }
+
     #[tokio::test]
     async fn a_lane_that_is_crowded_says_so_at_once() {
         let folder = tempfile::tempdir().unwrap();
         let lane = lane(&folder).await;
         let _all = lane.places.acquire_many(u32::try_from(MAX_WAITING).unwrap()).await.unwrap();
-        assert!(matches!(lane.begin().await, Err(LaneError::Crowded)));
+        assert!(matches!(lane.begin(Durability::Disk).await, Err(LaneError::Crowded)));
     }
 }

@@ -10,7 +10,8 @@ use async_trait::async_trait;
 use domain::{
     access::Scope,
     clock::Clock,
-    store::{Capabilities, Mode, Store, StoreError, Tx},
+    store::{Capabilities, Mode, Repos, Store, StoreError, Tx},
+    usage::{ModelPrice, ProviderCall},
 };
 use infra_sql::SqlRepos;
 use migration::MigrateError;
@@ -22,7 +23,7 @@ use sqlx::{
 
 use crate::{
     index::{MatrixCache, matrix_cache},
-    lane::Lane,
+    lane::{Durability, Lane},
     options::SqliteOptions,
     unit::{SqliteUnit, lane_error},
 };
@@ -101,6 +102,13 @@ impl SqliteStore {
     }
 }
 
+impl SqliteStore {
+    async fn writing(&self, scope: &Scope, wanted: Durability) -> Result<SqliteUnit, StoreError> {
+        let turn = self.lane.begin(wanted).await.map_err(lane_error)?;
+        Ok(SqliteUnit::writing(turn, scope.clone()))
+    }
+}
+
 /// Makes the file with rights for its owner only; SQLite gives its side files the same.
 fn make_private(path: &Path) -> io::Result<()> {
     let mut options = fs::OpenOptions::new();
@@ -133,9 +141,17 @@ impl Store for SqliteStore {
                 let snapshot = self.readers.begin().await.map_err(|error| StoreError::Unavailable(Box::new(error)))?;
                 SqliteUnit::reading(snapshot, scope.clone(), Arc::clone(&self.matrices))
             }
-            Mode::Write => SqliteUnit::writing(self.lane.begin().await.map_err(lane_error)?, scope.clone()),
+            Mode::Write => self.writing(scope, Durability::Disk).await?,
         };
         Ok(Box::new(SqlRepos::new(unit, Arc::clone(&self.clock))))
+    }
+
+    async fn record_call(&self, call: &ProviderCall) -> Result<Option<ModelPrice>, StoreError> {
+        let unit = self.writing(&Scope::system_in(call.tenant_id), Durability::Process).await?;
+        let tx = SqlRepos::new(unit, Arc::clone(&self.clock));
+        let price = tx.usage().record_call(call).await?;
+        Box::new(tx).commit().await?;
+        Ok(price)
     }
 
     fn capabilities(&self) -> Capabilities {
