@@ -10,6 +10,8 @@
 //!   [`store::StoreError::Stale`].
 //! - After [`store::StoreError::Conflict`], `ForeignKey` or `Check` the rest of the transaction is
 //!   refused ([`store::StoreError::Poisoned`]) on every backend, as PostgreSQL does.
+//! - A write that answers nothing may be sent with the next statement: its error then comes with that
+//!   one, or with the commit.
 
 pub mod access;
 pub mod admin;

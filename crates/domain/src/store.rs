@@ -86,7 +86,7 @@ pub trait Store: Send + Sync + 'static {
 
     /// Records a call to a provider that is about to be made, or renews the lease of one, in a unit of
     /// work of its own; answers the price of its model in force when it was requested. When this answers, the record outlives the process. A backend need not wait for
-    /// its disk: the record may then be lost with the database's machine, within the first second.
+    /// its disk: the record may be lost when the database itself dies, until it has written it.
     ///
     /// # Errors
     /// Those of [`UsageRepo::record_call`] and of [`Tx::commit`].

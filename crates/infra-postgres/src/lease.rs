@@ -70,23 +70,38 @@ impl Lease {
 impl Drop for Lease {
     fn drop(&mut self) {
         let Some(connection) = self.connection.take() else { return };
-        match Handle::try_current() {
-            Ok(runtime) => drop(runtime.spawn(clean(connection))),
-            // Nobody is left to wait for an answer; the server rolls back what loses its client.
-            Err(_) => drop(Object::take(connection)),
+        let unclean = Unclean { connection: Some(connection) };
+        // Without a runtime nobody is left to wait for an answer.
+        if let Ok(runtime) = Handle::try_current() {
+            runtime.spawn(clean(unclean));
+        }
+    }
+}
+
+/// A connection that the pool may not have back yet. Dropping it closes it, also where the runtime that
+/// was to clean it ends before that; the server rolls back what loses its client.
+struct Unclean {
+    connection: Option<PooledConnection>,
+}
+
+impl Drop for Unclean {
+    fn drop(&mut self) {
+        if let Some(connection) = self.connection.take() {
+            drop(Object::take(connection));
         }
     }
 }
 
 /// Gives the connection back at rest, or closes it.
-async fn clean(mut connection: PooledConnection) {
-    match timeout(LONGEST_CLEANING, roll_back(&mut connection)).await {
-        Ok(Ok(true)) => return,
+async fn clean(mut unclean: Unclean) {
+    let Some(connection) = unclean.connection.as_deref_mut() else { return };
+    match timeout(LONGEST_CLEANING, roll_back(connection)).await {
+        // The pool has it back.
+        Ok(Ok(true)) => unclean.connection = None,
         Ok(Ok(false)) => tracing::warn!("a connection is not at rest after ROLLBACK, it is closed"),
         Ok(Err(error)) => tracing::warn!(%error, "a connection cannot be cleaned, it is closed"),
         Err(_) => tracing::warn!("cleaning a connection takes too long, it is closed"),
     }
-    drop(Object::take(connection));
 }
 
 /// Ends whatever is open; tells whether the connection is at rest then.

@@ -13,7 +13,7 @@ pub struct PostgresOptions {
     /// Connections that serve tenants: by default four and two for each processor (of at most 14), as
     /// more only take turns.
     pub app_connections: u32,
-    /// Connections for work across tenants.
+    /// Connections for work across tenants, beside the one that listens for wake-ups.
     pub job_connections: u32,
     /// How long a unit of work waits for a connection before the database counts as unavailable.
     pub acquire_timeout: Duration,

@@ -9,12 +9,17 @@ use deadpool::{
     },
 };
 use sqlx::{Connection, PgConnection, postgres::PgConnectOptions};
+use tokio::time::{sleep, timeout};
 
 use crate::{error::PostgresError, options::PostgresOptions};
 
 /// Candidates that a search keeps while it walks the HNSW graph; pgvector's default is 40. With 100 the
 /// recall of the ten nearest among 100,000 vectors was 0.93, below the 0.95 of the contract.
 const HNSW_EF_SEARCH: u32 = 160;
+/// First pause before connecting again to a server that takes no connection just now.
+const FIRST_PAUSE: Duration = Duration::from_millis(20);
+/// Longest pause.
+const LONGEST_PAUSE: Duration = Duration::from_millis(320);
 /// How long a connection is used: the memory of its server process grows with what it has seen.
 const LONGEST_LIFE: Duration = Duration::from_secs(30 * 60);
 
@@ -39,7 +44,18 @@ impl Manager for Connections {
     type Error = sqlx::Error;
 
     async fn create(&self) -> Result<PgConnection, sqlx::Error> {
-        PgConnection::connect_with(&self.options).await
+        let mut pause = FIRST_PAUSE;
+        loop {
+            match PgConnection::connect_with(&self.options).await {
+                // The pool's patience ends this.
+                Err(error) if may_pass(&error) => {
+                    tracing::debug!(%error, "PostgreSQL takes no connection now, trying again");
+                    sleep(pause).await;
+                    pause = (pause * 2).min(LONGEST_PAUSE);
+                }
+                outcome => return outcome,
+            }
+        }
     }
 
     async fn recycle(&self, connection: &mut PgConnection, metrics: &Metrics) -> RecycleResult<sqlx::Error> {
@@ -50,6 +66,16 @@ impl Manager for Connections {
             connection.ping().await?;
         }
         Ok(())
+    }
+}
+
+/// Whether a server that refuses a connection may take one soon: it starts, stops, or has too many.
+fn may_pass(error: &sqlx::Error) -> bool {
+    use std::io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    match error {
+        sqlx::Error::Io(error) => matches!(error.kind(), ConnectionRefused | ConnectionAborted | ConnectionReset),
+        sqlx::Error::Database(error) => matches!(error.code().as_deref(), Some("57P03" | "53300")),
+        _ => false,
     }
 }
 
@@ -81,20 +107,20 @@ pub(crate) fn open(
     size: u32,
     settings: &PostgresOptions,
 ) -> Result<ConnectionPool, PostgresError> {
-    let timeouts = Timeouts {
-        wait: Some(settings.acquire_timeout),
-        create: Some(settings.connect_timeout),
-        recycle: Some(settings.connect_timeout),
-    };
+    // Each of them alone; `acquire` bounds them together.
+    let patience = Some(settings.acquire_timeout);
+    let timeouts = Timeouts { wait: patience, create: patience, recycle: patience };
     let config = PoolConfig { max_size: size as usize, timeouts, queue_mode: QueueMode::Lifo };
     let connections = Connections { options, test_after_idle: settings.test_after_idle };
     let pool = Pool::builder(connections).config(config).runtime(Runtime::Tokio1).build();
     pool.map_err(|error| PostgresError::Database(sqlx::Error::Configuration(Box::new(error))))
 }
 
-/// A connection of the pool, or why there is none.
+/// A connection of the pool, or why there is none in time.
 pub(crate) async fn acquire(pool: &ConnectionPool) -> Result<PooledConnection, sqlx::Error> {
-    pool.get().await.map_err(|error| match error {
+    let patience = pool.timeouts().wait.unwrap_or_default();
+    let acquired = timeout(patience, pool.get()).await.map_err(|_| sqlx::Error::PoolTimedOut)?;
+    acquired.map_err(|error| match error {
         PoolError::Backend(error) => error,
         PoolError::Timeout(_) => sqlx::Error::PoolTimedOut,
         PoolError::Closed => sqlx::Error::PoolClosed,

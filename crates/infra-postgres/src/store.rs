@@ -108,7 +108,7 @@ impl Store for PostgresStore {
     }
 
     async fn ping(&self) -> Result<(), StoreError> {
-        let answer = async { pool::acquire(&self.app).await?.ping().await };
-        answer.await.map_err(|error| StoreError::Unavailable(Box::new(store_error(failed(error)))))
+        let answer = Lease::run_alone(&self.app, sqlx::query("SELECT 1")).await;
+        answer.map(drop).map_err(|error| StoreError::Unavailable(Box::new(store_error(failed(error)))))
     }
 }

@@ -22,10 +22,7 @@ use tokio::{
 };
 use uuid::Uuid;
 
-use crate::{
-    pool::{ConnectionPool, acquire},
-    store::PostgresStore,
-};
+use crate::{lease::Lease, pool::ConnectionPool, store::PostgresStore};
 
 /// The channel of NOTIFY.
 const CHANNEL: &str = "banyan_wakeups";
@@ -80,11 +77,8 @@ async fn notify(pool: ConnectionPool, process: Uuid, mut topics: mpsc::Receiver<
             payload.push(' ');
             payload.push_str(&topic.encode());
         }
-        let sent = async {
-            let mut connection = acquire(&pool).await?;
-            sqlx::query("SELECT pg_notify($1, $2)").bind(CHANNEL).bind(payload).execute(&mut *connection).await
-        };
-        if let Err(error) = sent.await {
+        let notify = sqlx::query("SELECT pg_notify($1, $2)").bind(CHANNEL).bind(payload);
+        if let Err(error) = Lease::run_alone(&pool, notify).await {
             tracing::warn!(%error, "a wake-up was not sent, polling makes up for it");
         }
     }
@@ -111,7 +105,11 @@ async fn hear(
     pause: &mut Duration,
 ) -> Result<(), sqlx::Error> {
     // The driver listens on a pool alone: this one has one connection, for as long as it is well.
-    let pool = PgPoolOptions::new().max_connections(1).max_lifetime(None).connect_lazy_with(options.clone());
+    let pool = PgPoolOptions::new()
+        .max_connections(1)
+        .max_lifetime(None)
+        .acquire_timeout(LONGEST_PAUSE)
+        .connect_lazy_with(options.clone());
     let mut listener = PgListener::connect_with(&pool).await?;
     listener.eager_reconnect(false);
     listener.listen(CHANNEL).await?;

@@ -54,6 +54,20 @@ struct CountRow {
     n: i64,
 }
 
+/// The end of a statement. One that nobody saw is a bad one: what waited for the statement is lost.
+struct End<'a> {
+    poisoned: &'a AtomicBool,
+    is_good: bool,
+}
+
+impl Drop for End<'_> {
+    fn drop(&mut self) {
+        if !self.is_good {
+            self.poisoned.store(true, Ordering::Release);
+        }
+    }
+}
+
 /// Rows of one INSERT.
 fn batch_of<M: Row>() -> usize {
     MAX_BOUND_VALUES / <M::Entity as EntityTrait>::Column::iter().count().max(1)
@@ -123,10 +137,11 @@ impl<B: SqlBackend> SqlRepos<B> {
     }
 
     /// The same for any statement that writes. It must not touch a row that the next one changes, as
-    /// PostgreSQL then does one of both.
+    /// PostgreSQL then does one of both. Whoever tells kinds of errors apart asks for the constraint: the
+    /// error of the next statement may be this one's.
     pub(crate) async fn execute_later(&self, sql: Sql) -> Result<(), StoreError> {
         self.refuse_unless_writable()?;
-        let sql = sql.refuse_nul()?;
+        let sql = sql.refuse_nul().map_err(|error| self.poison(error))?;
         if self.waiting().iter().map(Sql::bound).sum::<usize>() + sql.bound() > MAX_BOUND_VALUES {
             self.send_waiting().await?;
         }
@@ -139,7 +154,7 @@ impl<B: SqlBackend> SqlRepos<B> {
     }
 
     /// Sends what waits by itself.
-    async fn send_waiting(&self) -> Result<(), StoreError> {
+    pub(crate) async fn send_waiting(&self) -> Result<(), StoreError> {
         let mut waiting = std::mem::take(&mut *self.waiting());
         let Some(last) = waiting.pop() else { return Ok(()) };
         self.send(self.together(waiting, last)).await.map(|_| ())
@@ -285,12 +300,11 @@ impl<B: SqlBackend> SqlRepos<B> {
         row.map(|row| T::from_query_result(&row, "").map_err(store_error)).transpose()
     }
 
-    /// Remembers that a statement failed: the rest of the transaction is refused.
+    /// Remembers that a statement failed or was cut off: the rest of the transaction is refused.
     async fn noting<T>(&self, statement: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+        let mut end = End { poisoned: &self.poisoned, is_good: false };
         let answer = statement.await;
-        if answer.is_err() {
-            self.poisoned.store(true, Ordering::Release);
-        }
+        end.is_good = answer.is_ok();
         answer
     }
 

@@ -40,8 +40,7 @@ pub struct AuditLog {
 /// The audit log. Rows are added and read, never changed.
 #[async_trait]
 pub trait AuditRepo: Send + Sync {
-    /// Adds a row. A backend may send it with the next statement: its error then comes with that one, or
-    /// with the commit.
+    /// Adds a row.
     async fn insert(&self, row: &AuditLog) -> Result<(), StoreError>;
     /// Rows of the scope's tenant, newest first.
     async fn list(&self, page: PageRequest) -> Result<Page<AuditLog>, StoreError>;

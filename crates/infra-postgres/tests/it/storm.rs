@@ -102,3 +102,42 @@ fn a_unit_of_work_that_is_dropped_outside_the_runtime_closes_its_connection() {
         harness.close().await;
     });
 }
+
+#[test]
+fn a_connection_that_nobody_can_clean_any_more_is_closed() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let harness = runtime.block_on(harness());
+    let pool = harness.store.app_pool().clone();
+    let scope = Scope::system_in(TenantId(RandomIds.random()));
+    let unit = runtime.block_on(harness.store.begin(&scope, Mode::Write)).unwrap();
+    // As on a thread of the server, whose runtime ends before it has come to the cleaning.
+    let ending = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let entered = ending.enter();
+    drop(unit);
+    drop(entered);
+    drop(ending);
+    assert_eq!((pool.status().size, pool.status().available), (0, 0));
+    runtime.block_on(async {
+        harness.store.ping().await.unwrap();
+        harness.close().await;
+    });
+}
+
+#[tokio::test]
+async fn a_connection_that_the_server_has_ended_is_met_once() {
+    let harness = harness().await;
+    harness.store.ping().await.unwrap();
+    let mut admin = harness.database.superuser().await;
+    let ended: i64 = sqlx::query_scalar(
+        "SELECT count(*) FILTER (WHERE pg_terminate_backend(pid, 5000)) FROM pg_stat_activity \
+         WHERE datname = current_database() AND pid <> pg_backend_pid()",
+    )
+    .fetch_one(&mut admin)
+    .await
+    .unwrap();
+    assert!(ended >= 1);
+    assert!(matches!(harness.store.ping().await, Err(StoreError::Unavailable(_))));
+    harness.store.ping().await.unwrap();
+    admin.close().await.unwrap();
+    harness.close().await;
+}

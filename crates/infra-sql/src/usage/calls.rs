@@ -34,6 +34,8 @@ fn select() -> Sql {
 impl<B: SqlBackend> SqlRepos<B> {
     pub(super) async fn put_call(&self, call: &ProviderCall) -> Result<Option<ModelPrice>, StoreError> {
         self.own_tenant(call.tenant_id)?;
+        // The end of this call's record may wait.
+        self.send_waiting().await?;
         self.execute_later(record(call, self.now(), Sql::append)?).await?;
         let price = in_force(&call.provider, &call.model, call.requested_at);
         Ok(self.returning::<model_prices::Model>(price).await?.pop().map(ModelPrice::from))
