@@ -85,8 +85,10 @@ pub trait Store: Send + Sync + 'static {
     async fn begin(&self, scope: &Scope, mode: Mode) -> Result<Box<dyn Tx>, StoreError>;
 
     /// Records a call to a provider that is about to be made, or renews the lease of one, in a unit of
-    /// work of its own; answers the price of its model in force when it was requested. When this answers, the record outlives the process. A backend need not wait for
-    /// its disk: the record may be lost when the database itself dies, until it has written it.
+    /// work of its own; answers the price of its model in force when it was requested.
+    ///
+    /// When this answers, the record outlives the process. A backend need not wait for its disk: until
+    /// that is written, the record may be lost when the database itself dies.
     ///
     /// # Errors
     /// Those of [`UsageRepo::record_call`] and of [`Tx::commit`].

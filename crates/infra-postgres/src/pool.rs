@@ -32,8 +32,8 @@ pub(crate) type PooledConnection = Object<Connections>;
 
 /// Opens the connections of a pool, and tells which may be used again.
 ///
-/// The driver's own pool asks each connection that comes back whether it is well, which costs two round
-/// trips a transaction; here the [`Lease`](crate::lease::Lease) has seen its end already.
+/// The driver's own pool asks each connection that comes back whether it is well, which costs one round
+/// trip a transaction; here the [`Lease`](crate::lease::Lease) has seen its end already.
 #[derive(Debug)]
 pub struct Connections {
     options: PgConnectOptions,

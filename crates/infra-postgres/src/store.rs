@@ -58,13 +58,14 @@ impl PostgresStore {
         Ok(Self { app, jobs, jobs_options, clock })
     }
 
-    /// The pool that serves tenants, as `banyan_app`.
+    /// The pool that serves tenants, as `banyan_app`. It takes a connection back as it is left, so leave it
+    /// at rest.
     #[must_use]
     pub const fn app_pool(&self) -> &ConnectionPool {
         &self.app
     }
 
-    /// The pool for work across tenants, as `banyan_jobs`.
+    /// The pool for work across tenants, as `banyan_jobs`. The same holds for it.
     #[must_use]
     pub const fn jobs_pool(&self) -> &ConnectionPool {
         &self.jobs

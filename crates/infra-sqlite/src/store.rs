@@ -100,9 +100,7 @@ impl SqliteStore {
         let matrices = Arc::new(matrix_cache(settings.vector_cache_bytes));
         Ok(Self { lane: Arc::new(lane), readers, matrices, clock })
     }
-}
 
-impl SqliteStore {
     async fn writing(&self, scope: &Scope, wanted: Durability) -> Result<SqliteUnit, StoreError> {
         let turn = self.lane.begin(wanted).await.map_err(lane_error)?;
         Ok(SqliteUnit::writing(turn, scope.clone()))

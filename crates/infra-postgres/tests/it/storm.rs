@@ -6,11 +6,12 @@ use async_trait::async_trait;
 use domain::{
     access::Scope,
     ids::{IdGen, RandomIds, TenantId},
-    store::{Mode, Store, StoreError},
+    store::{Mode, Store, StoreError, Tx},
 };
 use infra_postgres::ConnectionPool;
 use sqlx::{Connection, Row};
 use storage_testkit::storm::{AutocommitWrites, StormSettings, storm};
+use tokio::runtime::{Builder, Runtime};
 use uuid::Uuid;
 
 use crate::{
@@ -87,9 +88,14 @@ async fn f01_f02_a_storm_of_cancellations_loses_nothing_and_crosses_no_tenant() 
     harness.close().await;
 }
 
-#[test]
-fn a_unit_of_work_that_is_dropped_outside_the_runtime_closes_its_connection() {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+/// A runtime that runs while it is waited for.
+fn idle_runtime() -> Runtime {
+    Builder::new_current_thread().enable_all().build().unwrap()
+}
+
+/// Begins a unit of work, has it dropped, and sees that its connection is closed.
+fn closes_its_connection(drop: impl FnOnce(Box<dyn Tx>)) {
+    let runtime = idle_runtime();
     let harness = runtime.block_on(harness());
     let pool = harness.store.app_pool().clone();
     let scope = Scope::system_in(TenantId(RandomIds.random()));
@@ -104,22 +110,18 @@ fn a_unit_of_work_that_is_dropped_outside_the_runtime_closes_its_connection() {
 }
 
 #[test]
+fn a_unit_of_work_that_is_dropped_outside_the_runtime_closes_its_connection() {
+    closes_its_connection(drop);
+}
+
+/// As on a thread of the server, whose runtime ends before it has come to the cleaning.
+#[test]
 fn a_connection_that_nobody_can_clean_any_more_is_closed() {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let harness = runtime.block_on(harness());
-    let pool = harness.store.app_pool().clone();
-    let scope = Scope::system_in(TenantId(RandomIds.random()));
-    let unit = runtime.block_on(harness.store.begin(&scope, Mode::Write)).unwrap();
-    // As on a thread of the server, whose runtime ends before it has come to the cleaning.
-    let ending = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let entered = ending.enter();
-    drop(unit);
-    drop(entered);
-    drop(ending);
-    assert_eq!((pool.status().size, pool.status().available), (0, 0));
-    runtime.block_on(async {
-        harness.store.ping().await.unwrap();
-        harness.close().await;
+    closes_its_connection(|unit| {
+        let ending = idle_runtime();
+        let entered = ending.enter();
+        drop(unit);
+        drop(entered);
     });
 }
 

@@ -13,15 +13,15 @@ use super::{
 };
 use crate::{SqlBackend, SqlRepos, sql::Sql};
 
-/// The statement that puts a call on record, or renews it; `from` goes between INSERT and the row.
+/// The statement that puts a call on record, or renews it; `join` puts the row behind the INSERT.
 pub(crate) fn record(
     call: &ProviderCall,
     now: Timestamp,
-    from: impl FnOnce(Sql, Sql) -> Sql,
+    join: impl FnOnce(Sql, Sql) -> Sql,
 ) -> Result<Sql, StoreError> {
     let row = Sql::default().values([provider_calls::Model::new(call, now)?]);
     let insert = Sql::new("INSERT INTO ").table_with_columns::<provider_calls::Entity>().text(" ");
-    Ok(from(insert, row).text(
+    Ok(join(insert, row).text(
         " ON CONFLICT (tenant_id, request_id) DO UPDATE SET lease_expires_at = excluded.lease_expires_at, \
          updated_at = excluded.updated_at",
     ))

@@ -48,26 +48,27 @@ pub(crate) fn print(part: &str, figures: &[Figure]) -> usize {
     for figure in figures {
         let goal = match figure.goal {
             Goal::None => String::new(),
-            Goal::AtMost(most) => format!("≤ {}", short(most)),
-            Goal::AtLeast(least) => format!("≥ {}", short(least)),
+            Goal::AtMost(most) => format!("≤ {}", short(most, &figure.unit)),
+            Goal::AtLeast(least) => format!("≥ {}", short(least, &figure.unit)),
         };
         let word = match (figure.goal, figure.missed()) {
             (Goal::None, _) => "",
             (_, true) => "MISSED",
             (_, false) => "met",
         };
-        println!("| {} | {} | {} | {goal} | {word} |", figure.name, short(figure.value), figure.unit);
+        println!("| {} | {} | {} | {goal} | {word} |", figure.name, short(figure.value, &figure.unit), figure.unit);
     }
     figures.iter().filter(|figure| figure.missed()).count()
 }
 
-/// Three significant digits are more than a busy machine repeats.
-fn short(value: f64) -> String {
-    match value.abs() {
-        size if size >= 100.0 => format!("{value:.0}"),
-        size if size >= 10.0 => format!("{value:.1}"),
-        // A cosine.
-        size if size > 0.99 && size < 1.0 => format!("{value:.7}"),
+/// Three significant digits are more than a busy machine repeats. What is near 1 of shares and cosines
+/// is in the digits behind.
+fn short(value: f64, unit: &str) -> String {
+    match (unit, value.abs()) {
+        ("cosine", _) => format!("{value:.7}"),
+        ("share", _) => format!("{value:.3}"),
+        (_, size) if size >= 100.0 => format!("{value:.0}"),
+        (_, size) if size >= 10.0 => format!("{value:.1}"),
         _ => format!("{value:.2}"),
     }
 }
