@@ -1,7 +1,7 @@
 //! The scope as a predicate: what it does not reach is as if it did not exist.
 
 use domain::{
-    access::{Reach, Scope, TenantScope},
+    access::{Area, Reach, Scope, TenantScope},
     conversations::{Conversation, Visibility},
     ids::{ConversationId, TenantId, UserId},
     knowledge::{Collection, CollectionVisibility, Source},
@@ -19,7 +19,7 @@ pub(crate) fn identity(scope: &Scope, tenant: Option<TenantId>, user: UserId) ->
     match scope {
         Scope::Tenant(scope) => {
             tenant == Some(scope.tenant_id)
-                && match scope.identity {
+                && match scope.reach(Area::Identity) {
                     Reach::Tenant => true,
                     Reach::Own | Reach::Visible => is_own(scope, Some(user)),
                     Reach::Nothing => false,
@@ -34,7 +34,7 @@ pub(crate) fn identity(scope: &Scope, tenant: Option<TenantId>, user: UserId) ->
 pub(crate) fn conversation(scope: &TenantScope, conversation: &Conversation) -> bool {
     conversation.tenant_id == scope.tenant_id
         && conversation.deleted_at.is_none()
-        && match scope.conversations {
+        && match scope.reach(Area::Conversations) {
             Reach::Tenant => true,
             Reach::Visible => {
                 conversation.visibility == Visibility::Public || is_own(scope, Some(conversation.user_id))
@@ -47,7 +47,7 @@ pub(crate) fn conversation(scope: &TenantScope, conversation: &Conversation) -> 
 /// Collections.
 pub(crate) fn collection(scope: &TenantScope, collection: &Collection) -> bool {
     collection.tenant_id == scope.tenant_id
-        && match scope.knowledge {
+        && match scope.reach(Area::Knowledge) {
             Reach::Tenant => true,
             Reach::Visible => {
                 collection.visibility == CollectionVisibility::Shared || is_own(scope, collection.user_id)
@@ -60,7 +60,7 @@ pub(crate) fn collection(scope: &TenantScope, collection: &Collection) -> bool {
 /// Rows of the ledger.
 pub(crate) fn usage(scope: &TenantScope, tenant: TenantId, user: Option<UserId>) -> bool {
     tenant == scope.tenant_id
-        && match scope.usage {
+        && match scope.reach(Area::Usage) {
             Reach::Tenant => true,
             Reach::Own | Reach::Visible => is_own(scope, user),
             Reach::Nothing => false,
@@ -78,7 +78,7 @@ impl State {
         let narrowed = source.visibility.is_some_and(|visibility| visibility != CollectionVisibility::Shared);
         let shown = || self.collections.get(&source.collection_id).is_some_and(|found| collection(scope, found));
         source.tenant_id == scope.tenant_id
-            && match scope.knowledge {
+            && match scope.reach(Area::Knowledge) {
                 Reach::Tenant => true,
                 Reach::Visible => is_own(scope, source.user_id) || (!narrowed && shown()),
                 Reach::Own => is_own(scope, source.user_id),

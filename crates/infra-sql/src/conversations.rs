@@ -7,7 +7,7 @@ mod streams;
 mod tree;
 
 use domain::{
-    access::{Reach, TenantScope},
+    access::{Area, Reach, TenantScope},
     store::StoreError,
 };
 
@@ -15,7 +15,7 @@ use crate::{SqlBackend, SqlRepos, sql::Sql};
 
 /// Adds the condition that the conversation `c` is in the scope's reach (not the tenant itself).
 fn in_reach(sql: Sql, scope: &TenantScope) -> Sql {
-    match (scope.conversations, scope.user_id) {
+    match (scope.reach(Area::Conversations), scope.user_id) {
         (Reach::Tenant, _) => sql.text("1 = 1"),
         (Reach::Own, Some(user)) => sql.text("c.user_id = ").bind(user.0),
         (Reach::Visible, Some(user)) => sql.text("(c.user_id = ").bind(user.0).text(" OR c.visibility = 'public')"),

@@ -1,7 +1,7 @@
 //! The right to read knowledge, as SQL: for the repositories here and for the backends' indexes.
 
 use domain::{
-    access::{Reach, TenantScope},
+    access::{Area, Reach, TenantScope},
     gateways::Readable,
 };
 
@@ -10,7 +10,7 @@ use crate::sql::Sql;
 /// Adds the condition that the collection `k` is in the scope's reach (not the tenant itself).
 #[must_use]
 pub fn collection_in_reach(sql: Sql, scope: &TenantScope) -> Sql {
-    match (scope.knowledge, scope.user_id) {
+    match (scope.reach(Area::Knowledge), scope.user_id) {
         (Reach::Tenant, _) => sql.text("1 = 1"),
         (Reach::Own, Some(user)) => sql.text("k.user_id = ").bind(user.0),
         (Reach::Visible, Some(user)) => sql.text("(k.user_id = ").bind(user.0).text(" OR k.visibility = 'shared')"),
@@ -30,7 +30,7 @@ pub fn source_in_reach(sql: Sql, scope: &TenantScope) -> Sql {
 /// reach, does not narrow it to others.
 #[must_use]
 pub fn source_is_not_narrowed(sql: Sql, scope: &TenantScope) -> Sql {
-    match (scope.knowledge, scope.user_id) {
+    match (scope.reach(Area::Knowledge), scope.user_id) {
         (Reach::Tenant | Reach::Nothing, _) => sql.text("1 = 1"),
         (Reach::Own | Reach::Visible, Some(user)) => {
             sql.text("(COALESCE(s.visibility, 'shared') = 'shared' OR s.user_id = ").bind(user.0).text(")")

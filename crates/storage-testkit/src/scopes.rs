@@ -11,14 +11,7 @@ use domain::{
 /// When the user has no tenant.
 #[must_use]
 pub fn of(user: &User, reach: Reach) -> Scope {
-    Scope::Tenant(TenantScope {
-        tenant_id: user.tenant_id.expect("the user has a tenant"),
-        user_id: Some(user.id),
-        conversations: reach,
-        knowledge: reach,
-        identity: reach,
-        usage: reach,
-    })
+    Scope::Tenant(TenantScope::new(user.tenant_id.expect("the user has a tenant"), Some(user.id), reach))
 }
 
 /// What the user owns.

@@ -1,7 +1,7 @@
 //! The one policy. It is pure: the same actor and permission give the same answer.
 
 use crate::{
-    access::{Actor, Permission, Reach, Scope, TenantScope},
+    access::{Actor, Area, Permission, Reach, Scope, TenantScope},
     ids::TenantId,
 };
 
@@ -37,39 +37,29 @@ impl Policy {
         let whole = actor.sees_whole_tenant();
         let seen = if whole { Reach::Tenant } else { Reach::Visible };
         let owned_or_whole = if whole { Reach::Tenant } else { Reach::Own };
-        let mut scope = TenantScope {
-            tenant_id,
-            user_id: Some(actor.user_id),
-            conversations: Reach::Nothing,
-            knowledge: Reach::Nothing,
-            identity: Reach::Own,
-            usage: Reach::Own,
-        };
-        match permission {
-            Permission::ConversationsRead => {
-                scope.conversations = seen;
-                // Citations are read with the right to read what they cite.
-                scope.knowledge = if actor.may(Permission::KnowledgeRead) { seen } else { Reach::Nothing };
-            }
+        // What its user may read of knowledge goes with a conversation: citations show it, turns search it.
+        let cited = if actor.may(Permission::KnowledgeRead) { seen } else { Reach::Nothing };
+        let scope = TenantScope::new(tenant_id, Some(actor.user_id), Reach::Nothing)
+            .with(Area::Tenancy, Reach::Visible)
+            .with(Area::Identity, Reach::Own)
+            .with(Area::Usage, Reach::Own);
+        let scope = match permission {
+            Permission::ConversationsRead => scope.with(Area::Conversations, seen).with(Area::Knowledge, cited),
             Permission::ConversationsWrite | Permission::ModelsUse => {
-                scope.conversations = Reach::Own;
-                // A turn retrieves what its user may read.
-                scope.knowledge = if actor.may(Permission::KnowledgeRead) { seen } else { Reach::Nothing };
+                scope.with(Area::Conversations, Reach::Own).with(Area::Knowledge, cited)
             }
-            Permission::KnowledgeRead => scope.knowledge = seen,
-            Permission::KnowledgeWrite => scope.knowledge = owned_or_whole,
-            Permission::UsageRead => {
-                scope.usage = owned_or_whole;
-                scope.conversations = seen;
-            }
-            Permission::UsersRead | Permission::UsersWrite | Permission::AuditRead => scope.identity = Reach::Tenant,
+            Permission::KnowledgeRead => scope.with(Area::Knowledge, seen),
+            Permission::KnowledgeWrite => scope.with(Area::Knowledge, owned_or_whole),
+            Permission::UsageRead => scope.with(Area::Usage, owned_or_whole).with(Area::Conversations, seen),
+            Permission::UsersRead | Permission::UsersWrite => scope.with(Area::Identity, Reach::Tenant),
+            Permission::AuditRead => scope.with(Area::Administration, Reach::Tenant),
             Permission::TenantsRead
             | Permission::TenantsWrite
             | Permission::ProfileRead
             | Permission::ProfileWrite
             | Permission::ApiKeysRead
-            | Permission::ApiKeysWrite => {}
-        }
+            | Permission::ApiKeysWrite => scope,
+        };
         Ok(Scope::Tenant(scope))
     }
 
@@ -140,8 +130,8 @@ mod tests {
         let admin = actor(SystemRole::TenantAdmin, true);
         let read = Policy.allow(&admin, Permission::ConversationsRead).unwrap();
         let write = Policy.allow(&admin, Permission::ConversationsWrite).unwrap();
-        assert_eq!(read.tenant().unwrap().conversations, Reach::Tenant);
-        assert_eq!(write.tenant().unwrap().conversations, Reach::Own);
+        assert_eq!(read.tenant().unwrap().reach(Area::Conversations), Reach::Tenant);
+        assert_eq!(write.tenant().unwrap().reach(Area::Conversations), Reach::Own);
     }
 
     #[test]

@@ -1,16 +1,19 @@
 //! The scope: what a unit of work may touch. Only [`Policy`](crate::access::Policy) and the named
 //! constructors here make one, so that nothing reaches data without a decided right to it.
 
-use crate::ids::{TenantId, UserId};
+use crate::{
+    access::Area,
+    ids::{TenantId, UserId},
+};
 
-/// How far a scope reaches among the rows of its tenant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+/// How far a scope reaches among the rows of one area of its tenant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Reach {
     /// Nothing.
     Nothing,
     /// Only what the user owns.
     Own,
-    /// What the user owns, and what visibility and grants show.
+    /// What the user owns, and to read also what visibility and grants show.
     Visible,
     /// Everything in the tenant.
     Tenant,
@@ -23,14 +26,29 @@ pub struct TenantScope {
     pub tenant_id: TenantId,
     /// The user for whom it is done; `None` for background work.
     pub user_id: Option<UserId>,
-    /// Reach among conversations and all below them.
-    pub conversations: Reach,
-    /// Reach among collections, sources and chunks.
-    pub knowledge: Reach,
-    /// Reach among users, sessions and API keys.
-    pub identity: Reach,
-    /// Reach in the ledger.
-    pub usage: Reach,
+    /// By the place of the area in [`Area::ALL`].
+    reaches: [Reach; Area::ALL.len()],
+}
+
+impl TenantScope {
+    /// A scope that reaches as far as `reach` in every area.
+    #[must_use]
+    pub const fn new(tenant_id: TenantId, user_id: Option<UserId>, reach: Reach) -> Self {
+        Self { tenant_id, user_id, reaches: [reach; Area::ALL.len()] }
+    }
+
+    /// The same scope with another reach in one area.
+    #[must_use]
+    pub const fn with(mut self, area: Area, reach: Reach) -> Self {
+        self.reaches[area as usize] = reach;
+        self
+    }
+
+    /// How far it reaches in an area.
+    #[must_use]
+    pub const fn reach(&self, area: Area) -> Reach {
+        self.reaches[area as usize]
+    }
 }
 
 /// The right with which a unit of work is begun.
@@ -63,14 +81,7 @@ impl Scope {
     /// Background work inside one tenant, for no user in particular.
     #[must_use]
     pub const fn system_in(tenant_id: TenantId) -> Self {
-        Self::Tenant(TenantScope {
-            tenant_id,
-            user_id: None,
-            conversations: Reach::Tenant,
-            knowledge: Reach::Tenant,
-            identity: Reach::Tenant,
-            usage: Reach::Tenant,
-        })
+        Self::Tenant(TenantScope::new(tenant_id, None, Reach::Tenant))
     }
 
     /// The tenant, where the scope has one.

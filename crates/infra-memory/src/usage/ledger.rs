@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use domain::{
-    access::Reach,
+    access::{Area, Reach},
     clock::Timestamp,
     ids::{ConversationId, RequestId},
     money::Money,
@@ -123,7 +123,7 @@ impl UsageRepo for MemoryTx {
 
     async fn discrepancies(&self) -> Result<Vec<(ConversationId, Money)>, StoreError> {
         let scope = self.tenant()?;
-        if scope.usage != Reach::Tenant {
+        if scope.reach(Area::Usage) != Reach::Tenant {
             return Err(StoreError::OutOfScope("the books are checked by those who see the tenant's usage"));
         }
         self.read(|state| state.usage_discrepancies(scope.tenant_id))

@@ -6,7 +6,7 @@
 //! choose the candidates, which are then scored by all words that were counted to their end.
 
 use domain::{
-    access::{Reach, TenantScope},
+    access::{Area, Reach, TenantScope},
     gateways::{IndexHit, Readable},
     store::StoreError,
 };
@@ -25,7 +25,7 @@ const MAX_COLLECTIONS: usize = 256;
 
 /// The tokens that a row must have one of, as a `tsquery`.
 fn tokens(scope: &TenantScope, readable: &Readable, collections: &[Uuid]) -> String {
-    let is_all = scope.knowledge == Reach::Tenant && readable.collections.is_none();
+    let is_all = scope.reach(Area::Knowledge) == Reach::Tenant && readable.collections.is_none();
     if is_all || collections.len() > MAX_COLLECTIONS {
         return format!("'t:{}'", scope.tenant_id.0);
     }

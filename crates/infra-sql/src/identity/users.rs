@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use async_trait::async_trait;
 use domain::{
-    access::{Reach, Scope},
+    access::{Area, Reach, Scope},
     clock::Timestamp,
     identity::{User, UserRepo},
     ids::UserId,
@@ -23,7 +23,7 @@ impl<B: SqlBackend> SqlRepos<B> {
         let Some(tenant) = self.tenant_or_installation()? else { return Ok(sql.text("tenant_id IS NULL")) };
         let sql = sql.text("tenant_id = ").bind(tenant.0);
         let Scope::Tenant(scope) = self.backend.scope() else { return Ok(sql) };
-        Ok(match (scope.identity, scope.user_id) {
+        Ok(match (scope.reach(Area::Identity), scope.user_id) {
             (Reach::Tenant, _) => sql,
             (Reach::Own | Reach::Visible, Some(id)) => sql.text(" AND ").text(user).text(" = ").bind(id.0),
             (Reach::Own | Reach::Visible, None) | (Reach::Nothing, _) => sql.text(" AND 1 = 0"),

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use domain::{
-    access::Reach,
+    access::{Area, Reach},
     clock::Timestamp,
     ids::{ConversationId, RequestId},
     money::Money,
@@ -54,7 +54,7 @@ impl<B: SqlBackend> SqlRepos<B> {
         let UsageFilter { from, to, conversation } = filter;
         let scope = self.tenant()?;
         let mut sql = sql.text(" FROM usage_logs u WHERE u.tenant_id = ").bind(scope.tenant_id.0);
-        sql = match (scope.usage, scope.user_id) {
+        sql = match (scope.reach(Area::Usage), scope.user_id) {
             (Reach::Tenant, _) => sql,
             (Reach::Own | Reach::Visible, Some(user)) => sql.text(" AND u.user_id = ").bind(user.0),
             (Reach::Own | Reach::Visible, None) | (Reach::Nothing, _) => sql.text(" AND 1 = 0"),
@@ -130,7 +130,7 @@ impl<B: SqlBackend> UsageRepo for SqlRepos<B> {
 
     async fn discrepancies(&self) -> Result<Vec<(ConversationId, Money)>, StoreError> {
         let scope = self.tenant()?;
-        if scope.usage != Reach::Tenant {
+        if scope.reach(Area::Usage) != Reach::Tenant {
             return Err(StoreError::OutOfScope("the books are checked by those who see the tenant's usage"));
         }
         let sql = Sql::new("SELECT c.id, CAST(c.cost_nano_usd - COALESCE(SUM(u.cost_nano_usd), 0) AS bigint)")

@@ -5,7 +5,7 @@
 //! (sources that only their owner sees) are checked on the best rows, in the same statement.
 
 use domain::{
-    access::{Reach, TenantScope},
+    access::{Area, Reach, TenantScope},
     gateways::{IndexHit, Readable},
     ids::{ChunkId, SourceVersionId},
     store::StoreError,
@@ -74,7 +74,7 @@ impl SqliteUnit {
     /// The tokens that a row must have one of; `None`: nothing may be read.
     async fn scope_tokens(&self, scope: &TenantScope, readable: &Readable) -> Result<Option<String>, StoreError> {
         let tenant = token('t', scope.tenant_id.0);
-        if scope.knowledge == Reach::Tenant && readable.collections.is_none() {
+        if scope.reach(Area::Knowledge) == Reach::Tenant && readable.collections.is_none() {
             return Ok(Some(tenant));
         }
         let mut tokens = Vec::new();

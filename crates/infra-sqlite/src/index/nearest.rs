@@ -3,7 +3,7 @@
 use std::{collections::HashSet, sync::Arc};
 
 use domain::{
-    access::{Reach, TenantScope},
+    access::{Area, Reach, TenantScope},
     gateways::{IndexHit, Readable},
     ids::ChunkId,
     store::StoreError,
@@ -127,7 +127,7 @@ impl SqliteUnit {
         question: &Question<'_>,
         collections: &[Found],
     ) -> Result<HashSet<Uuid>, StoreError> {
-        if question.scope.knowledge == Reach::Tenant {
+        if question.scope.reach(Area::Knowledge) == Reach::Tenant {
             return Ok(HashSet::new());
         }
         let sql = Sql::new("SELECT s.current_version_id AS id FROM sources s")

@@ -88,15 +88,7 @@ async fn build(admin: &mut PgConnection) -> Result<()> {
 async fn time(store: &dyn Store, admin: &mut PgConnection) -> Result<(f64, f64)> {
     let user = sqlx::query("SELECT id, tenant_id FROM users WHERE username = 'ada'").fetch_one(&mut *admin).await?;
     let (user, tenant): (Uuid, Uuid) = (user.get(0), user.get(1));
-    let all = Reach::Visible;
-    let scope = Scope::Tenant(TenantScope {
-        tenant_id: TenantId(tenant),
-        user_id: Some(UserId(user)),
-        conversations: all,
-        knowledge: all,
-        identity: all,
-        usage: all,
-    });
+    let scope = Scope::Tenant(TenantScope::new(TenantId(tenant), Some(UserId(user)), Reach::Visible));
     let questions = questions(admin, tenant).await?;
     let readable = Readable { collections: None };
     let bare =
