@@ -6,12 +6,12 @@ mod nearest;
 
 use async_trait::async_trait;
 use domain::{
-    access::TenantScope,
+    access::{Purpose, TenantScope},
     gateways::{ChunkIndex, IndexEntry, IndexHit, Readable},
     ids::{ChunkId, SourceId, SourceVersionId},
     store::StoreError,
 };
-use infra_sql::{Sql, SqlBackend, readable, store_error};
+use infra_sql::{Met, Sql, SqlBackend, readable, store_error};
 use pgvector::HalfVector;
 use sea_orm::{ConnectionTrait, DbBackend, QueryResult};
 use uuid::Uuid;
@@ -35,7 +35,7 @@ impl PostgresUnit {
         self.scope().tenant().ok_or(StoreError::OutOfScope("the index outside a tenant"))
     }
 
-    async fn rows(&self, sql: Sql) -> Result<Vec<QueryResult>, StoreError> {
+    async fn rows(&self, sql: Sql<Met>) -> Result<Vec<QueryResult>, StoreError> {
         self.query_all_raw(sql.statement(DbBackend::Postgres)).await.map_err(store_error)
     }
 
@@ -108,8 +108,8 @@ impl ChunkIndex for PostgresUnit {
     }
 
     async fn count(&self, version: SourceVersionId, model: &str) -> Result<u64, StoreError> {
-        let sql = Sql::new("SELECT count(*) AS n FROM chunk_embeddings WHERE tenant_id = ")
-            .bind(self.tenant()?.tenant_id.0)
+        let sql = Sql::new("chunk_index.count", "SELECT count(*) AS n FROM chunk_embeddings WHERE ")
+            .of_tenant("tenant_id", self.tenant()?)
             .text(" AND source_version_id = ")
             .bind(version.0)
             .text(" AND model = ")
@@ -128,19 +128,22 @@ impl ChunkIndex for PostgresUnit {
         previous: Option<SourceVersionId>,
     ) -> Result<(), StoreError> {
         let scope = self.tenant()?;
-        let found = Sql::new("SELECT 1 AS one FROM sources s JOIN collections k ON k.tenant_id = s.tenant_id")
-            .text(" AND k.id = s.collection_id WHERE s.tenant_id = ")
-            .bind(scope.tenant_id.0)
-            .text(" AND s.id = ")
-            .bind(source.0)
-            .text(" AND ")
-            .then(|sql| readable::source_in_reach(sql, scope));
+        let found = Sql::new(
+            "chunk_index.publish",
+            "SELECT 1 AS one FROM sources s JOIN collections k ON k.tenant_id = s.tenant_id",
+        )
+        .text(" AND k.id = s.collection_id WHERE ")
+        .of_tenant("s.tenant_id", scope)
+        .text(" AND s.id = ")
+        .bind(source.0)
+        .text(" AND ")
+        .then(|sql| readable::source_in_reach(sql, scope, Purpose::Read));
         if self.rows(found).await?.is_empty() {
             return Err(StoreError::Stale);
         }
         let replaced = previous.filter(|previous| *previous != version);
-        let own = Sql::new("SELECT id FROM source_versions WHERE tenant_id = ")
-            .bind(scope.tenant_id.0)
+        let own = Sql::new("chunk_index.publish", "SELECT id FROM source_versions WHERE ")
+            .of_tenant("tenant_id", scope)
             .text(" AND source_id = ")
             .bind(source.0)
             .text(" AND id IN ")

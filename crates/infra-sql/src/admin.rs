@@ -4,4 +4,4 @@ mod audit;
 mod idempotency;
 mod installation;
 mod jobs;
-mod rows;
+pub(crate) mod rows;

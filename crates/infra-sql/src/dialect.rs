@@ -10,7 +10,7 @@ use sea_orm::{DbBackend, FromQueryResult, QueryResult, Statement};
 use crate::{
     SqlBackend, SqlRepos,
     error::store_error,
-    sql::Sql,
+    sql::{Met, Sql},
     usage::{calls, prices, rows::model_prices},
 };
 
@@ -31,7 +31,8 @@ pub fn record_call_at_once(call: &ProviderCall, now: Timestamp) -> Result<Statem
             .text(") AS v")
     })?;
     let price = prices::in_force(&call.provider, &call.model, call.requested_at);
-    Ok(price.with_others(vec![sql]).refuse_nul()?.statement(DbBackend::Postgres))
+    // The row names its tenant, and row-level security holds it to that; prices are nobody's.
+    Ok(price.met().with_others(vec![sql.met()]).refuse_nul()?.statement(DbBackend::Postgres))
 }
 
 /// The price that [`record_call_at_once`] answers, from its rows.
@@ -40,7 +41,7 @@ pub fn record_call_at_once(call: &ProviderCall, now: Timestamp) -> Result<Statem
 /// [`StoreError::Corrupt`] for a row that cannot be read.
 pub fn recorded_price(rows: &[QueryResult]) -> Result<Option<ModelPrice>, StoreError> {
     let price = rows.first().map(|row| model_prices::Model::from_query_result(row, "")).transpose();
-    Ok(price.map_err(store_error)?.map(ModelPrice::from))
+    price.map_err(store_error)?.map(ModelPrice::try_from).transpose()
 }
 
 impl<B: SqlBackend> SqlRepos<B> {
@@ -49,40 +50,40 @@ impl<B: SqlBackend> SqlRepos<B> {
     }
 
     /// Whether others cannot be sent together with this statement.
-    pub(crate) fn stands_alone(&self, sql: &Sql) -> bool {
-        self.is_postgres() && sql.begins_with_others()
+    pub(crate) fn stands_alone(&self, sql: &Sql<Met>) -> bool {
+        self.is_postgres() && sql.as_text().starts_with("WITH")
     }
 
     /// The statement, and others before it that write, sent together. How many rows it changed is told
     /// of the statement alone.
-    pub(crate) fn together(&self, others: Vec<Sql>, sql: Sql) -> Sql {
+    pub(crate) fn together(&self, others: Vec<Sql<Met>>, sql: Sql<Met>) -> Sql<Met> {
         if self.is_postgres() { sql.with_others(others) } else { sql.behind_others(others) }
     }
 
     /// Adds text on PostgreSQL only.
-    fn on_postgres(&self, sql: Sql, text: &'static str) -> Sql {
+    fn on_postgres<S>(&self, sql: Sql<S>, text: &'static str) -> Sql<S> {
         if self.is_postgres() { sql.text(text) } else { sql }
     }
 
     /// Locks the rows of a query against other writers until the transaction ends, but lets others
     /// refer to them. SQLite has one writer.
-    pub(crate) fn for_update(&self, sql: Sql) -> Sql {
+    pub(crate) fn for_update<S>(&self, sql: Sql<S>) -> Sql<S> {
         self.on_postgres(sql, " FOR NO KEY UPDATE")
     }
 
     /// The same, leaving out rows that another transaction holds.
-    pub(crate) fn for_update_skipping_locked(&self, sql: Sql) -> Sql {
+    pub(crate) fn for_update_skipping_locked<S>(&self, sql: Sql<S>) -> Sql<S> {
         self.on_postgres(sql, " FOR NO KEY UPDATE SKIP LOCKED")
     }
 
     /// The same for the table with this alias among the joined ones: `j`.
-    pub(crate) fn for_update_of_j_skipping_locked(&self, sql: Sql) -> Sql {
+    pub(crate) fn for_update_of_j_skipping_locked<S>(&self, sql: Sql<S>) -> Sql<S> {
         self.on_postgres(sql, " FOR NO KEY UPDATE OF j SKIP LOCKED")
     }
 
     /// Adds the condition that the title of the conversation `c` holds this text, without regard to
     /// ASCII case (`lower` knows more letters on PostgreSQL, unless told not to).
-    pub(crate) fn title_holds(&self, sql: Sql, text: &str) -> Sql {
+    pub(crate) fn title_holds<S>(&self, sql: Sql<S>, text: &str) -> Sql<S> {
         let sql = if self.is_postgres() {
             sql.text("strpos(lower(c.title COLLATE \"C\"), ")
         } else {
@@ -92,7 +93,7 @@ impl<B: SqlBackend> SqlRepos<B> {
     }
 
     /// Adds the UTC day of `u.requested_at` as text.
-    pub(crate) fn requested_day(&self, sql: Sql) -> Sql {
+    pub(crate) fn requested_day<S>(&self, sql: Sql<S>) -> Sql<S> {
         if self.is_postgres() {
             sql.text("to_char(u.requested_at AT TIME ZONE 'UTC', 'YYYY-MM-DD')")
         } else {
@@ -101,7 +102,7 @@ impl<B: SqlBackend> SqlRepos<B> {
     }
 
     /// Adds a column of ids as text in hexadecimal, with or without dashes.
-    pub(crate) fn id_as_text(&self, sql: Sql, column: &'static str) -> Sql {
+    pub(crate) fn id_as_text<S>(&self, sql: Sql<S>, column: &'static str) -> Sql<S> {
         if self.is_postgres() {
             sql.text(column).text("::text")
         } else {
@@ -112,11 +113,14 @@ impl<B: SqlBackend> SqlRepos<B> {
     /// The account with this e-mail address, before a tenant is known.
     pub(crate) fn account_by_email_query(&self, email: &str) -> Sql {
         if self.is_postgres() {
-            return Sql::new("SELECT user_id, tenant_id, password_hash FROM sign_in_account_by_email(")
-                .bind(email)
-                .text(")");
+            return Sql::new(
+                "sign_in.account_by_email",
+                "SELECT user_id, tenant_id, password_hash FROM sign_in_account_by_email(",
+            )
+            .bind(email)
+            .text(")");
         }
-        Sql::new("SELECT id AS user_id, tenant_id, password_hash FROM users")
+        Sql::new("sign_in.account_by_email", "SELECT id AS user_id, tenant_id, password_hash FROM users")
             .text(" WHERE deleted_at IS NULL AND is_active AND email = ")
             .bind(email)
     }
@@ -124,15 +128,21 @@ impl<B: SqlBackend> SqlRepos<B> {
     /// The account with this user name in a tenant, or in the only one there is.
     pub(crate) fn account_by_username_query(&self, username: &str, slug: Option<&str>) -> Sql {
         if self.is_postgres() {
-            return Sql::new("SELECT user_id, tenant_id, password_hash FROM sign_in_account_by_username(")
-                .bind(username)
-                .text(", ")
-                .bind(slug)
-                .text(")");
+            return Sql::new(
+                "sign_in.account_by_username",
+                "SELECT user_id, tenant_id, password_hash FROM sign_in_account_by_username(",
+            )
+            .bind(username)
+            .text(", ")
+            .bind(slug)
+            .text(")");
         }
-        let sql = Sql::new("SELECT u.id AS user_id, u.tenant_id, u.password_hash FROM tenants t")
-            .text(" JOIN users u ON u.tenant_id = t.id WHERE u.deleted_at IS NULL AND u.is_active AND u.username = ")
-            .bind(username);
+        let sql = Sql::new(
+            "sign_in.account_by_username",
+            "SELECT u.id AS user_id, u.tenant_id, u.password_hash FROM tenants t",
+        )
+        .text(" JOIN users u ON u.tenant_id = t.id WHERE u.deleted_at IS NULL AND u.is_active AND u.username = ")
+        .bind(username);
         match slug {
             Some(slug) => sql.text(" AND t.slug = ").bind(slug),
             None => sql.text(" AND NOT EXISTS (SELECT 1 FROM tenants other WHERE other.id <> t.id)"),
@@ -142,20 +152,30 @@ impl<B: SqlBackend> SqlRepos<B> {
     /// The owner of a refresh token.
     pub(crate) fn refresh_token_owner_query(&self, hash: &str) -> Sql {
         if self.is_postgres() {
-            return Sql::new("SELECT id, user_id, tenant_id FROM sign_in_refresh_token(").bind(hash).text(")");
+            return Sql::new("sign_in.refresh_token", "SELECT id, user_id, tenant_id FROM sign_in_refresh_token(")
+                .bind(hash)
+                .text(")");
         }
-        Sql::new("SELECT r.id, r.user_id, r.tenant_id FROM refresh_tokens r JOIN users u ON u.id = r.user_id")
-            .text(" WHERE u.deleted_at IS NULL AND u.is_active AND r.token_hash = ")
-            .bind(hash)
+        Sql::new(
+            "sign_in.refresh_token",
+            "SELECT r.id, r.user_id, r.tenant_id FROM refresh_tokens r JOIN users u ON u.id = r.user_id",
+        )
+        .text(" WHERE u.deleted_at IS NULL AND u.is_active AND r.token_hash = ")
+        .bind(hash)
     }
 
     /// The owner of an API key.
     pub(crate) fn api_key_owner_query(&self, hash: &str) -> Sql {
         if self.is_postgres() {
-            return Sql::new("SELECT id, user_id, tenant_id FROM sign_in_api_key(").bind(hash).text(")");
+            return Sql::new("sign_in.api_key", "SELECT id, user_id, tenant_id FROM sign_in_api_key(")
+                .bind(hash)
+                .text(")");
         }
-        Sql::new("SELECT k.id, k.user_id, k.tenant_id FROM api_keys k JOIN users u ON u.id = k.user_id")
-            .text(" WHERE u.deleted_at IS NULL AND u.is_active AND k.key_hash = ")
-            .bind(hash)
+        Sql::new(
+            "sign_in.api_key",
+            "SELECT k.id, k.user_id, k.tenant_id FROM api_keys k JOIN users u ON u.id = k.user_id",
+        )
+        .text(" WHERE u.deleted_at IS NULL AND u.is_active AND k.key_hash = ")
+        .bind(hash)
     }
 }

@@ -2,7 +2,7 @@
 
 mod api_keys;
 mod roles;
-mod rows;
+pub(crate) mod rows;
 mod sessions;
 mod sign_in;
 mod users;

@@ -3,6 +3,6 @@
 mod chunks;
 mod collections;
 mod retrieval;
-mod rows;
+pub(crate) mod rows;
 mod sources;
 mod versions;

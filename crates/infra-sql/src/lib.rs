@@ -1,11 +1,14 @@
 //! The repositories for SQL, written once and generic over the connection.
 //!
 //! A backend brings a [`SqlBackend`]: a connection inside a transaction, and its index of chunks.
-//! [`SqlRepos`] is then its unit of work. Rows are private to this crate; they become entities by
-//! exhaustive destructuring, so that a new column breaks the build in one place.
+//! [`SqlRepos`] is then its unit of work. Rows are SeaORM's, private to this crate;
+//! `mapping!` makes them entities, so that a new column breaks the build in one place.
 //!
 //! # Conventions
-//! - Every query names the tenant itself, on PostgreSQL too: the policies are the second wall.
+//! - A statement meets its scope before a gate runs it, on PostgreSQL too: the policies are the second
+//!   wall. `scope.rs` is where it does; the type [`Sql`] keeps what has not from being run.
+//! - Plain reads and writes are SeaORM's typed queries (`typed.rs`); statements whose plan or atomicity
+//!   matters are SQL text. Both pass the gates in `repos.rs`.
 //! - One statement per call wherever that is possible; every value is bound.
 //! - Only `dialect.rs` asks which database it is.
 
@@ -15,13 +18,18 @@ mod dialect;
 mod error;
 mod identity;
 mod knowledge;
+mod mapping;
+mod measure;
 mod page;
 pub mod readable;
 mod repos;
+mod scope;
 mod sql;
 mod tenancy;
+mod typed;
 mod usage;
 mod values;
+mod writes;
 
 use async_trait::async_trait;
 use domain::{
@@ -34,8 +42,9 @@ use sea_orm::ConnectionTrait;
 pub use self::{
     dialect::{record_call_at_once, recorded_price},
     error::store_error,
+    measure::STATEMENT_SECONDS,
     repos::SqlRepos,
-    sql::Sql,
+    sql::{Met, Open, Sql},
 };
 
 /// A backend's connection inside a unit of work.

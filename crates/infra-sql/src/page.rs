@@ -2,11 +2,11 @@
 
 use domain::page::PageRequest;
 
-use crate::sql::Sql;
+use crate::sql::{Met, Sql};
 
 /// Adds the rest of a list's statement: where the page starts (after an existing condition), its
 /// order, and one row more than it holds, which tells that there is a next page.
-pub(crate) fn page(mut sql: Sql, alias: &'static str, page: PageRequest) -> Sql {
+pub(crate) fn page(mut sql: Sql<Met>, alias: &'static str, page: PageRequest) -> Sql<Met> {
     if let Some(cursor) = page.cursor {
         sql = sql.text(" AND (").text(alias).text(".created_at, ").text(alias);
         sql = sql.text(".id) < (").bind(cursor.at).text(", ").bind(cursor.id).text(")");

@@ -1,41 +1,40 @@
 //! The right to read knowledge, as SQL: for the repositories here and for the backends' indexes.
 
 use domain::{
-    access::{Area, Reach, TenantScope},
+    access::{Purpose, Rows, TenantScope},
     gateways::Readable,
+    knowledge::Collection,
 };
 
-use crate::sql::Sql;
+use crate::{
+    knowledge::rows::collections as stored,
+    sql::{Met, Sql},
+};
 
-/// Adds the condition that the collection `k` is in the scope's reach (not the tenant itself).
+/// Adds the condition that the collection `k` is of the scope's tenant and in reach.
 #[must_use]
-pub fn collection_in_reach(sql: Sql, scope: &TenantScope) -> Sql {
-    match (scope.reach(Area::Knowledge), scope.user_id) {
-        (Reach::Tenant, _) => sql.text("1 = 1"),
-        (Reach::Own, Some(user)) => sql.text("k.user_id = ").bind(user.0),
-        (Reach::Visible, Some(user)) => sql.text("(k.user_id = ").bind(user.0).text(" OR k.visibility = 'shared')"),
-        (Reach::Visible, None) => sql.text("k.visibility = 'shared'"),
-        (Reach::Own, None) | (Reach::Nothing, _) => sql.text("1 = 0"),
-    }
+pub fn collection_in_reach<S>(sql: Sql<S>, scope: &TenantScope, purpose: Purpose) -> Sql<Met> {
+    sql.in_reach::<stored::Entity>("k", scope, purpose)
 }
 
-/// Adds the condition that the source `s` of the collection `k` is in the scope's reach (not the
-/// tenant itself): as its collection, but for one that its own visibility narrows to its owner.
+/// Adds the condition that the source `s` of the collection `k` is in the scope's reach: as its
+/// collection, but for one that its own visibility narrows to its owner. The caller joins `k` on tenant
+/// and id.
 #[must_use]
-pub fn source_in_reach(sql: Sql, scope: &TenantScope) -> Sql {
-    collection_in_reach(sql, scope).text(" AND ").then(|sql| source_is_not_narrowed(sql, scope))
+pub fn source_in_reach<S>(sql: Sql<S>, scope: &TenantScope, purpose: Purpose) -> Sql<Met> {
+    source_is_not_narrowed(collection_in_reach(sql, scope, purpose).text(" AND "), scope, purpose)
 }
 
 /// Adds the condition that the own visibility of the source `s`, whose collection is in the scope's
-/// reach, does not narrow it to others.
+/// reach, does not narrow it to others. See `Filter::admits_source` in `domain`.
 #[must_use]
-pub fn source_is_not_narrowed(sql: Sql, scope: &TenantScope) -> Sql {
-    match (scope.reach(Area::Knowledge), scope.user_id) {
-        (Reach::Tenant | Reach::Nothing, _) => sql.text("1 = 1"),
-        (Reach::Own | Reach::Visible, Some(user)) => {
+pub fn source_is_not_narrowed<S>(sql: Sql<S>, scope: &TenantScope, purpose: Purpose) -> Sql<S> {
+    match scope.rows::<Collection>(purpose) {
+        Rows::All | Rows::Nothing => sql.text("1 = 1"),
+        Rows::Own(user) | Rows::OwnOrShown(user) => {
             sql.text("(COALESCE(s.visibility, 'shared') = 'shared' OR s.user_id = ").bind(user.0).text(")")
         }
-        (Reach::Own | Reach::Visible, None) => sql.text("COALESCE(s.visibility, 'shared') = 'shared'"),
+        Rows::Shown => sql.text("COALESCE(s.visibility, 'shared') = 'shared'"),
     }
 }
 
@@ -43,12 +42,9 @@ pub fn source_is_not_narrowed(sql: Sql, scope: &TenantScope) -> Sql {
 /// its current version: tenant, reach, and the collections that are asked for. The caller joins
 /// `k` on tenant and id, and its own rows on `s.current_version_id`.
 #[must_use]
-pub fn source_is_readable(sql: Sql, scope: &TenantScope, readable: &Readable) -> Sql {
-    let sql = sql
-        .text("s.tenant_id = ")
-        .bind(scope.tenant_id.0)
-        .text(" AND s.current_version_id IS NOT NULL AND ")
-        .then(|sql| source_in_reach(sql, scope));
+pub fn source_is_readable<S>(sql: Sql<S>, scope: &TenantScope, readable: &Readable) -> Sql<Met> {
+    let sql = sql.of_tenant("s.tenant_id", scope).text(" AND s.current_version_id IS NOT NULL AND ");
+    let sql = source_in_reach(sql, scope, Purpose::Read);
     match &readable.collections {
         Some(ids) => sql.text(" AND s.collection_id IN ").bind_list(ids.iter().map(|id| id.0)),
         None => sql,
@@ -58,11 +54,10 @@ pub fn source_is_readable(sql: Sql, scope: &TenantScope, readable: &Readable) ->
 /// A query for `id`, `chunk_count`, `generation` of the collections with chunks that the scope
 /// reaches, among those that are asked for. Within them [`source_is_readable`] decides.
 #[must_use]
-pub fn collections(scope: &TenantScope, readable: &Readable) -> Sql {
-    let sql = Sql::new("SELECT k.id, k.chunk_count, k.generation FROM collections k WHERE k.tenant_id = ")
-        .bind(scope.tenant_id.0)
-        .text(" AND k.chunk_count > 0 AND ")
-        .then(|sql| collection_in_reach(sql, scope));
+pub fn collections(scope: &TenantScope, readable: &Readable) -> Sql<Met> {
+    let sql = Sql::new("collections.readable", "SELECT k.id, k.chunk_count, k.generation FROM collections k WHERE ")
+        .text("k.chunk_count > 0 AND ");
+    let sql = collection_in_reach(sql, scope, Purpose::Read);
     match &readable.collections {
         Some(ids) => sql.text(" AND k.id IN ").bind_list(ids.iter().map(|id| id.0)),
         None => sql,

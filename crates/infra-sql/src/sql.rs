@@ -1,33 +1,69 @@
 //! A statement in the making: text and the values bound to it, in step.
 
-use domain::store::StoreError;
-use sea_orm::{
-    ActiveModelTrait, DbBackend, EntityTrait, IdenStatic, IntoActiveModel, Iterable, ModelTrait, Statement, Value,
-    prelude::Json,
+use std::{
+    fmt::{self, Display, Write},
+    marker::PhantomData,
 };
 
-/// A row of an entity.
-pub(crate) trait Row: ModelTrait + IntoActiveModel<<Self::Entity as EntityTrait>::ActiveModel> {}
+use domain::{access::TenantScope, store::StoreError};
+use sea_orm::{
+    ActiveModelTrait, DbBackend, EntityTrait, IdenStatic, Iterable, Statement, Value,
+    prelude::{Expr, Json},
+    sea_query::{PostgresQueryBuilder, QueryBuilder, QueryStatementBuilder, SqlWriter, SqliteQueryBuilder},
+};
 
-impl<M: ModelTrait + IntoActiveModel<<M::Entity as EntityTrait>::ActiveModel>> Row for M {}
+use crate::typed::Row;
+
+/// The state of a statement that has not met its scope. No gate runs it.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Open;
+
+/// The state of a statement whose rows are limited to what its scope reaches.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Met;
 
 /// A statement in the making. Text is fixed at compile time; whatever comes from outside is bound.
 /// Placeholders are `$1`, `$2`, …, which both databases' drivers read.
+///
+/// It begins [`Open`] and has to meet the scope of its unit of work before it is run: by
+/// [`Sql::of_tenant`], [`Sql::bind_tenant`], by the conditions in [`readable`](crate::readable), or by one of those that
+/// `scope.rs` gives to the repositories.
 #[derive(Debug, Clone, Default)]
-pub struct Sql {
+pub struct Sql<S = Open> {
+    /// `<aggregate>.<verb>`, for spans and metrics; empty for a part of a statement.
+    name: &'static str,
     /// The text without its placeholders.
     text: String,
     /// The values, each with the place in the text where its placeholder belongs.
     values: Vec<(usize, Value)>,
+    state: PhantomData<S>,
 }
 
 impl Sql {
-    /// Begins with this text.
+    /// Begins the statement of this name (`<aggregate>.<verb>`) with this text.
     #[must_use]
-    pub fn new(text: &'static str) -> Self {
-        Self { text: text.to_owned(), ..Self::default() }
+    pub fn new(name: &'static str, text: &'static str) -> Self {
+        Self { name, text: text.to_owned(), ..Self::default() }
     }
 
+    /// Begins a part of a statement.
+    #[must_use]
+    pub fn part(text: &'static str) -> Self {
+        Self::new("", text)
+    }
+
+    /// A statement that SeaORM's builders made, as this database writes it.
+    pub(crate) fn built(name: &'static str, query: &impl QueryStatementBuilder, backend: DbBackend) -> Self {
+        let mut writer = Writer(Self { name, ..Self::default() });
+        match backend {
+            DbBackend::Sqlite => query.build_collect_any_into(&SqliteQueryBuilder, &mut writer),
+            _ => query.build_collect_any_into(&PostgresQueryBuilder, &mut writer),
+        }
+        writer.0
+    }
+}
+
+impl<S> Sql<S> {
     /// Adds text.
     #[must_use]
     pub fn text(mut self, text: &'static str) -> Self {
@@ -56,44 +92,55 @@ impl Sql {
 
     /// Adds whatever the function adds.
     #[must_use]
-    pub fn then(self, add: impl FnOnce(Self) -> Self) -> Self {
+    pub fn then<R>(self, add: impl FnOnce(Self) -> R) -> R {
         add(self)
     }
 
-    /// Adds another statement, with what is bound to it.
+    /// Adds another statement, with what is bound to it. This one keeps its name and state.
     #[must_use]
-    pub(crate) fn append(mut self, other: Self) -> Self {
+    pub fn append<R>(mut self, other: Sql<R>) -> Self {
         let start = self.text.len();
         self.text.push_str(&other.text);
         self.values.extend(other.values.into_iter().map(|(place, value)| (start + place, value)));
         self
     }
 
-    /// The same statement, which also runs these others that write: PostgreSQL's data-modifying WITH.
-    /// None sees what another one changes, and none may touch a row that another one changes.
+    /// Adds an expression of SeaORM's, with the values in it bound.
     #[must_use]
-    pub(crate) fn with_others(self, others: Vec<Self>) -> Self {
-        if others.is_empty() {
-            return self;
-        }
-        let mut all = Self::default();
-        for (index, other) in others.into_iter().enumerate() {
-            all.text.push_str(if index == 0 { "WITH w" } else { ", w" });
-            all.text.push_str(&index.to_string());
-            all = all.text(" AS (").append(other).text(")");
-        }
-        all.text(" ").append(self)
+    pub(crate) fn expr(self, expr: &Expr) -> Self {
+        let mut writer = Writer(self);
+        // Both databases write conditions alike.
+        PostgresQueryBuilder.prepare_expr(expr, &mut writer);
+        writer.0
     }
 
-    /// The same statement behind these others, as SQLite takes them.
+    /// Adds `column = tenant`, which limits the rows to those of the scope's tenant: enough for rows
+    /// that everybody in the tenant reaches, and for commands whose right is something else (a lease).
     #[must_use]
-    pub(crate) fn behind_others(self, others: Vec<Self>) -> Self {
-        others.into_iter().fold(Self::default(), |all, other| all.append(other).text("; ")).append(self)
+    pub fn of_tenant(self, column: &'static str, scope: &TenantScope) -> Sql<Met> {
+        self.text(column).text(" = ").bind(scope.tenant_id.0).met()
     }
 
-    /// Whether it begins with WITH, so that it cannot be given others.
-    pub(crate) fn begins_with_others(&self) -> bool {
-        self.text.starts_with("WITH")
+    /// Binds the scope's tenant as a value of the rows that an INSERT adds.
+    #[must_use]
+    pub fn bind_tenant(self, scope: &TenantScope) -> Sql<Met> {
+        self.bind(scope.tenant_id.0).met()
+    }
+
+    /// Says that the statement has met its scope. Only what limits its rows may say so.
+    pub(crate) fn met(self) -> Sql<Met> {
+        let Self { name, text, values, .. } = self;
+        Sql { name, text, values, state: PhantomData }
+    }
+
+    /// The name for spans and metrics.
+    pub(crate) const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// The text without its placeholders.
+    pub(crate) fn as_text(&self) -> &str {
+        &self.text
     }
 
     /// How many values are bound to it.
@@ -163,6 +210,31 @@ impl Sql {
         }
         Ok(self)
     }
+}
+
+impl Sql<Met> {
+    /// The same statement, which also runs these others that write: PostgreSQL's data-modifying WITH.
+    /// None sees what another one changes, and none may touch a row that another one changes.
+    #[must_use]
+    pub(crate) fn with_others(self, others: Vec<Self>) -> Self {
+        if others.is_empty() {
+            return self;
+        }
+        let mut all = Self { name: self.name, ..Self::default() };
+        for (index, other) in others.into_iter().enumerate() {
+            all.text.push_str(if index == 0 { "WITH w" } else { ", w" });
+            all.text.push_str(&index.to_string());
+            all = all.text(" AS (").append(other).text(")");
+        }
+        all.text(" ").append(self)
+    }
+
+    /// The same statement behind these others, as SQLite takes them.
+    #[must_use]
+    pub(crate) fn behind_others(self, others: Vec<Self>) -> Self {
+        let all = Self { name: self.name, ..Self::default() };
+        others.into_iter().fold(all, |all, other| all.append(other).text("; ")).append(self)
+    }
 
     /// The statement for a database.
     #[must_use]
@@ -182,6 +254,33 @@ impl Sql {
     }
 }
 
+/// Takes what SeaORM's builders write: their text, and the values that they bind. It is private, so
+/// that text which came in at run time has no other way into a statement.
+struct Writer<S>(Sql<S>);
+
+impl<S> Write for Writer<S> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.0.text.push_str(text);
+        Ok(())
+    }
+}
+
+impl<S> Display for Writer<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.text)
+    }
+}
+
+impl<S> SqlWriter for Writer<S> {
+    fn push_param<T: QueryBuilder>(&mut self, value: Value, _: &T) {
+        self.0.values.push((self.0.text.len(), value));
+    }
+
+    fn as_writer(&mut self) -> &mut dyn Write {
+        self
+    }
+}
+
 fn json_holds_nul(value: &Json) -> bool {
     match value {
         Json::String(text) => text.contains('\0'),
@@ -193,38 +292,50 @@ fn json_holds_nul(value: &Json) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use sea_orm::{ExprTrait, sea_query::Query};
+
     use super::*;
 
     fn text(sql: Sql) -> String {
-        sql.statement(DbBackend::Postgres).sql
+        sql.met().statement(DbBackend::Postgres).sql
     }
 
     #[test]
     fn statements_that_go_together_count_their_placeholders_on() {
-        let insert = |name| Sql::new("INSERT INTO ").text(name).text(" VALUES ").bind_list([1, 2]);
-        let sql = Sql::new("UPDATE c SET x = ").bind(5).text(" WHERE id = ").bind(6);
+        let insert = |name| Sql::part("INSERT INTO ").text(name).text(" VALUES ").bind_list([1, 2]).met();
+        let sql = Sql::new("c.update", "UPDATE c SET x = ").bind(5).text(" WHERE id = ").bind(6).met();
         let together = sql.clone().with_others(vec![insert("a"), insert("b")]);
-        assert_eq!(together.bound(), 6);
+        assert_eq!((together.bound(), together.name()), (6, "c.update"));
         let expected = "WITH w0 AS (INSERT INTO a VALUES ($1, $2)), w1 AS (INSERT INTO b VALUES ($3, $4)) \
                         UPDATE c SET x = $5 WHERE id = $6";
-        assert_eq!(text(together), expected);
+        assert_eq!(together.statement(DbBackend::Postgres).sql, expected);
         let behind = sql.behind_others(vec![insert("a"), insert("b")]);
         let expected =
             "INSERT INTO a VALUES ($1, $2); INSERT INTO b VALUES ($3, $4); UPDATE c SET x = $5 WHERE id = $6";
-        assert_eq!(text(behind), expected);
+        assert_eq!(behind.statement(DbBackend::Sqlite).sql, expected);
     }
 
     #[test]
-    fn placeholders_count_up_over_values_and_lists() {
-        let sql = Sql::new("a = ").bind(1).text(" AND b IN ").bind_list([2, 3]).text(" AND c = ").bind("x");
-        assert_eq!(sql.bound(), 4);
-        assert_eq!(text(sql), "a = $1 AND b IN ($2, $3) AND c = $4");
+    fn placeholders_count_up_over_values_lists_and_expressions() {
+        let sql = Sql::part("a = ").bind(1).text(" AND b IN ").bind_list([2, 3]).text(" AND ");
+        let sql = sql.expr(&Expr::col("c").eq("it's")).text(" AND d = ").bind("x");
+        assert_eq!(sql.bound(), 5);
+        assert_eq!(text(sql), "a = $1 AND b IN ($2, $3) AND \"c\" = $4 AND d = $5");
+    }
+
+    #[test]
+    fn what_a_builder_made_is_bound_too() {
+        let query =
+            Query::select().column("id").from("t").and_where(Expr::col("name").eq("'; DROP")).limit(3).to_owned();
+        let sql = Sql::built("t.get", &query, DbBackend::Sqlite);
+        assert_eq!(sql.bound(), 2);
+        assert_eq!(text(sql), "SELECT \"id\" FROM \"t\" WHERE \"name\" = $1 LIMIT $2");
     }
 
     #[test]
     fn nul_is_refused_wherever_it_hides() {
-        let json = |value: Json| Sql::new("").bind(1).bind(value).refuse_nul().is_err();
-        assert!(Sql::new("").bind("a\0b").refuse_nul().is_err());
+        let json = |value: Json| Sql::part("").bind(1).bind(value).refuse_nul().is_err();
+        assert!(Sql::part("").bind("a\0b").refuse_nul().is_err());
         assert!(json(serde_json::json!([{ "a": "\0" }])));
         assert!(json(serde_json::json!({ "\0": 1 })));
         assert!(!json(serde_json::json!({ "a": "\\u0000" })));
@@ -232,6 +343,6 @@ mod tests {
 
     #[test]
     fn an_empty_list_finds_nothing() {
-        assert_eq!(text(Sql::new("a IN ").bind_list(Vec::<i64>::new())), "a IN (NULL)");
+        assert_eq!(text(Sql::part("a IN ").bind_list(Vec::<i64>::new())), "a IN (NULL)");
     }
 }

@@ -1,4 +1,4 @@
 //! Tenants.
 
 mod repo;
-mod rows;
+pub(crate) mod rows;

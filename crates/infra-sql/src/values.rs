@@ -27,10 +27,8 @@ where
 }
 
 /// A stored address of a client.
-pub(crate) fn address(value: Option<String>) -> Result<Option<IpAddr>, StoreError> {
-    value
-        .map(|text| text.parse().map_err(|_| StoreError::Corrupt("an IP address cannot be read".to_owned())))
-        .transpose()
+pub(crate) fn address(value: String) -> Result<IpAddr, StoreError> {
+    value.parse().map_err(|_| StoreError::Corrupt("an IP address cannot be read".to_owned()))
 }
 
 /// A stored JSON value in the domain's type.
@@ -56,7 +54,7 @@ mod tests {
 
     #[test]
     fn addresses_are_read_back() {
-        assert_eq!(address(Some("::1".to_owned())).unwrap(), Some("::1".parse().unwrap()));
-        assert!(matches!(address(Some("here".to_owned())), Err(StoreError::Corrupt(_))));
+        assert_eq!(address("::1".to_owned()).unwrap(), "::1".parse::<IpAddr>().unwrap());
+        assert!(matches!(address("here".to_owned()), Err(StoreError::Corrupt(_))));
     }
 }

@@ -7,13 +7,13 @@ mod words;
 
 use async_trait::async_trait;
 use domain::{
-    access::TenantScope,
+    access::{Purpose, TenantScope},
     gateways::{ChunkIndex, IndexEntry, IndexHit, Readable},
     ids::{SourceId, SourceVersionId},
     store::StoreError,
 };
-use infra_sql::{Sql, readable, store_error};
-use sea_orm::{ConnectionTrait, DbBackend, QueryResult};
+use infra_sql::{Met, Sql, readable, store_error};
+use sea_orm::{ConnectionTrait, DbBackend, QueryResult, Value};
 
 pub(crate) use self::matrix::{MatrixCache, matrix_cache};
 use crate::unit::SqliteUnit;
@@ -27,11 +27,11 @@ impl SqliteUnit {
         infra_sql::SqlBackend::scope(self).tenant().ok_or(StoreError::OutOfScope("the index outside a tenant"))
     }
 
-    async fn run(&self, sql: Sql) -> Result<(), StoreError> {
+    async fn run(&self, sql: Sql<Met>) -> Result<(), StoreError> {
         self.execute_raw(sql.statement(DbBackend::Sqlite)).await.map(drop).map_err(store_error)
     }
 
-    async fn rows(&self, sql: Sql) -> Result<Vec<QueryResult>, StoreError> {
+    async fn rows(&self, sql: Sql<Met>) -> Result<Vec<QueryResult>, StoreError> {
         self.query_all_raw(sql.statement(DbBackend::Sqlite)).await.map_err(store_error)
     }
 
@@ -42,18 +42,19 @@ impl SqliteUnit {
         source: SourceId,
         versions: &[SourceVersionId],
     ) -> Result<(), StoreError> {
-        let found = Sql::new("SELECT 1 FROM sources s JOIN collections k ON k.tenant_id = s.tenant_id")
-            .text(" AND k.id = s.collection_id WHERE s.tenant_id = ")
-            .bind(scope.tenant_id.0)
-            .text(" AND s.id = ")
-            .bind(source.0)
-            .text(" AND ")
-            .then(|sql| readable::source_in_reach(sql, scope));
+        let found =
+            Sql::new("chunk_index.publish", "SELECT 1 FROM sources s JOIN collections k ON k.tenant_id = s.tenant_id")
+                .text(" AND k.id = s.collection_id WHERE ")
+                .of_tenant("s.tenant_id", scope)
+                .text(" AND s.id = ")
+                .bind(source.0)
+                .text(" AND ")
+                .then(|sql| readable::source_in_reach(sql, scope, Purpose::Read));
         if self.rows(found).await?.is_empty() {
             return Err(StoreError::Stale);
         }
-        let own = Sql::new("SELECT id FROM source_versions WHERE tenant_id = ")
-            .bind(scope.tenant_id.0)
+        let own = Sql::new("chunk_index.publish", "SELECT id FROM source_versions WHERE ")
+            .of_tenant("tenant_id", scope)
             .text(" AND source_id = ")
             .bind(source.0)
             .text(" AND id IN ")
@@ -70,36 +71,31 @@ impl ChunkIndex for SqliteUnit {
             return Err(StoreError::Check("a vector holds finite numbers, and at least one".to_owned()));
         }
         for batch in entries.chunks(INSERT_ROWS) {
-            let mut sql = Sql::new("INSERT INTO chunk_embeddings (tenant_id, collection_id, source_id,")
-                .text(" source_version_id, chunk_id, model, dimension, embedding) VALUES ");
+            let mut sql = Sql::new("chunk_index.insert", "INSERT INTO chunk_embeddings (tenant_id, collection_id,")
+                .text(" source_id, source_version_id, chunk_id, model, dimension, embedding) SELECT ")
+                .bind_tenant(scope)
+                .text(", v.* FROM (VALUES ");
             for (number, entry) in batch.iter().enumerate() {
-                sql = sql
-                    .text(if number == 0 { "(" } else { ", (" })
-                    .bind(scope.tenant_id.0)
-                    .text(", ")
-                    .bind(entry.collection_id.0)
-                    .text(", ")
-                    .bind(entry.source_id.0)
-                    .text(", ")
-                    .bind(entry.source_version_id.0)
-                    .text(", ")
-                    .bind(entry.chunk_id.0)
-                    .text(", ")
-                    .bind(entry.model.as_str())
-                    .text(", ")
-                    .bind(nearest::dimension(&entry.vector))
-                    .text(", ")
-                    .bind(matrix::to_bytes(&entry.vector))
-                    .text(")");
+                let values: [Value; _] = [
+                    entry.collection_id.0.into(),
+                    entry.source_id.0.into(),
+                    entry.source_version_id.0.into(),
+                    entry.chunk_id.0.into(),
+                    entry.model.as_str().into(),
+                    nearest::dimension(&entry.vector).into(),
+                    matrix::to_bytes(&entry.vector).into(),
+                ];
+                sql = sql.text(if number == 0 { "" } else { ", " }).bind_list(values);
             }
-            self.run(sql.text(" ON CONFLICT DO NOTHING")).await?;
+            // WHERE: without it SQLite takes ON for that of a join.
+            self.run(sql.text(") AS v WHERE 1 = 1 ON CONFLICT DO NOTHING")).await?;
         }
         Ok(())
     }
 
     async fn count(&self, version: SourceVersionId, model: &str) -> Result<u64, StoreError> {
-        let sql = Sql::new("SELECT count(*) AS n FROM chunk_embeddings WHERE tenant_id = ")
-            .bind(self.tenant()?.tenant_id.0)
+        let sql = Sql::new("chunk_index.count", "SELECT count(*) AS n FROM chunk_embeddings WHERE ")
+            .of_tenant("tenant_id", self.tenant()?)
             .text(" AND source_version_id = ")
             .bind(version.0)
             .text(" AND model = ")

@@ -7,9 +7,9 @@
 //! reached through the row that they are part of.
 
 use crate::{
-    access::{Reach, Scope},
+    access::{Reach, Scope, TenantScope},
     admin::{AuditLog, IdempotencyRecord, Job},
-    conversations::{Conversation, Visibility},
+    conversations::{Conversation, Stream, Visibility},
     identity::{ApiKey, RefreshToken, Role, Session, User, UserRole},
     ids::{TenantId, UserId},
     knowledge::{Collection, CollectionVisibility, RetrievalRun, Source},
@@ -144,6 +144,20 @@ impl Rows {
     }
 }
 
+impl TenantScope {
+    /// The rows of a type, among those of the tenant, that this scope reaches for a purpose.
+    #[must_use]
+    pub const fn rows<T: Protected>(&self, purpose: Purpose) -> Rows {
+        match (self.reach(T::AREA), self.user_id, purpose) {
+            (Reach::Tenant, ..) => Rows::All,
+            (Reach::Visible, Some(user), Purpose::Read) => Rows::OwnOrShown(user),
+            (Reach::Visible, None, Purpose::Read) => Rows::Shown,
+            (Reach::Own | Reach::Visible, Some(user), _) => Rows::Own(user),
+            (Reach::Own | Reach::Visible, None, _) | (Reach::Nothing, ..) => Rows::Nothing,
+        }
+    }
+}
+
 impl Scope {
     /// The rows of a type that this scope reaches for a purpose.
     ///
@@ -158,16 +172,7 @@ impl Scope {
                 AcrossTenants::Tenantless => Ok(Filter::Tenantless),
                 AcrossTenants::Everything => Ok(Filter::Everything),
             },
-            Self::Tenant(scope) => {
-                let rows = match (scope.reach(T::AREA), scope.user_id, purpose) {
-                    (Reach::Tenant, ..) => Rows::All,
-                    (Reach::Visible, Some(user), Purpose::Read) => Rows::OwnOrShown(user),
-                    (Reach::Visible, None, Purpose::Read) => Rows::Shown,
-                    (Reach::Own | Reach::Visible, Some(user), _) => Rows::Own(user),
-                    (Reach::Own | Reach::Visible, None, _) | (Reach::Nothing, ..) => Rows::Nothing,
-                };
-                Ok(Filter::Within(scope.tenant_id, rows))
-            }
+            Self::Tenant(scope) => Ok(Filter::Within(scope.tenant_id, scope.rows::<T>(purpose))),
         }
     }
 
@@ -232,6 +237,7 @@ protected! {
     ApiKey: Identity, tenant |row| Some(row.tenant_id), owner |row| Some(row.user_id);
     Conversation: Conversations, tenant |row| Some(row.tenant_id), owner |row| Some(row.user_id),
         shown |row| row.visibility == Visibility::Public;
+    Stream: Conversations, tenant |row| Some(row.tenant_id), owner |row| Some(row.user_id);
     Collection: Knowledge, tenant |row| Some(row.tenant_id), owner |row| row.user_id,
         shown |row| row.visibility == CollectionVisibility::Shared;
     RetrievalRun: Knowledge, tenant |row| Some(row.tenant_id), owner |row| row.user_id, adding ByActor;
@@ -267,7 +273,6 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::access::TenantScope;
 
     /// A row with everything that a declaration can say.
     struct Thing {

@@ -56,33 +56,36 @@ impl PostgresUnit {
         // The rank of one word under equal weights is the sum of 1/i² over its occurrences, divided by
         // that over all i, π²/6. The rest of the sum from n on is nearly 1/(n + ½), which gives n back.
         // OFFSET 0: the words of a chunk are fetched once, not for each word of the question.
-        let sql = Sql::new("WITH words AS MATERIALIZED (SELECT ('''' || w.word || '''')::tsquery AS word, w.weight")
-            .text(" FROM unnest(string_to_array(")
-            .bind(choice.words)
-            .text(", ' '), string_to_array(")
-            .bind(choice.weights)
-            .text(", ' ')::float8[]) AS w(word, weight)), found AS (")
-            .text("SELECT c.id, c.search || ''::tsvector AS search FROM chunks c")
-            .text(" JOIN sources s ON s.tenant_id = c.tenant_id AND s.id = c.source_id")
-            .text(" AND s.current_version_id = c.source_version_id")
-            .text(" JOIN collections k ON k.tenant_id = s.tenant_id AND k.id = s.collection_id WHERE c.tenant_id = ")
-            .bind(scope.tenant_id.0)
-            .text(" AND c.search @@ (")
-            .bind(tokens)
-            .text("::tsquery && ")
-            .bind(choice.candidates)
-            .text("::tsquery) AND ")
-            .then(|sql| readable::source_is_readable(sql, scope, readable))
-            .text(" LIMIT ")
-            .bind(bm25::MAX_CANDIDATES)
-            .text(" OFFSET 0) SELECT id, (SELECT sum(weight * (")
-            .bind(bm25::K1)
-            .text(" + 1) * times / (times + ")
-            .bind(bm25::K1)
-            .text(")) FROM (SELECT weight, 1 / (pi() ^ 2 / 6 * (1 - rank)) - 0.5")
-            .text(" AS times FROM (SELECT w.weight, ts_rank('{1, 1, 1, 1}', search, w.word) AS rank FROM words w) r")
-            .text(" WHERE rank > 0) t) AS score FROM found ORDER BY score DESC, id LIMIT ")
-            .bind(i64::from(limit));
+        let sql = Sql::new(
+            "chunk_index.lexical",
+            "WITH words AS MATERIALIZED (SELECT ('''' || w.word || '''')::tsquery AS word, w.weight",
+        )
+        .text(" FROM unnest(string_to_array(")
+        .bind(choice.words)
+        .text(", ' '), string_to_array(")
+        .bind(choice.weights)
+        .text(", ' ')::float8[]) AS w(word, weight)), found AS (")
+        .text("SELECT c.id, c.search || ''::tsvector AS search FROM chunks c")
+        .text(" JOIN sources s ON s.tenant_id = c.tenant_id AND s.id = c.source_id")
+        .text(" AND s.current_version_id = c.source_version_id")
+        .text(" JOIN collections k ON k.tenant_id = s.tenant_id AND k.id = s.collection_id WHERE ")
+        .of_tenant("c.tenant_id", scope)
+        .text(" AND c.search @@ (")
+        .bind(tokens)
+        .text("::tsquery && ")
+        .bind(choice.candidates)
+        .text("::tsquery) AND ")
+        .then(|sql| readable::source_is_readable(sql, scope, readable))
+        .text(" LIMIT ")
+        .bind(bm25::MAX_CANDIDATES)
+        .text(" OFFSET 0) SELECT id, (SELECT sum(weight * (")
+        .bind(bm25::K1)
+        .text(" + 1) * times / (times + ")
+        .bind(bm25::K1)
+        .text(")) FROM (SELECT weight, 1 / (pi() ^ 2 / 6 * (1 - rank)) - 0.5")
+        .text(" AS times FROM (SELECT w.weight, ts_rank('{1, 1, 1, 1}', search, w.word) AS rank FROM words w) r")
+        .text(" WHERE rank > 0) t) AS score FROM found ORDER BY score DESC, id LIMIT ")
+        .bind(i64::from(limit));
         hits(&self.rows(sql).await?)
     }
 
@@ -94,17 +97,18 @@ impl PostgresUnit {
         chunks: i64,
         question: &str,
     ) -> Result<Vec<bm25::Word>, StoreError> {
-        let sql = Sql::new("SELECT w.word, (SELECT count(*) FROM (SELECT FROM chunks c WHERE c.tenant_id = ")
-            .bind(scope.tenant_id.0)
-            .text(" AND c.search @@ (")
-            .bind(tokens)
-            .text("::tsquery && ('''' || w.word || '''')::tsquery) LIMIT ")
-            .bind(bm25::most_holders(chunks))
-            .text(") holders) AS holders FROM (SELECT lexeme AS word FROM unnest(words_of(")
-            .bind(beginning(question))
-            .text(")) ORDER BY positions[1], lexeme LIMIT ")
-            .bind(MAX_WORDS)
-            .text(") w");
+        let sql =
+            Sql::new("chunk_index.count_words", "SELECT w.word, (SELECT count(*) FROM (SELECT FROM chunks c WHERE ")
+                .of_tenant("c.tenant_id", scope)
+                .text(" AND c.search @@ (")
+                .bind(tokens)
+                .text("::tsquery && ('''' || w.word || '''')::tsquery) LIMIT ")
+                .bind(bm25::most_holders(chunks))
+                .text(") holders) AS holders FROM (SELECT lexeme AS word FROM unnest(words_of(")
+                .bind(beginning(question))
+                .text(")) ORDER BY positions[1], lexeme LIMIT ")
+                .bind(MAX_WORDS)
+                .text(") w");
         let word = |row: &sea_orm::QueryResult| {
             Ok(bm25::Word { text: row.try_get("", "word")?, holders: row.try_get("", "holders")? })
         };

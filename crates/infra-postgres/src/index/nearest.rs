@@ -6,11 +6,11 @@
 //! give up before it has enough, all are compared after all.
 
 use domain::{
-    access::TenantScope,
+    access::{Purpose, TenantScope},
     gateways::{IndexHit, Readable},
     store::StoreError,
 };
-use infra_sql::{Sql, readable};
+use infra_sql::{Met, Sql, readable};
 use pgvector::Vector;
 use uuid::Uuid;
 
@@ -52,8 +52,8 @@ impl Question<'_> {
 
     /// The id and distance of the vectors that may be read; the vector looked for is `$1`. The
     /// collections in reach were found in the same transaction, which saves a join.
-    fn distances(&self, begin: &'static str, place: &Place) -> Sql {
-        let sql = Sql::new(begin)
+    fn distances(&self, begin: &'static str, place: &Place) -> Sql<Met> {
+        let sql = Sql::new("chunk_index.nearest", begin)
             .text("SELECT e.chunk_id AS id, e.embedding")
             .text(self.cast())
             .text(" <=> ")
@@ -66,27 +66,27 @@ impl Question<'_> {
             Some((constant, _)) => sql.text(constant),
             None => sql.bind(dimension(self.vector)),
         };
-        sql.text(" AND e.tenant_id = ")
-            .bind(self.scope.tenant_id.0)
+        sql.text(" AND ")
+            .of_tenant("e.tenant_id", self.scope)
             .text(" AND e.model = ")
             .bind(self.model)
-            .text(" AND s.tenant_id = ")
-            .bind(self.scope.tenant_id.0)
+            .text(" AND ")
+            .of_tenant("s.tenant_id", self.scope)
             .text(" AND s.collection_id = ANY (string_to_array(")
             .bind(place.collections.iter().map(Uuid::to_string).collect::<Vec<_>>().join(" "))
             .text(", ' ')::uuid[]) AND ")
-            .then(|sql| readable::source_is_not_narrowed(sql, self.scope))
+            .then(|sql| readable::source_is_not_narrowed(sql, self.scope, Purpose::Read))
     }
 
     /// Compares all. The sum keeps the planner from taking the graph for the order.
-    fn exact(&self, place: &Place) -> Sql {
+    fn exact(&self, place: &Place) -> Sql<Met> {
         self.distances("SELECT id, 1 - distance AS score FROM (", place)
             .text(") near ORDER BY distance + 0, id LIMIT ")
             .bind(i64::from(self.limit))
     }
 
     /// Asks the graph for more than is wanted, and sorts them.
-    fn approximate(&self, place: &Place) -> Sql {
+    fn approximate(&self, place: &Place) -> Sql<Met> {
         self.distances("WITH near AS MATERIALIZED (", place)
             .text(" ORDER BY e.embedding")
             .text(self.cast())

@@ -6,44 +6,47 @@ use domain::{
     clock::Timestamp,
     store::StoreError,
 };
+use sea_orm::{ColumnTrait, ExprTrait, prelude::Expr, sea_query::OnConflict};
 
-use super::rows::idempotency_keys;
-use crate::{SqlBackend, SqlRepos, sql::Sql};
+use super::rows::idempotency_keys::{Column, Entity, Model};
+use crate::{
+    SqlBackend, SqlRepos,
+    sql::{Met, Sql},
+};
 
 impl<B: SqlBackend> SqlRepos<B> {
-    /// Adds the condition on the key of the scope's user.
-    fn own_key(&self, sql: Sql, key: &str) -> Result<Sql, StoreError> {
-        let scope = self.tenant()?;
-        let user = scope.user_id.ok_or(StoreError::OutOfScope("idempotency keys belong to a user"))?;
-        Ok(sql
-            .text("tenant_id = ")
-            .bind(scope.tenant_id.0)
-            .text(" AND user_id = ")
-            .bind(user.0)
-            .text(" AND key = ")
-            .bind(key))
+    /// Adds the condition on the key of the scope's user. Nobody else reaches it, whatever its reach.
+    fn own_key(&self, sql: Sql, key: &str) -> Result<Sql<Met>, StoreError> {
+        let user = self.tenant()?.user_id.ok_or(StoreError::OutOfScope("idempotency keys belong to a user"))?;
+        Ok(self.of_tenant(sql, "tenant_id")?.text(" AND user_id = ").bind(user.0).text(" AND key = ").bind(key))
     }
 }
 
 #[async_trait]
 impl<B: SqlBackend> IdempotencyRepo for SqlRepos<B> {
     async fn get(&self, key: &str, now: Timestamp) -> Result<Option<IdempotencyRecord>, StoreError> {
-        let sql = Sql::new("SELECT ").columns::<idempotency_keys::Entity>("i").text(" FROM idempotency_keys i WHERE ");
-        let sql = self.own_key(sql, key)?.text(" AND expires_at > ").bind(now);
-        self.row::<idempotency_keys::Model>(sql).await?.map(IdempotencyRecord::try_from).transpose()
+        let sql = Sql::new("idempotency.get", "SELECT ").columns::<Entity>("i");
+        let sql = self.own_key(sql.text(" FROM idempotency_keys i WHERE "), key)?.text(" AND expires_at > ").bind(now);
+        self.row::<Model>(sql).await?.map(IdempotencyRecord::try_from).transpose()
     }
 
     async fn insert(&self, record: &IdempotencyRecord) -> Result<(), StoreError> {
-        self.own_tenant(record.tenant_id)?;
         if self.tenant()?.user_id != Some(record.user_id) {
             return Err(StoreError::OutOfScope("an idempotency key is kept in the scope of its user"));
         }
-        let replace_expired = " ON CONFLICT (tenant_id, user_id, key) DO UPDATE SET fingerprint = excluded.fingerprint, \
-                               answer_status = excluded.answer_status, answer_body = excluded.answer_body, \
-                               created_at = excluded.created_at, updated_at = excluded.updated_at, \
-                               expires_at = excluded.expires_at \
-                               WHERE idempotency_keys.expires_at <= excluded.created_at";
-        if self.add_unless(vec![idempotency_keys::Model::from(record)], replace_expired).await? == 0 {
+        let replaced = [
+            Column::Fingerprint,
+            Column::AnswerStatus,
+            Column::AnswerBody,
+            Column::CreatedAt,
+            Column::UpdatedAt,
+            Column::ExpiresAt,
+        ];
+        let replace_expired = OnConflict::columns([Column::TenantId, Column::UserId, Column::Key])
+            .update_columns(replaced)
+            .action_and_where(Column::ExpiresAt.into_expr().lte(Expr::cust("excluded.created_at")))
+            .to_owned();
+        if self.insert_unless::<Entity>("idempotency.insert", record, Some(replace_expired)).await? == 0 {
             let constraint = "idempotency_keys_pkey".to_owned();
             return Err(self.poison(StoreError::Conflict { constraint }));
         }
@@ -51,13 +54,13 @@ impl<B: SqlBackend> IdempotencyRepo for SqlRepos<B> {
     }
 
     async fn remove_expired(&self, now: Timestamp, limit: u32) -> Result<u64, StoreError> {
-        self.installation_only()?;
-        let sql = Sql::new("DELETE FROM idempotency_keys WHERE (tenant_id, user_id, key) IN")
+        let name = "idempotency.remove_expired";
+        let sql = Sql::new(name, "DELETE FROM idempotency_keys WHERE (tenant_id, user_id, key) IN")
             .text(" (SELECT tenant_id, user_id, key FROM idempotency_keys WHERE expires_at <= ")
             .bind(now)
             .text(" ORDER BY expires_at LIMIT ")
             .bind(i64::from(limit))
             .text(")");
-        self.execute(sql).await
+        self.execute(self.across_tenants(sql)?).await
     }
 }

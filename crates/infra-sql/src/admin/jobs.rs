@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use domain::{
+    access::Purpose,
     admin::{Job, JobFailure, JobLease, JobRepo, JobState},
     clock::Timestamp,
     ids::{JobId, SourceId},
@@ -9,35 +10,39 @@ use domain::{
 };
 
 use super::rows::jobs;
-use crate::{SqlBackend, SqlRepos, sql::Sql, values::column};
+use sea_orm::ColumnTrait;
 
-fn select() -> Sql {
-    Sql::new("SELECT ").columns::<jobs::Entity>("j").text(" FROM jobs j WHERE ")
+use crate::{
+    SqlBackend, SqlRepos,
+    sql::{Met, Sql},
+    values::column,
+};
+
+fn select(name: &'static str) -> Sql {
+    Sql::new(name, "SELECT ").columns::<jobs::Entity>("j").text(" FROM jobs j WHERE ")
 }
 
 impl<B: SqlBackend> SqlRepos<B> {
-    /// Adds the condition that the jobs are of the scope's tenant, or of any for the installation.
-    fn jobs_in_reach(&self, sql: Sql) -> Result<Sql, StoreError> {
-        Ok(match self.tenant_or_installation()? {
-            Some(tenant) => sql.text("tenant_id = ").bind(tenant.0),
-            None => sql.text("1 = 1"),
-        })
-    }
-
     /// Adds the condition that the job is the one of this lease, while it is its own.
-    fn leased(&self, sql: Sql, lease: JobLease) -> Result<Sql, StoreError> {
+    fn leased(&self, sql: Sql, lease: JobLease) -> Result<Sql<Met>, StoreError> {
         let JobLease { id, fence } = lease;
         let sql = sql.text("state = 'running' AND id = ").bind(id.0).text(" AND fence = ").bind(fence).text(" AND ");
-        self.jobs_in_reach(sql)
+        self.in_reach::<jobs::Entity, _>(sql, "jobs", Purpose::Change)
     }
 
     /// Runs `UPDATE jobs SET updated_at = …` and what follows on the job of a lease.
-    async fn with_lease(&self, lease: JobLease, at: Timestamp, set: impl FnOnce(Sql) -> Sql) -> Result<(), StoreError> {
-        let sql = Sql::new("UPDATE jobs SET updated_at = ").bind(at).then(set).text(" WHERE ");
+    async fn with_lease(
+        &self,
+        name: &'static str,
+        lease: JobLease,
+        at: Timestamp,
+        set: impl FnOnce(Sql) -> Sql + Send,
+    ) -> Result<(), StoreError> {
+        let sql = Sql::new(name, "UPDATE jobs SET updated_at = ").bind(at).then(set).text(" WHERE ");
         self.command(self.leased(sql, lease)?).await
     }
 
-    async fn job(&self, sql: Sql) -> Result<Option<Job>, StoreError> {
+    async fn job(&self, sql: Sql<Met>) -> Result<Option<Job>, StoreError> {
         self.row::<jobs::Model>(sql).await?.map(Job::try_from).transpose()
     }
 }
@@ -50,36 +55,33 @@ fn leave(sql: Sql, next: JobState) -> Sql {
 #[async_trait]
 impl<B: SqlBackend> JobRepo for SqlRepos<B> {
     async fn enqueue(&self, job: &Job) -> Result<(), StoreError> {
-        self.own_tenant(job.tenant_id)?;
-        self.add(vec![jobs::Model::try_from(job)?]).await
+        self.insert_one::<jobs::Entity>("jobs.enqueue", job).await
     }
 
     async fn get(&self, id: JobId) -> Result<Option<Job>, StoreError> {
-        self.job(self.jobs_in_reach(select())?.text(" AND id = ").bind(id.0)).await
+        self.one(self.reached::<jobs::Entity>("jobs.get")?.filter(jobs::Column::Id.eq(id.0))).await
     }
 
     async fn find_by_source(&self, source: SourceId) -> Result<Option<Job>, StoreError> {
-        let sql = select()
-            .text("tenant_id = ")
-            .bind(self.tenant()?.tenant_id.0)
-            .text(" AND source_id = ")
-            .bind(source.0)
-            .text(" ORDER BY created_at DESC, id DESC LIMIT 1");
+        // Whoever reads a source may know how its processing goes.
+        let sql = self.of_tenant(select("jobs.find_by_source"), "j.tenant_id")?.text(" AND j.source_id = ");
+        let sql = self.of_source_in_reach(sql.bind(source.0).text(" AND "), "j.source_id", Purpose::Read)?;
+        let sql = sql.text(" ORDER BY created_at DESC, id DESC LIMIT 1");
         self.job(sql).await
     }
 
     async fn claim(&self, now: Timestamp, lease_expires_at: Timestamp) -> Result<Option<Job>, StoreError> {
-        self.installation_only()?;
-        let sql = Sql::new("WITH busy AS (SELECT tenant_id, COUNT(*) AS n FROM jobs WHERE state = 'running'")
-            .text(" AND lease_expires_at > ")
-            .bind(now)
-            .text(" GROUP BY tenant_id), due AS MATERIALIZED (SELECT j.tenant_id AS due_tenant, j.id AS due_id")
-            .text(" FROM jobs j LEFT JOIN busy ON busy.tenant_id = j.tenant_id")
-            .text(" WHERE (j.state = 'queued' AND j.run_at <= ")
-            .bind(now)
-            .text(") OR (j.state = 'running' AND j.lease_expires_at <= ")
-            .bind(now)
-            .text(") ORDER BY COALESCE(busy.n, 0), j.created_at, j.id LIMIT 1");
+        let sql =
+            Sql::new("jobs.claim", "WITH busy AS (SELECT tenant_id, COUNT(*) AS n FROM jobs WHERE state = 'running'")
+                .text(" AND lease_expires_at > ")
+                .bind(now)
+                .text(" GROUP BY tenant_id), due AS MATERIALIZED (SELECT j.tenant_id AS due_tenant, j.id AS due_id")
+                .text(" FROM jobs j LEFT JOIN busy ON busy.tenant_id = j.tenant_id")
+                .text(" WHERE (j.state = 'queued' AND j.run_at <= ")
+                .bind(now)
+                .text(") OR (j.state = 'running' AND j.lease_expires_at <= ")
+                .bind(now)
+                .text(") ORDER BY COALESCE(busy.n, 0), j.created_at, j.id LIMIT 1");
         let sql = self
             .for_update_of_j_skipping_locked(sql)
             .text(") UPDATE jobs SET state = 'running', fence = fence + 1, attempts = attempts + 1")
@@ -89,16 +91,17 @@ impl<B: SqlBackend> JobRepo for SqlRepos<B> {
             .bind(now)
             .text(" FROM due WHERE jobs.tenant_id = due_tenant AND jobs.id = due_id RETURNING ")
             .columns::<jobs::Entity>("jobs");
-        self.returning::<jobs::Model>(sql).await?.pop().map(Job::try_from).transpose()
+        self.returning::<jobs::Model>(self.across_tenants(sql)?).await?.pop().map(Job::try_from).transpose()
     }
 
     async fn renew(&self, lease: JobLease, lease_expires_at: Timestamp) -> Result<(), StoreError> {
-        self.with_lease(lease, self.now(), |sql| sql.text(", lease_expires_at = ").bind(lease_expires_at)).await
+        self.with_lease("jobs.renew", lease, self.now(), |sql| sql.text(", lease_expires_at = ").bind(lease_expires_at))
+            .await
     }
 
     async fn hold(&self, lease: JobLease) -> Result<(), StoreError> {
         self.refuse_unless_writable()?;
-        let sql = self.leased(Sql::new("SELECT 1 FROM jobs WHERE "), lease)?;
+        let sql = self.leased(Sql::new("jobs.hold", "SELECT 1 FROM jobs WHERE "), lease)?;
         if self.exists(self.for_update(sql)).await? { Ok(()) } else { Err(StoreError::Stale) }
     }
 
@@ -112,11 +115,11 @@ impl<B: SqlBackend> JobRepo for SqlRepos<B> {
                 .text(", progress_total = ")
                 .bind(total)
         };
-        self.with_lease(lease, self.now(), set).await
+        self.with_lease("jobs.record_progress", lease, self.now(), set).await
     }
 
     async fn finish(&self, lease: JobLease, at: Timestamp) -> Result<(), StoreError> {
-        self.with_lease(lease, at, |sql| leave(sql, JobState::Done)).await
+        self.with_lease("jobs.finish", lease, at, |sql| leave(sql, JobState::Done)).await
     }
 
     async fn fail(&self, lease: JobLease, failure: &JobFailure, at: Timestamp) -> Result<(), StoreError> {
@@ -128,11 +131,11 @@ impl<B: SqlBackend> JobRepo for SqlRepos<B> {
                 None => leave(sql, JobState::Dead),
             }
         };
-        self.with_lease(lease, at, set).await
+        self.with_lease("jobs.fail", lease, at, set).await
     }
 
     async fn release(&self, lease: JobLease, at: Timestamp) -> Result<(), StoreError> {
         let set = |sql| leave(sql, JobState::Queued).text(", attempts = attempts - 1, run_at = ").bind(at);
-        self.with_lease(lease, at, set).await
+        self.with_lease("jobs.release", lease, at, set).await
     }
 }

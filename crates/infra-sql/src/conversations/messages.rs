@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use domain::{
+    access::Purpose,
     conversations::{AnswerUpdate, Message, MessageRepo, MessageStatus, Sibling},
     ids::{ConversationId, MessageId},
     page::Page,
@@ -9,8 +10,12 @@ use domain::{
 };
 use sea_orm::{FromQueryResult, prelude::Uuid};
 
-use super::rows::messages;
-use crate::{SqlBackend, SqlRepos, sql::Sql, values::column};
+use super::rows::messages::{self, Entity};
+use crate::{
+    SqlBackend, SqlRepos,
+    sql::{Met, Sql},
+    values::column,
+};
 
 #[derive(FromQueryResult)]
 struct SiblingRow {
@@ -31,63 +36,43 @@ pub(super) fn entities(rows: Vec<messages::Model>) -> Result<Vec<Message>, Store
 
 impl<B: SqlBackend> SqlRepos<B> {
     /// Adds the condition that the message `m` is this one, living, and its conversation in reach.
-    pub(super) fn message_in_reach(&self, sql: Sql, id: MessageId) -> Result<Sql, StoreError> {
-        let sql = sql
-            .text("m.tenant_id = ")
-            .bind(self.tenant()?.tenant_id.0)
-            .text(" AND m.id = ")
-            .bind(id.0)
-            .text(" AND m.deleted_at IS NULL AND ");
-        self.of_conversation_in_reach(sql, "m.conversation_id")
-    }
-
-    /// Adds the condition that the living messages `m` are of this conversation, in reach.
-    fn living_messages(&self, sql: Sql, conversation: ConversationId) -> Result<Sql, StoreError> {
-        let sql = sql
-            .text("m.tenant_id = ")
-            .bind(self.tenant()?.tenant_id.0)
-            .text(" AND m.conversation_id = ")
-            .bind(conversation.0)
-            .text(" AND m.deleted_at IS NULL AND ");
-        self.of_conversation_in_reach(sql, "m.conversation_id")
+    pub(super) fn message_in_reach<S>(
+        &self,
+        sql: Sql<S>,
+        id: MessageId,
+        purpose: Purpose,
+    ) -> Result<Sql<Met>, StoreError> {
+        let sql = self.of_tenant(sql, "m.tenant_id")?.text(" AND m.id = ").bind(id.0);
+        let sql = sql.text(" AND m.deleted_at IS NULL AND ");
+        self.of_conversation_in_reach(sql, "m.conversation_id", purpose)
     }
 
     async fn has_message(&self, id: MessageId) -> Result<bool, StoreError> {
-        self.exists(self.message_in_reach(Sql::new("SELECT 1 FROM messages m WHERE "), id)?).await
-    }
-
-    async fn has_conversation(&self, id: ConversationId) -> Result<bool, StoreError> {
-        let sql = Sql::new("SELECT 1 FROM conversations WHERE tenant_id = ")
-            .bind(self.tenant()?.tenant_id.0)
-            .text(" AND id = ")
-            .bind(id.0);
-        self.exists(sql).await
+        let sql = Sql::new("messages.has", "SELECT 1 FROM messages m WHERE ");
+        self.exists(self.message_in_reach(sql, id, Purpose::Change)?).await
     }
 }
 
 #[async_trait]
 impl<B: SqlBackend> MessageRepo for SqlRepos<B> {
     async fn get(&self, id: MessageId) -> Result<Option<Message>, StoreError> {
-        let sql = Sql::new("SELECT ").columns::<messages::Entity>("m").text(" FROM messages m WHERE ");
-        self.row::<messages::Model>(self.message_in_reach(sql, id)?).await?.map(Message::try_from).transpose()
+        let sql = Sql::new("messages.get", "SELECT ").columns::<Entity>("m").text(" FROM messages m WHERE ");
+        let row = self.row::<messages::Model>(self.message_in_reach(sql, id, Purpose::Read)?).await?;
+        row.map(Message::try_from).transpose()
     }
 
     async fn insert(&self, messages: &[Message]) -> Result<(), StoreError> {
         let Some(first) = messages.first() else { return Ok(()) };
-        for message in messages {
-            self.own_tenant(message.tenant_id)?;
+        self.all_of_tenant(messages.iter().map(|message| message.tenant_id))?;
+        if messages.iter().any(|message| message.conversation_id != first.conversation_id) {
+            return Err(StoreError::Check("messages are added to one conversation at a time".to_owned()));
         }
         let rows = messages.iter().map(messages::Model::try_from).collect::<Result<Vec<_>, _>>()?;
-        let reached = |sql: Sql| {
-            let sql = sql.text("EXISTS (SELECT 1 FROM conversations c WHERE c.id = ").bind(first.conversation_id.0);
-            Ok(self.conversation_in_reach(sql.text(" AND "))?.text(")"))
-        };
-        if self.add_if(rows, reached).await? {
+        let reached = |sql: Sql| self.conversation_to_add_to(sql, first.conversation_id);
+        if self.insert_parts_if("messages.insert", rows, reached).await? {
             Ok(())
-        } else if self.has_conversation(first.conversation_id).await? {
-            Err(StoreError::Stale)
         } else {
-            Err(self.poison(StoreError::ForeignKey))
+            Err(self.no_conversation_to_add_to(first.conversation_id).await?)
         }
     }
 
@@ -101,9 +86,11 @@ impl<B: SqlBackend> MessageRepo for SqlRepos<B> {
         after_seq: i64,
         limit: u32,
     ) -> Result<Page<Message, i64>, StoreError> {
-        let sql = Sql::new("SELECT ").columns::<messages::Entity>("m").text(" FROM messages m WHERE ");
+        let sql = Sql::new("messages.tree", "SELECT ").columns::<Entity>("m").text(" FROM messages m WHERE ");
+        let sql = self.of_tenant(sql, "m.tenant_id")?.text(" AND m.conversation_id = ").bind(conversation.0);
+        let sql = sql.text(" AND m.deleted_at IS NULL AND ");
         let sql = self
-            .living_messages(sql, conversation)?
+            .of_conversation_in_reach(sql, "m.conversation_id", Purpose::Read)?
             .text(" AND m.seq > ")
             .bind(after_seq)
             .text(" ORDER BY m.seq LIMIT ")
@@ -120,15 +107,17 @@ impl<B: SqlBackend> MessageRepo for SqlRepos<B> {
         let tenant = self.tenant()?.tenant_id.0;
         let reached = |sql: Sql| {
             let sql = sql.text(" AND m.deleted_at IS NULL AND EXISTS (SELECT 1 FROM conversations c WHERE c.id = ");
-            Ok(self.conversation_in_reach(sql.bind(conversation.0).text(" AND "))?.text(")"))
+            let sql = self.conversation_in_reach(sql.bind(conversation.0).text(" AND "), Purpose::Read)?;
+            Ok::<_, StoreError>(sql.text(")"))
         };
         // By their parents alone: with the conversation as a condition, PostgreSQL reads the whole of
         // one that is longer than it expects.
-        let sql = Sql::new(COLUMNS).bind(tenant).text(" AND m.parent_id IN ");
+        let sql = Sql::new("messages.siblings", COLUMNS).bind(tenant).text(" AND m.parent_id IN ");
         let mut sql = reached(sql.bind_list(parents.iter().flatten().map(|id| id.0)))?;
         if parents.contains(&None) {
-            let roots = sql.text(" UNION ALL ").text(COLUMNS).bind(tenant).text(" AND m.conversation_id = ");
-            sql = reached(roots.bind(conversation.0).text(" AND m.parent_id IS NULL"))?;
+            let roots = Sql::part(COLUMNS).bind(tenant).text(" AND m.conversation_id = ");
+            let roots = reached(roots.bind(conversation.0).text(" AND m.parent_id IS NULL"))?;
+            sql = sql.text(" UNION ALL ").append(roots);
         }
         let rows = self.rows::<SiblingRow>(sql.text(" ORDER BY seq")).await?;
         let here = rows.into_iter().filter(|row| row.conversation_id == conversation.0);
@@ -136,14 +125,15 @@ impl<B: SqlBackend> MessageRepo for SqlRepos<B> {
     }
 
     async fn next_version(&self, conversation: ConversationId, parent: Option<MessageId>) -> Result<i32, StoreError> {
-        let sql = Sql::new("SELECT (SELECT MAX(m.version) FROM messages m WHERE m.tenant_id = c.tenant_id")
-            .text(" AND m.conversation_id = c.id AND m.parent_id");
+        let sql = Sql::new("messages.next_version", "SELECT (SELECT MAX(m.version) FROM messages m")
+            .text(" WHERE m.tenant_id = c.tenant_id AND m.conversation_id = c.id AND m.parent_id");
         let sql = match parent {
             Some(parent) => sql.text(" = ").bind(parent.0),
             None => sql.text(" IS NULL"),
         };
         let sql = sql.text(") AS version FROM conversations c WHERE c.id = ").bind(conversation.0).text(" AND ");
-        let VersionRow { version } = self.row(self.conversation_in_reach(sql)?).await?.ok_or(StoreError::Stale)?;
+        let row = self.row(self.conversation_in_reach(sql, Purpose::Read)?).await?;
+        let VersionRow { version } = row.ok_or(StoreError::Stale)?;
         version
             .unwrap_or(0)
             .checked_add(1)
@@ -151,12 +141,12 @@ impl<B: SqlBackend> MessageRepo for SqlRepos<B> {
     }
 
     async fn set_active_child(&self, parent: MessageId, child: MessageId) -> Result<(), StoreError> {
-        let sql = Sql::new("UPDATE messages AS m SET active_child_id = ")
+        let sql = Sql::new("messages.set_active_child", "UPDATE messages AS m SET active_child_id = ")
             .bind(child.0)
             .text(", updated_at = ")
             .bind(self.now())
             .text(" WHERE ");
-        self.command(self.message_in_reach(sql, parent)?).await
+        self.command(self.message_in_reach(sql, parent, Purpose::Change)?).await
     }
 
     async fn activate_path(&self, id: MessageId) -> Result<(), StoreError> {
@@ -175,7 +165,7 @@ impl<B: SqlBackend> MessageRepo for SqlRepos<B> {
         let AnswerUpdate { status, parts, tokens, cost, finish_reason, error, at } = update.clone();
         let input: Option<i64> = tokens.map(|tokens| column(tokens.input_tokens)).transpose()?;
         let output: Option<i64> = tokens.map(|tokens| column(tokens.output_tokens)).transpose()?;
-        let sql = Sql::new("UPDATE messages AS m SET status = ")
+        let sql = Sql::new("messages.update_answer", "UPDATE messages AS m SET status = ")
             .bind(status.as_str())
             .text(", parts = ")
             .bind(parts.to_stored())
@@ -197,8 +187,8 @@ impl<B: SqlBackend> MessageRepo for SqlRepos<B> {
             .filter(|before| before.may_become(status))
             .map(MessageStatus::as_str)
             .collect();
-        let sql = self.message_in_reach(sql, id)?.text(" AND m.status IN ").bind_list(before);
-        let found = self.message_in_reach(Sql::new("SELECT 1 FROM messages m WHERE "), id)?;
-        self.take_step(sql, found, "messages_status_step").await
+        let sql = self.message_in_reach(sql, id, Purpose::Change)?.text(" AND m.status IN ").bind_list(before);
+        let found = Sql::new("messages.has", "SELECT 1 FROM messages m WHERE ");
+        self.take_step(sql, self.message_in_reach(found, id, Purpose::Change)?, "messages_status_step").await
     }
 }

@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use domain::{
+    access::Purpose,
     clock::Timestamp,
     conversations::{ExpiredStream, MostRunning, Stream, StreamEvent, StreamLease, StreamRepo, StreamState},
     ids::{ConversationId, StreamId},
@@ -10,7 +11,11 @@ use domain::{
 use sea_orm::{FromQueryResult, prelude::Uuid};
 
 use super::rows::{stream_events, streams};
-use crate::{SqlBackend, SqlRepos, sql::Sql, values::column};
+use crate::{
+    SqlBackend, SqlRepos,
+    sql::{Met, Sql},
+    values::column,
+};
 
 #[derive(FromQueryResult)]
 struct StopRow {
@@ -25,22 +30,18 @@ struct ExpiredRow {
 }
 
 impl<B: SqlBackend> SqlRepos<B> {
-    fn streams_in_reach(&self) -> Result<Sql, StoreError> {
-        let sql = Sql::new("SELECT ")
-            .columns::<streams::Entity>("s")
-            .text(" FROM streams s WHERE s.tenant_id = ")
-            .bind(self.tenant()?.tenant_id.0)
-            .text(" AND ");
-        self.of_conversation_in_reach(sql, "s.conversation_id")
+    fn streams_in_reach(&self, name: &'static str) -> Result<Sql<Met>, StoreError> {
+        let sql = Sql::new(name, "SELECT ").columns::<streams::Entity>("s").text(" FROM streams s WHERE ");
+        let sql = self.of_tenant(sql, "s.tenant_id")?.text(" AND ");
+        self.of_conversation_in_reach(sql, "s.conversation_id", Purpose::Read)
     }
 
     /// Begins a command on the running stream of this lease. The lease is the right to it, whatever
     /// became of the conversation.
-    fn where_leased(&self, sql: Sql, lease: StreamLease) -> Result<Sql, StoreError> {
+    fn where_leased(&self, sql: Sql, lease: StreamLease) -> Result<Sql<Met>, StoreError> {
         let StreamLease { id, epoch } = lease;
-        Ok(sql
-            .text(" WHERE tenant_id = ")
-            .bind(self.tenant()?.tenant_id.0)
+        Ok(self
+            .of_tenant(sql.text(" WHERE "), "tenant_id")?
             .text(" AND id = ")
             .bind(id.0)
             .text(" AND state = 'running' AND epoch = ")
@@ -50,7 +51,8 @@ impl<B: SqlBackend> SqlRepos<B> {
     async fn add_events(&self, id: StreamId, events: &[StreamEvent]) -> Result<(), StoreError> {
         let tenant = self.tenant()?.tenant_id;
         let row = |event| stream_events::Model::new(tenant, id, event);
-        self.add_later(events.iter().map(row).collect::<Result<_, _>>()?).await
+        let rows = events.iter().map(row).collect::<Result<_, _>>()?;
+        self.insert_parts_later("streams.insert_events", rows).await
     }
 }
 
@@ -65,13 +67,13 @@ fn set_last_event(sql: Sql, events: &[StreamEvent]) -> Sql {
 #[async_trait]
 impl<B: SqlBackend> StreamRepo for SqlRepos<B> {
     async fn get(&self, id: StreamId) -> Result<Option<Stream>, StoreError> {
-        let sql = self.streams_in_reach()?.text(" AND s.id = ").bind(id.0);
+        let sql = self.streams_in_reach("streams.get")?.text(" AND s.id = ").bind(id.0);
         self.row::<streams::Model>(sql).await?.map(Stream::try_from).transpose()
     }
 
     async fn running(&self, conversation: ConversationId) -> Result<Vec<Stream>, StoreError> {
         let sql = self
-            .streams_in_reach()?
+            .streams_in_reach("streams.running")?
             .text(" AND s.conversation_id = ")
             .bind(conversation.0)
             .text(" AND s.state = 'running' ORDER BY s.created_at, s.id");
@@ -82,20 +84,29 @@ impl<B: SqlBackend> StreamRepo for SqlRepos<B> {
         const RUNNING: &str = "(SELECT COUNT(*) FROM streams WHERE state = 'running' AND tenant_id = ";
         let Some(Stream { tenant_id, conversation_id, user_id, .. }) = streams.first() else { return Ok(true) };
         for stream in streams {
-            self.own_tenant(stream.tenant_id)?;
+            self.backend.scope().may_add(stream)?;
         }
         let rows = streams.iter().map(streams::Model::try_from).collect::<Result<Vec<_>, _>>()?;
         let few = |sql: Sql| {
             let sql = sql.text(RUNNING).bind(tenant_id.0).text(" AND conversation_id = ").bind(conversation_id.0);
             let sql = sql.text(") < ").bind(column::<_, i64>(most.in_conversation)?).text(" AND ");
             let sql = sql.text(RUNNING).bind(tenant_id.0).text(" AND user_id = ").bind(user_id.0);
-            Ok(sql.text(") < ").bind(column::<_, i64>(most.of_user)?))
+            let sql = sql.text(") < ").bind(column::<_, i64>(most.of_user)?).text(" AND ");
+            self.conversation_to_add_to(sql, *conversation_id)
         };
-        self.add_if(rows, few).await
+        if self.insert_parts_if("streams.insert", rows, few).await? {
+            return Ok(true);
+        }
+        let sql = Sql::new("conversations.has", "SELECT 1 WHERE ");
+        if self.exists(self.conversation_to_add_to(sql, *conversation_id)?).await? {
+            Ok(false)
+        } else {
+            Err(self.no_conversation_to_add_to(*conversation_id).await?)
+        }
     }
 
     async fn record_call(&self, lease: StreamLease, estimated_input_tokens: u64) -> Result<(), StoreError> {
-        let sql = Sql::new("UPDATE streams SET estimated_input_tokens = ")
+        let sql = Sql::new("streams.record_call", "UPDATE streams SET estimated_input_tokens = ")
             .bind(column::<_, i64>(estimated_input_tokens)?)
             .text(", updated_at = ")
             .bind(self.now());
@@ -108,7 +119,7 @@ impl<B: SqlBackend> StreamRepo for SqlRepos<B> {
         events: &[StreamEvent],
         lease_expires_at: Timestamp,
     ) -> Result<bool, StoreError> {
-        let sql = Sql::new("UPDATE streams SET lease_expires_at = ")
+        let sql = Sql::new("streams.append", "UPDATE streams SET lease_expires_at = ")
             .bind(lease_expires_at)
             .text(", updated_at = ")
             .bind(self.now())
@@ -129,7 +140,7 @@ impl<B: SqlBackend> StreamRepo for SqlRepos<B> {
         if state == StreamState::Running {
             return Err(StoreError::Check("a stream does not end as running".to_owned()));
         }
-        let sql = Sql::new("UPDATE streams SET state = ")
+        let sql = Sql::new("streams.finish", "UPDATE streams SET state = ")
             .bind(state.as_str())
             .text(", ended_at = ")
             .bind(at)
@@ -141,29 +152,26 @@ impl<B: SqlBackend> StreamRepo for SqlRepos<B> {
     }
 
     async fn request_stop(&self, id: StreamId, at: Timestamp) -> Result<bool, StoreError> {
-        let sql = Sql::new("UPDATE streams AS s SET stop_requested_at = COALESCE(s.stop_requested_at, ")
-            .bind(at)
-            .text("), updated_at = ")
-            .bind(at)
-            .text(" WHERE s.tenant_id = ")
-            .bind(self.tenant()?.tenant_id.0)
-            .text(" AND s.id = ")
-            .bind(id.0)
-            .text(" AND s.state = 'running' AND ");
-        Ok(self.execute(self.of_conversation_in_reach(sql, "s.conversation_id")?).await? > 0)
+        let sql = Sql::new(
+            "streams.request_stop",
+            "UPDATE streams AS s SET stop_requested_at = COALESCE(s.stop_requested_at, ",
+        )
+        .bind(at)
+        .text("), updated_at = ")
+        .bind(at)
+        .text(" WHERE ");
+        let sql =
+            self.of_tenant(sql, "s.tenant_id")?.text(" AND s.id = ").bind(id.0).text(" AND s.state = 'running' AND ");
+        Ok(self.execute(self.of_conversation_in_reach(sql, "s.conversation_id", Purpose::Change)?).await? > 0)
     }
 
     async fn events(&self, id: StreamId, after: i64, limit: u32) -> Result<Vec<StreamEvent>, StoreError> {
-        let sql = Sql::new("SELECT ")
+        let sql = Sql::new("streams.events", "SELECT ")
             .columns::<stream_events::Entity>("e")
-            .text(" FROM streams s JOIN stream_events e ON e.tenant_id = s.tenant_id AND e.stream_id = s.id")
-            .text(" WHERE s.tenant_id = ")
-            .bind(self.tenant()?.tenant_id.0)
-            .text(" AND s.id = ")
-            .bind(id.0)
-            .text(" AND ");
+            .text(" FROM streams s JOIN stream_events e ON e.tenant_id = s.tenant_id AND e.stream_id = s.id WHERE ");
+        let sql = self.of_tenant(sql, "s.tenant_id")?.text(" AND s.id = ").bind(id.0).text(" AND ");
         let sql = self
-            .of_conversation_in_reach(sql, "s.conversation_id")?
+            .of_conversation_in_reach(sql, "s.conversation_id", Purpose::Read)?
             .text(" AND e.number > ")
             .bind(after)
             .text(" ORDER BY e.number LIMIT ")
@@ -177,12 +185,14 @@ impl<B: SqlBackend> StreamRepo for SqlRepos<B> {
         lease_expires_at: Timestamp,
         limit: u32,
     ) -> Result<Vec<ExpiredStream>, StoreError> {
-        self.installation_only()?;
-        let sql = Sql::new("WITH due AS MATERIALIZED (SELECT tenant_id AS due_tenant, id AS due_id FROM streams")
-            .text(" WHERE state = 'running' AND lease_expires_at <= ")
-            .bind(now)
-            .text(" ORDER BY lease_expires_at, id LIMIT ")
-            .bind(i64::from(limit));
+        let sql = Sql::new(
+            "streams.take_expired",
+            "WITH due AS MATERIALIZED (SELECT tenant_id AS due_tenant, id AS due_id FROM streams",
+        )
+        .text(" WHERE state = 'running' AND lease_expires_at <= ")
+        .bind(now)
+        .text(" ORDER BY lease_expires_at, id LIMIT ")
+        .bind(i64::from(limit));
         let sql = self
             .for_update_skipping_locked(sql)
             .text(") UPDATE streams AS s SET epoch = s.epoch + 1, lease_expires_at = ")
@@ -190,7 +200,7 @@ impl<B: SqlBackend> StreamRepo for SqlRepos<B> {
             .text(", updated_at = ")
             .bind(now)
             .text(" FROM due WHERE s.tenant_id = due_tenant AND s.id = due_id RETURNING tenant_id, id, epoch");
-        let rows = self.returning(sql).await?;
+        let rows = self.returning(self.across_tenants(sql)?).await?;
         let expired = |ExpiredRow { tenant_id, id, epoch }| ExpiredStream {
             tenant_id: tenant_id.into(),
             lease: StreamLease { id: id.into(), epoch },

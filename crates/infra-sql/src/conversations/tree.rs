@@ -1,19 +1,22 @@
 //! Walks through the tree of messages: each costs what it passes, not what the tree holds.
 
-use domain::{ids::MessageId, store::StoreError};
+use domain::{access::Purpose, ids::MessageId, store::StoreError};
 
 use super::rows::messages;
-use crate::{SqlBackend, SqlRepos, sql::Sql};
+use crate::{
+    SqlBackend, SqlRepos,
+    sql::{Met, Sql},
+};
 
 impl<B: SqlBackend> SqlRepos<B> {
     /// At most `limit` messages from the living message `last` upwards, root first.
-    pub(super) fn branch_query(&self, last: MessageId, limit: u32) -> Result<Sql, StoreError> {
+    pub(super) fn branch_query(&self, last: MessageId, limit: u32) -> Result<Sql<Met>, StoreError> {
         let tenant = self.tenant()?.tenant_id.0;
-        let sql = Sql::new("WITH RECURSIVE p AS (SELECT 1 AS depth, ")
+        let sql = Sql::new("messages.branch", "WITH RECURSIVE p AS (SELECT 1 AS depth, ")
             .columns::<messages::Entity>("m")
             .text(" FROM messages m WHERE ");
         Ok(self
-            .message_in_reach(sql, last)?
+            .message_in_reach(sql, last, Purpose::Read)?
             .text(" UNION ALL SELECT p.depth + 1, ")
             .columns::<messages::Entity>("m")
             .text(" FROM p JOIN messages m ON m.tenant_id = ")
@@ -27,11 +30,12 @@ impl<B: SqlBackend> SqlRepos<B> {
     }
 
     /// Makes every message above `id` point to the next one towards it, where it does not yet.
-    pub(super) fn activate_path_command(&self, id: MessageId) -> Result<Sql, StoreError> {
+    pub(super) fn activate_path_command(&self, id: MessageId) -> Result<Sql<Met>, StoreError> {
         let tenant = self.tenant()?.tenant_id.0;
-        let sql = Sql::new("WITH RECURSIVE p AS (SELECT m.id, m.parent_id FROM messages m WHERE ");
+        let sql =
+            Sql::new("messages.activate_path", "WITH RECURSIVE p AS (SELECT m.id, m.parent_id FROM messages m WHERE ");
         Ok(self
-            .message_in_reach(sql, id)?
+            .message_in_reach(sql, id, Purpose::Change)?
             .text(" UNION ALL SELECT m.id, m.parent_id FROM p JOIN messages m ON m.tenant_id = ")
             .bind(tenant)
             .text(" AND m.id = p.parent_id) UPDATE messages AS m SET active_child_id = p.id, updated_at = ")
@@ -43,10 +47,10 @@ impl<B: SqlBackend> SqlRepos<B> {
 
     /// The leaf below `id`: by the active child, else by the newest living one. The next step is a
     /// column of the walk: as a condition of the join it made PostgreSQL scan the whole table.
-    pub(super) fn leaf_query(&self, id: MessageId) -> Result<Sql, StoreError> {
+    pub(super) fn leaf_query(&self, id: MessageId) -> Result<Sql<Met>, StoreError> {
         let tenant = self.tenant()?.tenant_id.0;
-        let step = |sql: Sql| {
-            sql.text("COALESCE((SELECT a.id FROM messages a WHERE a.tenant_id = ")
+        let step = || {
+            Sql::part("COALESCE((SELECT a.id FROM messages a WHERE a.tenant_id = ")
                 .bind(tenant)
                 .text(" AND a.id = m.active_child_id AND a.deleted_at IS NULL), (SELECT n.id FROM messages n")
                 .text(" WHERE n.tenant_id = ")
@@ -54,11 +58,13 @@ impl<B: SqlBackend> SqlRepos<B> {
                 .text(" AND n.conversation_id = m.conversation_id AND n.parent_id = m.id AND n.deleted_at IS NULL")
                 .text(" ORDER BY n.seq DESC LIMIT 1)) AS next_id FROM ")
         };
-        let sql = Sql::new("WITH RECURSIVE p AS (SELECT 1 AS depth, m.id, ").then(step).text("messages m WHERE ");
+        let sql = Sql::new("messages.leaf", "WITH RECURSIVE p AS (SELECT 1 AS depth, m.id, ")
+            .append(step())
+            .text("messages m WHERE ");
         Ok(self
-            .message_in_reach(sql, id)?
+            .message_in_reach(sql, id, Purpose::Read)?
             .text(" UNION ALL SELECT p.depth + 1, m.id, ")
-            .then(step)
+            .append(step())
             .text("p JOIN messages m ON m.tenant_id = ")
             .bind(tenant)
             .text(" AND m.id = p.next_id) SELECT id FROM p ORDER BY depth DESC LIMIT 1"))

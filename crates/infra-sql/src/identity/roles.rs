@@ -2,10 +2,12 @@
 
 use async_trait::async_trait;
 use domain::{
+    access::Purpose,
     identity::{Role, RoleRepo, UserRole},
     ids::UserId,
     store::StoreError,
 };
+use sea_orm::ColumnTrait;
 
 use super::rows::{roles, user_roles};
 use crate::{SqlBackend, SqlRepos, sql::Sql};
@@ -13,36 +15,26 @@ use crate::{SqlBackend, SqlRepos, sql::Sql};
 #[async_trait]
 impl<B: SqlBackend> RoleRepo for SqlRepos<B> {
     async fn of_user(&self, user: UserId) -> Result<Vec<Role>, StoreError> {
-        // A superadmin, outside any tenant, has no rows here: the role is not one of a tenant.
-        let Some(tenant) = self.tenant_or_installation()? else { return Ok(Vec::new()) };
-        let sql = Sql::new("SELECT ")
+        let sql = Sql::new("roles.of_user", "SELECT ")
             .columns::<roles::Entity>("r")
             .text(" FROM user_roles a JOIN roles r ON r.tenant_id = a.tenant_id AND r.id = a.role_id")
-            .text(" WHERE a.tenant_id = ")
-            .bind(tenant.0)
-            .text(" AND a.user_id = ")
+            .text(" WHERE a.user_id = ")
             .bind(user.0)
-            .text(" ORDER BY r.name");
+            .text(" AND ");
+        let sql = self.in_reach::<user_roles::Entity, _>(sql, "a", Purpose::Read)?.text(" ORDER BY r.name");
         self.rows::<roles::Model>(sql).await?.into_iter().map(Role::try_from).collect()
     }
 
     async fn find_by_name(&self, name: &str) -> Result<Option<Role>, StoreError> {
-        let sql = Sql::new("SELECT ")
-            .columns::<roles::Entity>("r")
-            .text(" FROM roles r WHERE r.tenant_id = ")
-            .bind(self.tenant()?.tenant_id.0)
-            .text(" AND r.name = ")
-            .bind(name);
-        self.row::<roles::Model>(sql).await?.map(Role::try_from).transpose()
+        let query = self.reached::<roles::Entity>("roles.find_by_name")?.filter(roles::Column::Name.eq(name));
+        self.one(query).await
     }
 
     async fn insert(&self, role: &Role) -> Result<(), StoreError> {
-        self.own_tenant(role.tenant_id)?;
-        self.add(vec![roles::Model::try_from(role)?]).await
+        self.insert_one::<roles::Entity>("roles.insert", role).await
     }
 
     async fn assign(&self, assignment: &UserRole) -> Result<(), StoreError> {
-        self.own_tenant(assignment.tenant_id)?;
-        self.add(vec![user_roles::Model::from(assignment)]).await
+        self.insert_one::<user_roles::Entity>("roles.assign", assignment).await
     }
 }

@@ -7,64 +7,64 @@ use domain::{
     ids::{RefreshTokenId, SessionId},
     store::StoreError,
 };
+use sea_orm::{ColumnTrait, ExprTrait, prelude::Expr, sea_query::OnConflict};
 
-use super::rows::{refresh_tokens, sessions};
-use crate::{SqlBackend, SqlRepos, sql::Sql};
+use super::rows::{
+    refresh_tokens,
+    sessions::{Column, Entity},
+};
+use crate::{SqlBackend, SqlRepos};
 
 #[async_trait]
 impl<B: SqlBackend> SessionRepo for SqlRepos<B> {
     async fn get(&self, id: SessionId) -> Result<Option<Session>, StoreError> {
-        let sql = Sql::new("SELECT ").columns::<sessions::Entity>("s").text(" FROM sessions s WHERE id = ");
-        let sql = self.identity_in_reach(sql.bind(id.0).text(" AND "), "user_id")?;
-        self.row::<sessions::Model>(sql).await?.map(Session::try_from).transpose()
+        self.one(self.reached::<Entity>("sessions.get")?.filter(Column::Id.eq(id.0))).await
     }
 
     async fn insert(&self, session: &Session) -> Result<(), StoreError> {
-        self.own_tenant_or_none(session.tenant_id)?;
-        self.add(vec![sessions::Model::from(session)]).await
+        self.insert_one::<Entity>("sessions.insert", session).await
     }
 
     async fn extend(&self, id: SessionId, idle_expires_at: Timestamp) -> Result<(), StoreError> {
-        let sql = Sql::new("UPDATE sessions SET idle_expires_at = ")
-            .bind(idle_expires_at)
-            .text(", updated_at = ")
-            .bind(self.now())
-            .text(" WHERE id = ")
-            .bind(id.0)
-            .text(" AND ");
-        self.command(self.identity_in_reach(sql, "user_id")?).await
+        let command = self
+            .changing::<Entity>("sessions.extend")?
+            .set(Column::IdleExpiresAt, idle_expires_at)
+            .set(Column::UpdatedAt, self.now())
+            .filter(Column::Id.eq(id.0));
+        self.change_one(command).await
     }
 
     async fn revoke(&self, id: SessionId, at: Timestamp) -> Result<(), StoreError> {
-        let sql = Sql::new("UPDATE sessions SET version = version + CASE WHEN revoked_at IS NULL THEN 1 ELSE 0 END")
-            .text(", updated_at = CASE WHEN revoked_at IS NULL THEN ")
-            .bind(at)
-            .text(" ELSE updated_at END, revoked_at = COALESCE(revoked_at, ")
-            .bind(at)
-            .text(") WHERE id = ")
-            .bind(id.0)
-            .text(" AND ");
-        self.command(self.identity_in_reach(sql, "user_id")?).await
+        // A session that has ended already keeps its version and its times.
+        let unless_ended = |value: Expr, column: Column| {
+            Expr::case(Column::RevokedAt.is_null(), value).finally(column.into_expr()).into()
+        };
+        let command = self
+            .changing::<Entity>("sessions.revoke")?
+            .set_to(Column::Version, unless_ended(Column::Version.into_expr().add(1), Column::Version))
+            .set_to(Column::UpdatedAt, unless_ended(Expr::value(at), Column::UpdatedAt))
+            .set_to(Column::RevokedAt, unless_ended(Expr::value(at), Column::RevokedAt))
+            .filter(Column::Id.eq(id.0));
+        self.change_one(command).await
     }
 
     async fn refresh_token(&self, id: RefreshTokenId) -> Result<Option<RefreshToken>, StoreError> {
-        let sql = Sql::new("SELECT ").columns::<refresh_tokens::Entity>("t").text(" FROM refresh_tokens t WHERE id = ");
-        let sql = self.identity_in_reach(sql.bind(id.0).text(" AND "), "user_id")?;
-        self.row::<refresh_tokens::Model>(sql).await?.map(RefreshToken::try_from).transpose()
+        let query = self.reached::<refresh_tokens::Entity>("sessions.refresh_token")?;
+        self.one(query.filter(refresh_tokens::Column::Id.eq(id.0))).await
     }
 
     async fn insert_refresh_token(&self, token: &RefreshToken) -> Result<(), StoreError> {
-        self.own_tenant_or_none(token.tenant_id)?;
-        let rows = vec![refresh_tokens::Model::from(token)];
-        self.add_unless(rows, " ON CONFLICT (token_hash) DO NOTHING").await.map(|_| ())
+        let same = OnConflict::column(refresh_tokens::Column::TokenHash).do_nothing().to_owned();
+        let name = "sessions.insert_refresh_token";
+        self.insert_unless::<refresh_tokens::Entity>(name, token, Some(same)).await.map(|_| ())
     }
 
     async fn use_refresh_token(&self, id: RefreshTokenId, at: Timestamp) -> Result<bool, StoreError> {
-        let sql = Sql::new("UPDATE refresh_tokens SET used_at = ")
-            .bind(at)
-            .text(" WHERE used_at IS NULL AND id = ")
-            .bind(id.0)
-            .text(" AND ");
-        Ok(self.execute(self.identity_in_reach(sql, "user_id")?).await? > 0)
+        let command = self
+            .changing::<refresh_tokens::Entity>("sessions.use_refresh_token")?
+            .set(refresh_tokens::Column::UsedAt, at)
+            .filter(refresh_tokens::Column::Id.eq(id.0))
+            .filter(refresh_tokens::Column::UsedAt.is_null());
+        Ok(self.change(command).await? > 0)
     }
 }

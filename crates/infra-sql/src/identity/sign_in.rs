@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use domain::{
+    access::Scope,
     identity::{
         SignInRepo, TokenHash,
         repo::{CredentialOwner, SignInAccount},
@@ -11,7 +12,10 @@ use domain::{
 };
 use sea_orm::{FromQueryResult, prelude::Uuid};
 
-use crate::{SqlBackend, SqlRepos, sql::Sql};
+use crate::{
+    SqlBackend, SqlRepos,
+    sql::{Met, Sql},
+};
 
 #[derive(FromQueryResult)]
 struct AccountRow {
@@ -28,8 +32,19 @@ struct OwnerRow {
 }
 
 impl<B: SqlBackend> SqlRepos<B> {
+    /// A look-up by one name or hash needs no further condition; it needs its scope, so that nothing else
+    /// comes to use it.
+    fn sign_in_only(&self, sql: Sql) -> Result<Sql<Met>, StoreError> {
+        match self.backend.scope() {
+            Scope::SignIn => Ok(sql.met()),
+            Scope::Tenant(_) | Scope::Installation { .. } => {
+                Err(StoreError::OutOfScope("look-ups of sign-in need its scope"))
+            }
+        }
+    }
+
     async fn account(&self, sql: Sql) -> Result<Option<SignInAccount>, StoreError> {
-        let row = self.row(sql).await?;
+        let row = self.row(self.sign_in_only(sql)?).await?;
         Ok(row.map(|AccountRow { user_id, tenant_id, password_hash }| SignInAccount {
             user_id: user_id.into(),
             tenant_id: tenant_id.map(Into::into),
@@ -38,7 +53,7 @@ impl<B: SqlBackend> SqlRepos<B> {
     }
 
     async fn owner<I: From<Uuid>>(&self, sql: Sql) -> Result<Option<CredentialOwner<I>>, StoreError> {
-        let row = self.row(sql).await?;
+        let row = self.row(self.sign_in_only(sql)?).await?;
         Ok(row.map(|OwnerRow { id, user_id, tenant_id }| CredentialOwner {
             id: id.into(),
             user_id: user_id.into(),

@@ -1,42 +1,63 @@
 //! Stored chunks, without their vectors.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use async_trait::async_trait;
 use domain::{
-    ids::{ChunkId, SourceVersionId},
-    knowledge::{Chunk, ChunkRepo},
+    access::{Purpose, Rows},
+    ids::{ChunkId, SourceId, SourceVersionId},
+    knowledge::{Chunk, ChunkRepo, Collection},
     store::StoreError,
 };
-use sea_orm::prelude::Uuid;
+use sea_orm::{prelude::Uuid, sea_query::OnConflict};
 
 use super::rows::chunks;
-use crate::{SqlBackend, SqlRepos, sql::Sql};
+use crate::{
+    SqlBackend, SqlRepos,
+    sql::{Met, Sql},
+};
 
 impl<B: SqlBackend> SqlRepos<B> {
     /// Adds the condition that the chunks `h` are of the scope's tenant and their source in reach.
-    fn chunks_in_reach(&self, sql: Sql) -> Result<Sql, StoreError> {
-        let sql = sql.text(" FROM chunks h WHERE h.tenant_id = ").bind(self.tenant()?.tenant_id.0).text(" AND ");
-        self.of_source_in_reach(sql, "h.source_id")
+    fn chunks_in_reach(&self, sql: Sql) -> Result<Sql<Met>, StoreError> {
+        let sql = self.of_tenant(sql.text(" FROM chunks h WHERE "), "h.tenant_id")?.text(" AND ");
+        self.of_source_in_reach(sql, "h.source_id", Purpose::Read)
     }
 
-    async fn chunk_rows(&self, sql: Sql) -> Result<Vec<Chunk>, StoreError> {
+    async fn chunk_rows(&self, sql: Sql<Met>) -> Result<Vec<Chunk>, StoreError> {
         self.rows::<chunks::Model>(sql).await?.into_iter().map(Chunk::try_from).collect()
+    }
+
+    /// Refuses to add to these sources unless each is in reach. Where the whole tenant is, the schema's
+    /// references say the rest.
+    pub(crate) async fn need_sources(&self, sources: impl IntoIterator<Item = SourceId>) -> Result<(), StoreError> {
+        if self.tenant()?.rows::<Collection>(Purpose::Change) == Rows::All {
+            return Ok(());
+        }
+        let sources: BTreeSet<SourceId> = sources.into_iter().collect();
+        for id in sources {
+            let sql = self.source_to_add_to(Sql::new("sources.has", "SELECT 1 WHERE "), id)?;
+            if !self.exists(sql).await? {
+                return Err(self.no_source_to_add_to(id).await?);
+            }
+        }
+        Ok(())
     }
 }
 
 #[async_trait]
 impl<B: SqlBackend> ChunkRepo for SqlRepos<B> {
     async fn insert(&self, chunks: &[Chunk]) -> Result<(), StoreError> {
-        for chunk in chunks {
-            self.own_tenant(chunk.tenant_id)?;
-        }
+        self.all_of_tenant(chunks.iter().map(|chunk| chunk.tenant_id))?;
+        self.need_sources(chunks.iter().map(|chunk| chunk.source_id)).await?;
         let rows: Vec<chunks::Model> = chunks.iter().map(chunks::Model::try_from).collect::<Result<_, _>>()?;
-        self.add_unless(rows, " ON CONFLICT (tenant_id, source_version_id, ordinal) DO NOTHING").await.map(|_| ())
+        let key = [chunks::Column::TenantId, chunks::Column::SourceVersionId, chunks::Column::Ordinal];
+        let same = OnConflict::columns(key).do_nothing().to_owned();
+        self.insert_parts("chunks.insert", rows, Some(same)).await
     }
 
     async fn get_many(&self, ids: &[ChunkId]) -> Result<Vec<Chunk>, StoreError> {
-        let sql = self.chunks_in_reach(Sql::new("SELECT ").columns::<chunks::Entity>("h"))?;
+        let sql = self.chunks_in_reach(Sql::new("chunks.get_many", "SELECT ").columns::<chunks::Entity>("h"))?;
         let found = self.chunk_rows(sql.text(" AND h.id IN ").bind_list(ids.iter().map(|id| id.0))).await?;
         let mut found: HashMap<Uuid, Chunk> = found.into_iter().map(|chunk| (chunk.id.0, chunk)).collect();
         Ok(ids.iter().filter_map(|id| found.remove(&id.0)).collect())
@@ -44,7 +65,7 @@ impl<B: SqlBackend> ChunkRepo for SqlRepos<B> {
 
     async fn of_version(&self, version: SourceVersionId, from: u32, limit: u32) -> Result<Vec<Chunk>, StoreError> {
         let sql = self
-            .chunks_in_reach(Sql::new("SELECT ").columns::<chunks::Entity>("h"))?
+            .chunks_in_reach(Sql::new("chunks.of_version", "SELECT ").columns::<chunks::Entity>("h"))?
             .text(" AND h.source_version_id = ")
             .bind(version.0)
             .text(" AND h.ordinal >= ")
@@ -55,7 +76,7 @@ impl<B: SqlBackend> ChunkRepo for SqlRepos<B> {
     }
 
     async fn count(&self, version: SourceVersionId) -> Result<u64, StoreError> {
-        let sql = self.chunks_in_reach(Sql::new("SELECT COUNT(*) AS n"))?;
+        let sql = self.chunks_in_reach(Sql::new("chunks.count", "SELECT COUNT(*) AS n"))?;
         self.count_of(sql.text(" AND h.source_version_id = ").bind(version.0)).await
     }
 }

@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use domain::{
+    access::Purpose,
     ids::MessageId,
     knowledge::{Citation, CitationStanding, CitedPassage, RetrievalHit, RetrievalRepo, RetrievalRun},
     store::StoreError,
@@ -54,34 +55,37 @@ impl TryFrom<CitedRow> for CitedPassage {
 #[async_trait]
 impl<B: SqlBackend> RetrievalRepo for SqlRepos<B> {
     async fn insert_run(&self, run: &RetrievalRun, hits: &[RetrievalHit]) -> Result<(), StoreError> {
-        self.own_tenant(run.tenant_id)?;
-        self.add_later(vec![retrieval_runs::Model::try_from(run)?]).await?;
-        self.add_later(hits.iter().map(|hit| retrieval_hits::Model::new(run, hit)).collect()).await
+        self.backend.scope().may_add(run)?;
+        self.insert_parts_later("retrieval.insert_run", vec![retrieval_runs::Model::try_from(run)?]).await?;
+        let hits = hits.iter().map(|hit| retrieval_hits::Model::new(run, hit)).collect();
+        self.insert_parts_later("retrieval.insert_hits", hits).await
     }
 
     async fn insert_citations(&self, citations: &[Citation]) -> Result<(), StoreError> {
-        for citation in citations {
-            self.own_tenant(citation.tenant_id)?;
-        }
-        self.add(citations.iter().map(citations::Model::from).collect()).await
+        self.all_of_tenant(citations.iter().map(|citation| citation.tenant_id))?;
+        self.need_conversations(citations.iter().map(|citation| citation.conversation_id)).await?;
+        let rows = citations.iter().map(citations::Model::try_from).collect::<Result<_, _>>()?;
+        self.insert_parts("retrieval.insert_citations", rows, None).await
     }
 
     async fn citations_of(&self, messages: &[MessageId]) -> Result<Vec<CitedPassage>, StoreError> {
-        let sql = Sql::new("SELECT ")
+        let sql = Sql::new("retrieval.citations_of", "SELECT ")
             .columns::<citations::Entity>("t")
             .text(", o.current_version_id = t.source_version_id AS is_current")
             .text(", CASE WHEN o.id IS NULL THEN NULL ELSE ");
         let sql = self
-            .of_source_in_reach(sql, "o.id")?
+            .of_source_in_reach(sql, "o.id", Purpose::Read)?
             .text(" END AS is_readable FROM citations t JOIN messages m ON m.tenant_id = t.tenant_id")
             .text(" AND m.id = t.message_id AND m.deleted_at IS NULL")
-            .text(" LEFT JOIN sources o ON o.tenant_id = t.tenant_id AND o.id = t.source_id WHERE t.tenant_id = ")
-            .bind(self.tenant()?.tenant_id.0)
+            .text(" LEFT JOIN sources o ON o.tenant_id = t.tenant_id AND o.id = t.source_id WHERE ");
+        let sql = self
+            .of_tenant(sql, "t.tenant_id")?
             .text(" AND t.message_id IN ")
             .bind_list(messages.iter().map(|id| id.0))
             .text(" AND ");
-        let sql =
-            self.of_conversation_in_reach(sql, "t.conversation_id")?.text(" ORDER BY t.message_id, t.citation_index");
+        let sql = self
+            .of_conversation_in_reach(sql, "t.conversation_id", Purpose::Read)?
+            .text(" ORDER BY t.message_id, t.citation_index");
         self.rows::<CitedRow>(sql).await?.into_iter().map(CitedPassage::try_from).collect()
     }
 }

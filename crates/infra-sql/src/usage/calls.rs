@@ -19,43 +19,36 @@ pub(crate) fn record(
     now: Timestamp,
     join: impl FnOnce(Sql, Sql) -> Sql,
 ) -> Result<Sql, StoreError> {
-    let row = Sql::default().values([provider_calls::Model::new(call, now)?]);
-    let insert = Sql::new("INSERT INTO ").table_with_columns::<provider_calls::Entity>().text(" ");
+    let row = provider_calls::Model { created_at: now, updated_at: now, ..provider_calls::Model::try_from(call)? };
+    let row = Sql::default().values([row]);
+    let insert = Sql::new("usage.record_call", "INSERT INTO ").table_with_columns::<provider_calls::Entity>().text(" ");
     Ok(join(insert, row).text(
         " ON CONFLICT (tenant_id, request_id) DO UPDATE SET lease_expires_at = excluded.lease_expires_at, \
          updated_at = excluded.updated_at",
     ))
 }
 
-fn select() -> Sql {
-    Sql::new("SELECT ").columns::<provider_calls::Entity>("p").text(" FROM provider_calls p WHERE ")
+fn select(name: &'static str) -> Sql {
+    Sql::new(name, "SELECT ").columns::<provider_calls::Entity>("p").text(" FROM provider_calls p WHERE ")
 }
 
 impl<B: SqlBackend> SqlRepos<B> {
     pub(super) async fn put_call(&self, call: &ProviderCall) -> Result<Option<ModelPrice>, StoreError> {
-        self.own_tenant(call.tenant_id)?;
-        // The end of this call's record may wait.
-        self.send_waiting().await?;
-        self.execute_later(record(call, self.now(), Sql::append)?).await?;
-        let price = in_force(&call.provider, &call.model, call.requested_at);
-        Ok(self.returning::<model_prices::Model>(price).await?.pop().map(ModelPrice::from))
+        self.backend.scope().may_add(call)?;
+        self.execute_later(vec![record(call, self.now(), Sql::append)?.met()]).await?;
+        let price = self.of_no_tenant(in_force(&call.provider, &call.model, call.requested_at))?;
+        self.returning::<model_prices::Model>(price).await?.pop().map(ModelPrice::try_from).transpose()
     }
 
     pub(super) async fn remove_call(&self, request: RequestId) -> Result<(), StoreError> {
-        let sql = Sql::new("DELETE FROM provider_calls WHERE tenant_id = ")
-            .bind(self.tenant()?.tenant_id.0)
-            .text(" AND request_id = ")
-            .bind(request.0);
-        self.execute_later(sql).await
+        let sql = Sql::new("usage.forget_call", "DELETE FROM provider_calls WHERE request_id = ").bind(request.0);
+        self.execute_later(vec![self.of_tenant(sql.text(" AND "), "tenant_id")?]).await
     }
 
     pub(super) async fn find_call(&self, request: RequestId) -> Result<Option<ProviderCall>, StoreError> {
-        let sql = select()
-            .text("p.tenant_id = ")
-            .bind(self.tenant()?.tenant_id.0)
-            .text(" AND p.request_id = ")
-            .bind(request.0);
-        self.row::<provider_calls::Model>(sql).await?.map(ProviderCall::try_from).transpose()
+        let sql = select("usage.call").text("p.request_id = ").bind(request.0).text(" AND ");
+        let row = self.row::<provider_calls::Model>(self.of_tenant(sql, "p.tenant_id")?).await?;
+        row.map(ProviderCall::try_from).transpose()
     }
 
     pub(super) async fn find_abandoned_calls(
@@ -63,13 +56,12 @@ impl<B: SqlBackend> SqlRepos<B> {
         now: Timestamp,
         limit: u32,
     ) -> Result<Vec<ProviderCall>, StoreError> {
-        self.installation_only()?;
-        let sql = select()
+        let sql = select("usage.abandoned_calls")
             .text("p.lease_expires_at <= ")
             .bind(now)
             .text(" ORDER BY p.lease_expires_at, p.request_id LIMIT ")
             .bind(i64::from(limit));
-        let rows = self.rows::<provider_calls::Model>(sql).await?;
+        let rows = self.rows::<provider_calls::Model>(self.across_tenants(sql)?).await?;
         rows.into_iter().map(ProviderCall::try_from).collect()
     }
 }

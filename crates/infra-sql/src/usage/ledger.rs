@@ -2,17 +2,21 @@
 
 use async_trait::async_trait;
 use domain::{
-    access::{Area, Reach},
+    access::{Purpose, Rows},
     clock::Timestamp,
     ids::{ConversationId, RequestId},
     money::Money,
     store::StoreError,
     usage::{ModelPrice, ProviderCall, UsageFilter, UsageGroup, UsageGrouping, UsageLog, UsageRepo, UsageTotals},
 };
-use sea_orm::{FromQueryResult, prelude::Uuid};
+use sea_orm::{FromQueryResult, prelude::Uuid, sea_query::OnConflict};
 
 use super::rows::usage_logs;
-use crate::{SqlBackend, SqlRepos, sql::Sql, values::number};
+use crate::{
+    SqlBackend, SqlRepos,
+    sql::{Met, Sql},
+    values::number,
+};
 
 #[derive(FromQueryResult)]
 struct GroupRow {
@@ -50,15 +54,10 @@ impl TryFrom<GroupRow> for UsageGroup {
 
 impl<B: SqlBackend> SqlRepos<B> {
     /// Adds the table and the condition for the rows `u` that the filter means and the scope reaches.
-    fn ledger_rows(&self, sql: Sql, filter: UsageFilter) -> Result<Sql, StoreError> {
+    fn ledger_rows(&self, sql: Sql, filter: UsageFilter) -> Result<Sql<Met>, StoreError> {
         let UsageFilter { from, to, conversation } = filter;
-        let scope = self.tenant()?;
-        let mut sql = sql.text(" FROM usage_logs u WHERE u.tenant_id = ").bind(scope.tenant_id.0);
-        sql = match (scope.reach(Area::Usage), scope.user_id) {
-            (Reach::Tenant, _) => sql,
-            (Reach::Own | Reach::Visible, Some(user)) => sql.text(" AND u.user_id = ").bind(user.0),
-            (Reach::Own | Reach::Visible, None) | (Reach::Nothing, _) => sql.text(" AND 1 = 0"),
-        };
+        let sql = sql.text(" FROM usage_logs u WHERE ");
+        let mut sql = self.in_reach::<usage_logs::Entity, _>(sql, "u", Purpose::Read)?;
         if let Some(from) = from {
             sql = sql.text(" AND u.requested_at >= ").bind(from);
         }
@@ -104,14 +103,20 @@ impl<B: SqlBackend> UsageRepo for SqlRepos<B> {
     }
 
     async fn insert(&self, row: &UsageLog) -> Result<bool, StoreError> {
-        self.own_tenant(row.tenant_id)?;
-        let rows = vec![usage_logs::Model::new(row, self.now())?];
-        Ok(self.add_unless(rows, " ON CONFLICT (tenant_id, request_id) DO NOTHING").await? > 0)
+        self.backend.scope().may_add(row)?;
+        let rows = vec![usage_logs::Model { created_at: self.now(), ..usage_logs::Model::try_from(row)? }];
+        let key = [usage_logs::Column::TenantId, usage_logs::Column::RequestId];
+        let counted = OnConflict::columns(key).do_nothing().to_owned();
+        let mut added = 0;
+        for sql in self.inserts("usage.insert", rows, Some(counted)) {
+            added += self.execute(sql.met()).await?;
+        }
+        Ok(added > 0)
     }
 
     async fn summary(&self, filter: UsageFilter, by: UsageGrouping) -> Result<Vec<UsageGroup>, StoreError> {
         let sql = self
-            .group_key(Sql::new("SELECT "), by)
+            .group_key(Sql::new("usage.summary", "SELECT "), by)
             .text(" AS key, COUNT(*) AS requests, CAST(SUM(u.input_tokens) AS bigint) AS input_tokens")
             .text(", CAST(SUM(u.output_tokens) AS bigint) AS output_tokens")
             .text(", CAST(COALESCE(SUM(u.cost_nano_usd), 0) AS bigint) AS cost")
@@ -122,21 +127,24 @@ impl<B: SqlBackend> UsageRepo for SqlRepos<B> {
 
     async fn list(&self, filter: UsageFilter, limit: u32) -> Result<Vec<UsageLog>, StoreError> {
         let sql = self
-            .ledger_rows(Sql::new("SELECT ").columns::<usage_logs::Entity>("u"), filter)?
+            .ledger_rows(Sql::new("usage.list", "SELECT ").columns::<usage_logs::Entity>("u"), filter)?
             .text(" ORDER BY u.requested_at, u.id LIMIT ")
             .bind(i64::from(limit));
         self.rows::<usage_logs::Model>(sql).await?.into_iter().map(UsageLog::try_from).collect()
     }
 
     async fn discrepancies(&self) -> Result<Vec<(ConversationId, Money)>, StoreError> {
-        let scope = self.tenant()?;
-        if scope.reach(Area::Usage) != Reach::Tenant {
+        if self.tenant()?.rows::<UsageLog>(Purpose::Read) != Rows::All {
             return Err(StoreError::OutOfScope("the books are checked by those who see the tenant's usage"));
         }
-        let sql = Sql::new("SELECT c.id, CAST(c.cost_nano_usd - COALESCE(SUM(u.cost_nano_usd), 0) AS bigint)")
-            .text(" AS difference FROM conversations c LEFT JOIN usage_logs u")
-            .text(" ON u.tenant_id = c.tenant_id AND u.conversation_id = c.id WHERE c.tenant_id = ")
-            .bind(scope.tenant_id.0)
+        let sql = Sql::new(
+            "usage.discrepancies",
+            "SELECT c.id, CAST(c.cost_nano_usd - COALESCE(SUM(u.cost_nano_usd), 0) AS bigint)",
+        )
+        .text(" AS difference FROM conversations c LEFT JOIN usage_logs u")
+        .text(" ON u.tenant_id = c.tenant_id AND u.conversation_id = c.id WHERE ");
+        let sql = self
+            .of_tenant(sql, "c.tenant_id")?
             .text(" GROUP BY c.id, c.cost_nano_usd, c.input_tokens, c.output_tokens, c.request_count")
             .text(", c.unknown_cost_count HAVING c.cost_nano_usd <> COALESCE(SUM(u.cost_nano_usd), 0)")
             .text(" OR c.input_tokens <> COALESCE(SUM(u.input_tokens), 0)")

@@ -12,7 +12,7 @@ use crate::{SqlBackend, SqlRepos, sql::Sql};
 
 /// The price of a model in force at a time.
 pub(crate) fn in_force(provider: &str, model: &str, at: Timestamp) -> Sql {
-    Sql::new("SELECT ")
+    Sql::new("prices.find_in_force", "SELECT ")
         .columns::<model_prices::Entity>("p")
         .text(" FROM model_prices p WHERE p.provider = ")
         .bind(provider)
@@ -33,8 +33,7 @@ impl<B: SqlBackend> PriceRepo for SqlRepos<B> {
         model: &str,
         at: Timestamp,
     ) -> Result<Option<ModelPrice>, StoreError> {
-        self.tenant_or_installation()?;
-        let sql = in_force(provider, model, at);
-        Ok(self.row_beside::<model_prices::Model>(sql).await?.map(ModelPrice::from))
+        let sql = self.of_no_tenant(in_force(provider, model, at))?;
+        self.row_beside::<model_prices::Model>(sql).await?.map(ModelPrice::try_from).transpose()
     }
 }

@@ -29,21 +29,24 @@ fn token(kind: char, id: Uuid) -> String {
 impl SqliteUnit {
     /// Takes the words of a version's chunks out of the index.
     pub(super) async fn forget_words(&self, scope: &TenantScope, version: SourceVersionId) -> Result<(), StoreError> {
-        let sql = Sql::new("DELETE FROM chunk_words WHERE rowid IN (SELECT rowid FROM chunks WHERE tenant_id = ")
-            .bind(scope.tenant_id.0)
-            .text(" AND source_version_id = ")
-            .bind(version.0)
-            .text(")");
+        let sql = Sql::new(
+            "chunk_index.forget_words",
+            "DELETE FROM chunk_words WHERE rowid IN (SELECT rowid FROM chunks WHERE ",
+        )
+        .of_tenant("tenant_id", scope)
+        .text(" AND source_version_id = ")
+        .bind(version.0)
+        .text(")");
         self.run(sql).await
     }
 
     /// Puts the words of a version's chunks into the index: headings and text.
     pub(super) async fn add_words(&self, scope: &TenantScope, version: SourceVersionId) -> Result<(), StoreError> {
-        let sql = Sql::new("INSERT INTO chunk_words (rowid, scope, content) SELECT rowid, ")
+        let sql = Sql::new("chunk_index.add_words", "INSERT INTO chunk_words (rowid, scope, content) SELECT rowid, ")
             .bind(token('t', scope.tenant_id.0))
             .text(" || ' c' || lower(hex(collection_id)) || 'z', heading_path || char(10) || content")
-            .text(" FROM chunks WHERE tenant_id = ")
-            .bind(scope.tenant_id.0)
+            .text(" FROM chunks WHERE ")
+            .of_tenant("tenant_id", scope)
             .text(" AND source_version_id = ")
             .bind(version.0);
         self.run(sql).await
@@ -97,18 +100,21 @@ impl SqliteUnit {
         limit: u32,
     ) -> Result<Vec<IndexHit>, StoreError> {
         // The order of the joins is fixed: a few rows of the index first, then what they belong to.
-        let sql = Sql::new("SELECT c.id, w.score FROM (SELECT rowid, -bm25(chunk_words, 0.0, 1.0) AS score")
-            .text(" FROM chunk_words WHERE chunk_words MATCH ")
-            .bind(expression)
-            .text(" ORDER BY score DESC LIMIT ")
-            .bind(candidates)
-            .text(") w CROSS JOIN chunks c ON c.rowid = w.rowid")
-            .text(" CROSS JOIN sources s ON s.tenant_id = c.tenant_id AND s.id = c.source_id")
-            .text(" AND s.current_version_id = c.source_version_id")
-            .text(" CROSS JOIN collections k ON k.tenant_id = s.tenant_id AND k.id = s.collection_id WHERE ")
-            .then(|sql| readable::source_is_readable(sql, scope, readable))
-            .text(" ORDER BY w.score DESC, c.id LIMIT ")
-            .bind(i64::from(limit));
+        let sql = Sql::new(
+            "chunk_index.lexical",
+            "SELECT c.id, w.score FROM (SELECT rowid, -bm25(chunk_words, 0.0, 1.0) AS score",
+        )
+        .text(" FROM chunk_words WHERE chunk_words MATCH ")
+        .bind(expression)
+        .text(" ORDER BY score DESC LIMIT ")
+        .bind(candidates)
+        .text(") w CROSS JOIN chunks c ON c.rowid = w.rowid")
+        .text(" CROSS JOIN sources s ON s.tenant_id = c.tenant_id AND s.id = c.source_id")
+        .text(" AND s.current_version_id = c.source_version_id")
+        .text(" CROSS JOIN collections k ON k.tenant_id = s.tenant_id AND k.id = s.collection_id WHERE ")
+        .then(|sql| readable::source_is_readable(sql, scope, readable))
+        .text(" ORDER BY w.score DESC, c.id LIMIT ")
+        .bind(i64::from(limit));
         let rows = self.rows(sql).await?;
         let hit = |row: &sea_orm::QueryResult| {
             Ok(IndexHit { chunk_id: ChunkId(row.try_get("", "id")?), score: row.try_get("", "score")? })

@@ -3,12 +3,12 @@
 use std::{collections::HashSet, sync::Arc};
 
 use domain::{
-    access::{Area, Reach, TenantScope},
+    access::{Area, Purpose, Reach, TenantScope},
     gateways::{IndexHit, Readable},
     ids::ChunkId,
     store::StoreError,
 };
-use infra_sql::{Sql, readable, store_error};
+use infra_sql::{Met, Sql, readable, store_error};
 use sea_orm::QueryResult;
 use uuid::Uuid;
 
@@ -38,7 +38,7 @@ pub(super) fn dimension(vector: &[f32]) -> i64 {
 
 impl Question<'_> {
     /// Vectors that may be compared with the one looked for, of sources that may be read.
-    fn conditions(&self, sql: Sql) -> Sql {
+    fn conditions(&self, sql: Sql<Met>) -> Sql<Met> {
         sql.text(" AND e.model = ")
             .bind(self.model)
             .text(" AND e.dimension = ")
@@ -99,22 +99,22 @@ impl SqliteUnit {
 
     /// Compares every vector in reach, from the table.
     async fn nearest_in_table(&self, question: &Question<'_>) -> Result<Vec<IndexHit>, StoreError> {
-        let sql = Sql::new("SELECT e.chunk_id, e.embedding FROM sources s")
+        let sql = Sql::new("chunk_index.nearest", "SELECT e.chunk_id, e.embedding FROM sources s")
             .text(" CROSS JOIN collections k ON k.tenant_id = s.tenant_id AND k.id = s.collection_id")
             .text(" CROSS JOIN chunk_embeddings e ON e.tenant_id = s.tenant_id AND e.source_id = s.id")
-            .text(" AND e.source_version_id = s.current_version_id WHERE e.tenant_id = ")
-            .bind(question.scope.tenant_id.0);
+            .text(" AND e.source_version_id = s.current_version_id WHERE ")
+            .of_tenant("e.tenant_id", question.scope);
         question.rank(&self.rows(question.conditions(sql)).await?)
     }
 
     /// The candidates that may be read, with their exact scores.
     async fn rescore(&self, question: &Question<'_>, candidates: &[Scored]) -> Result<Vec<IndexHit>, StoreError> {
-        let sql = Sql::new("SELECT e.chunk_id, e.embedding FROM chunk_embeddings e")
+        let sql = Sql::new("chunk_index.nearest", "SELECT e.chunk_id, e.embedding FROM chunk_embeddings e")
             .text(" CROSS JOIN sources s ON s.tenant_id = e.tenant_id AND s.id = e.source_id")
             .text(" AND s.current_version_id = e.source_version_id")
             .text(" CROSS JOIN collections k ON k.tenant_id = s.tenant_id AND k.id = s.collection_id")
-            .text(" WHERE e.tenant_id = ")
-            .bind(question.scope.tenant_id.0)
+            .text(" WHERE ")
+            .of_tenant("e.tenant_id", question.scope)
             .text(" AND e.chunk_id IN ")
             .bind_list(candidates.iter().map(|candidate| candidate.chunk));
         question.rank(&self.rows(question.conditions(sql)).await?)
@@ -130,14 +130,14 @@ impl SqliteUnit {
         if question.scope.reach(Area::Knowledge) == Reach::Tenant {
             return Ok(HashSet::new());
         }
-        let sql = Sql::new("SELECT s.current_version_id AS id FROM sources s")
+        let sql = Sql::new("chunk_index.nearest", "SELECT s.current_version_id AS id FROM sources s")
             .text(" JOIN collections k ON k.tenant_id = s.tenant_id AND k.id = s.collection_id")
-            .text(" WHERE s.current_version_id IS NOT NULL AND s.tenant_id = ")
-            .bind(question.scope.tenant_id.0)
+            .text(" WHERE s.current_version_id IS NOT NULL AND ")
+            .of_tenant("s.tenant_id", question.scope)
             .text(" AND s.collection_id IN ")
             .bind_list(collections.iter().map(|collection| collection.id))
             .text(" AND (")
-            .then(|sql| readable::source_in_reach(sql, question.scope))
+            .then(|sql| readable::source_in_reach(sql, question.scope, Purpose::Read))
             .text(") IS NOT TRUE");
         ids(&self.rows(sql).await?)
     }
@@ -157,18 +157,21 @@ impl SqliteUnit {
         {
             return Ok(Arc::clone(cached));
         }
-        let sql = Sql::new("SELECT current_version_id AS id FROM sources WHERE current_version_id IS NOT NULL")
-            .text(" AND tenant_id = ")
-            .bind(key.tenant)
-            .text(" AND collection_id = ")
-            .bind(key.collection);
+        let sql = Sql::new(
+            "chunk_index.nearest",
+            "SELECT current_version_id AS id FROM sources WHERE current_version_id IS NOT NULL",
+        )
+        .text(" AND ")
+        .of_tenant("tenant_id", question.scope)
+        .text(" AND collection_id = ")
+        .bind(key.collection);
         let mut missing: HashSet<Uuid> = ids(&self.rows(sql).await?)?;
         let known = cached.as_ref().map_or(&[][..], |cached| &cached.blocks);
         let mut blocks: Vec<Arc<Block>> =
             known.iter().filter(|block| missing.remove(&block.version)).cloned().collect();
         let missing: Vec<Uuid> = missing.into_iter().collect();
         for versions in missing.chunks(LOAD_VERSIONS) {
-            blocks.extend(self.load(&key, versions).await?);
+            blocks.extend(self.load(question.scope, &key, versions).await?);
         }
         let matrix = Arc::new(Matrix { generation: collection.generation, blocks });
         let is_newest = cached.is_none_or(|cached| cached.generation < matrix.generation);
@@ -179,15 +182,23 @@ impl SqliteUnit {
     }
 
     /// Reads the vectors of some versions; each has its block, be it empty.
-    async fn load(&self, key: &MatrixKey, versions: &[Uuid]) -> Result<Vec<Arc<Block>>, StoreError> {
-        let sql = Sql::new("SELECT source_version_id, chunk_id, embedding FROM chunk_embeddings WHERE tenant_id = ")
-            .bind(key.tenant)
-            .text(" AND source_version_id IN ")
-            .bind_list(versions.iter().copied())
-            .text(" AND model = ")
-            .bind(key.model.as_str())
-            .text(" AND dimension = ")
-            .bind(i64::try_from(key.dimension).unwrap_or(i64::MAX));
+    async fn load(
+        &self,
+        scope: &TenantScope,
+        key: &MatrixKey,
+        versions: &[Uuid],
+    ) -> Result<Vec<Arc<Block>>, StoreError> {
+        let sql = Sql::new(
+            "chunk_index.nearest",
+            "SELECT source_version_id, chunk_id, embedding FROM chunk_embeddings WHERE ",
+        )
+        .of_tenant("tenant_id", scope)
+        .text(" AND source_version_id IN ")
+        .bind_list(versions.iter().copied())
+        .text(" AND model = ")
+        .bind(key.model.as_str())
+        .text(" AND dimension = ")
+        .bind(i64::try_from(key.dimension).unwrap_or(i64::MAX));
         let mut blocks: Vec<Block> = versions.iter().copied().map(Block::new).collect();
         for row in self.rows(sql).await? {
             let version: Uuid = row.try_get("", "source_version_id").map_err(store_error)?;

@@ -1,9 +1,9 @@
 //! The rows of `audit_logs`.
 
-use domain::{admin::AuditLog, clock::Timestamp, store::StoreError};
+use domain::{admin::AuditLog, clock::Timestamp};
 use sea_orm::entity::prelude::*;
 
-use crate::values::address;
+use crate::{mapping::mapping, scope::scoped, typed::listed};
 
 #[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -24,62 +24,17 @@ pub(crate) struct Model {
 
 impl ActiveModelBehavior for ActiveModel {}
 
-impl From<&AuditLog> for Model {
-    fn from(log: &AuditLog) -> Self {
-        let AuditLog {
-            id,
-            tenant_id,
-            user_id,
-            action,
-            entity_type,
-            entity_id,
-            changes,
-            ip_address,
-            user_agent,
-            created_at,
-        } = log.clone();
-        Self {
-            id: id.0,
-            tenant_id: tenant_id.map(|id| id.0),
-            user_id: user_id.map(|id| id.0),
-            action,
-            entity_type,
-            entity_id,
-            changes,
-            ip_address: ip_address.map(|ip| ip.to_string()),
-            user_agent,
-            created_at,
-        }
-    }
-}
-
-impl TryFrom<Model> for AuditLog {
-    type Error = StoreError;
-
-    fn try_from(row: Model) -> Result<Self, StoreError> {
-        let Model {
-            id,
-            tenant_id,
-            user_id,
-            action,
-            entity_type,
-            entity_id,
-            changes,
-            ip_address,
-            user_agent,
-            created_at,
-        } = row;
-        Ok(Self {
-            id: id.into(),
-            tenant_id: tenant_id.map(Into::into),
-            user_id: user_id.map(Into::into),
-            action,
-            entity_type,
-            entity_id,
-            changes,
-            ip_address: address(ip_address)?,
-            user_agent,
-            created_at,
-        })
-    }
-}
+scoped!(AuditLog, tenant TenantId, owner UserId);
+listed!();
+mapping!(AuditLog {
+    id,
+    tenant_id,
+    user_id,
+    action,
+    entity_type,
+    entity_id,
+    changes,
+    ip_address,
+    user_agent,
+    created_at
+});

@@ -3,11 +3,13 @@
 use domain::{
     admin::{IdempotencyRecord, KeptAnswer},
     clock::Timestamp,
-    store::StoreError,
 };
 use sea_orm::entity::prelude::*;
 
-use crate::values::number;
+use crate::{
+    mapping::{Stored, mapping},
+    scope::scoped,
+};
 
 #[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -29,46 +31,7 @@ pub(crate) struct Model {
 
 impl ActiveModelBehavior for ActiveModel {}
 
-impl From<&IdempotencyRecord> for Model {
-    fn from(record: &IdempotencyRecord) -> Self {
-        let IdempotencyRecord { tenant_id, user_id, key, fingerprint, answer, created_at, expires_at } = record.clone();
-        Self {
-            tenant_id: tenant_id.0,
-            user_id: user_id.0,
-            key,
-            fingerprint,
-            answer_status: i32::from(answer.status),
-            answer_body: answer.body,
-            created_at,
-            updated_at: created_at,
-            expires_at,
-        }
-    }
-}
-
-impl TryFrom<Model> for IdempotencyRecord {
-    type Error = StoreError;
-
-    fn try_from(row: Model) -> Result<Self, StoreError> {
-        let Model {
-            tenant_id,
-            user_id,
-            key,
-            fingerprint,
-            answer_status,
-            answer_body,
-            created_at,
-            updated_at: _,
-            expires_at,
-        } = row;
-        Ok(Self {
-            tenant_id: tenant_id.into(),
-            user_id: user_id.into(),
-            key,
-            fingerprint,
-            answer: KeptAnswer { status: number(answer_status)?, body: answer_body },
-            created_at,
-            expires_at,
-        })
-    }
-}
+scoped!(IdempotencyRecord, tenant TenantId, owner UserId);
+mapping!(IdempotencyRecord { tenant_id, user_id, key, fingerprint, created_at, expires_at },
+    row |record| { answer_status: i32::from(record.answer.status), answer_body: record.answer.body.clone(), updated_at: record.created_at },
+    entity |row| { answer: KeptAnswer { status: Stored::from_column(row.answer_status)?, body: row.answer_body } });

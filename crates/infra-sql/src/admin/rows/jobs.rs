@@ -1,13 +1,16 @@
 //! The rows of `jobs`.
 
 use domain::{
-    admin::{Job, JobKind, JobState},
+    admin::{Job, JobKind},
     clock::Timestamp,
-    store::StoreError,
 };
 use sea_orm::entity::prelude::*;
 
-use crate::values::{column, from_json, number, stored, to_json};
+use crate::{
+    mapping::mapping,
+    scope::scoped,
+    values::{from_json, to_json},
+};
 
 #[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -35,89 +38,13 @@ pub(crate) struct Model {
 
 impl ActiveModelBehavior for ActiveModel {}
 
-impl TryFrom<&Job> for Model {
-    type Error = StoreError;
+scoped!(Job, tenant TenantId, owner UserId);
+mapping!(Job { id, tenant_id, user_id, state, step, progress_done, progress_total, attempts, fence, lease_expires_at, run_at, error, created_at, updated_at },
+    row |job| { kind: job.kind.name().to_owned(), payload: to_json(&job.kind)?, source_id: Some(source_of(&job.kind)) },
+    entity |row| { kind: from_json(row.payload)? });
 
-    fn try_from(job: &Job) -> Result<Self, StoreError> {
-        let Job {
-            id,
-            tenant_id,
-            user_id,
-            kind,
-            state,
-            step,
-            progress_done,
-            progress_total,
-            attempts,
-            fence,
-            lease_expires_at,
-            run_at,
-            error,
-            created_at,
-            updated_at,
-        } = job.clone();
-        let JobKind::Ingest { source_id, source_version_id: _ } = &kind;
-        Ok(Self {
-            id: id.0,
-            tenant_id: tenant_id.0,
-            user_id: user_id.map(|id| id.0),
-            kind: kind.name().to_owned(),
-            payload: to_json(&kind)?,
-            source_id: Some(source_id.0),
-            state: state.as_str().to_owned(),
-            step,
-            progress_done: column(progress_done)?,
-            progress_total: column(progress_total)?,
-            attempts: i64::from(attempts),
-            fence,
-            lease_expires_at,
-            run_at,
-            error,
-            created_at,
-            updated_at,
-        })
-    }
-}
-
-impl TryFrom<Model> for Job {
-    type Error = StoreError;
-
-    fn try_from(row: Model) -> Result<Self, StoreError> {
-        let Model {
-            id,
-            tenant_id,
-            user_id,
-            kind: _,
-            payload,
-            source_id: _,
-            state,
-            step,
-            progress_done,
-            progress_total,
-            attempts,
-            fence,
-            lease_expires_at,
-            run_at,
-            error,
-            created_at,
-            updated_at,
-        } = row;
-        Ok(Self {
-            id: id.into(),
-            tenant_id: tenant_id.into(),
-            user_id: user_id.map(Into::into),
-            kind: from_json(payload)?,
-            state: stored(JobState::parse(&state))?,
-            step,
-            progress_done: number(progress_done)?,
-            progress_total: number(progress_total)?,
-            attempts: number(attempts)?,
-            fence,
-            lease_expires_at,
-            run_at,
-            error,
-            created_at,
-            updated_at,
-        })
-    }
+/// The source that a job works on.
+fn source_of(kind: &JobKind) -> Uuid {
+    let JobKind::Ingest { source_id, .. } = kind;
+    source_id.0
 }

@@ -30,14 +30,13 @@ impl ActiveModelBehavior for ActiveModel {}
 impl Model {
     /// The row of an event of this stream.
     pub(crate) fn new(tenant: TenantId, stream: StreamId, event: &StreamEvent) -> Result<Self, StoreError> {
-        let StreamEvent { number, event, created_at } = event;
         Ok(Self {
             tenant_id: tenant.0,
             stream_id: stream.0,
-            number: *number,
-            event_type: event.name().to_owned(),
-            data: to_json(event)?,
-            created_at: *created_at,
+            number: event.number,
+            event_type: event.event.name().to_owned(),
+            data: to_json(&event.event)?,
+            created_at: event.created_at,
         })
     }
 }
@@ -46,7 +45,6 @@ impl TryFrom<Model> for StreamEvent {
     type Error = StoreError;
 
     fn try_from(row: Model) -> Result<Self, StoreError> {
-        let Model { tenant_id: _, stream_id: _, number, event_type: _, data, created_at } = row;
-        Ok(Self { number, event: from_json(data)?, created_at })
+        Ok(Self { number: row.number, event: from_json(row.data)?, created_at: row.created_at })
     }
 }

@@ -1,13 +1,9 @@
 //! The rows of `api_keys`.
 
-use domain::{
-    clock::Timestamp,
-    identity::{ApiKey, TokenHash},
-    store::StoreError,
-};
+use domain::{clock::Timestamp, identity::ApiKey};
 use sea_orm::entity::prelude::*;
 
-use crate::values::{from_json, stored, to_json};
+use crate::{mapping::mapping, scope::scoped, typed::listed};
 
 #[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -32,80 +28,21 @@ pub(crate) struct Model {
 
 impl ActiveModelBehavior for ActiveModel {}
 
-impl TryFrom<&ApiKey> for Model {
-    type Error = StoreError;
-
-    fn try_from(key: &ApiKey) -> Result<Self, StoreError> {
-        let ApiKey {
-            id,
-            tenant_id,
-            user_id,
-            name,
-            description,
-            prefix,
-            last_four,
-            key_hash,
-            scopes,
-            is_active,
-            expires_at,
-            last_used_at,
-            created_at,
-            updated_at,
-        } = key.clone();
-        Ok(Self {
-            id: id.0,
-            tenant_id: tenant_id.0,
-            user_id: user_id.0,
-            name,
-            description,
-            prefix,
-            last_four,
-            key_hash: key_hash.as_str().to_owned(),
-            scopes: scopes.map(|scopes| to_json(&scopes)).transpose()?,
-            is_active,
-            expires_at,
-            last_used_at,
-            created_at,
-            updated_at,
-        })
-    }
-}
-
-impl TryFrom<Model> for ApiKey {
-    type Error = StoreError;
-
-    fn try_from(row: Model) -> Result<Self, StoreError> {
-        let Model {
-            id,
-            tenant_id,
-            user_id,
-            name,
-            description,
-            prefix,
-            last_four,
-            key_hash,
-            scopes,
-            is_active,
-            expires_at,
-            last_used_at,
-            created_at,
-            updated_at,
-        } = row;
-        Ok(Self {
-            id: id.into(),
-            tenant_id: tenant_id.into(),
-            user_id: user_id.into(),
-            name,
-            description,
-            prefix,
-            last_four,
-            key_hash: stored(TokenHash::parse(&key_hash))?,
-            scopes: scopes.map(from_json).transpose()?,
-            is_active,
-            expires_at,
-            last_used_at,
-            created_at,
-            updated_at,
-        })
-    }
-}
+scoped!(ApiKey, tenant TenantId, owner UserId);
+listed!();
+mapping!(ApiKey {
+    id,
+    tenant_id,
+    user_id,
+    name,
+    description,
+    prefix,
+    last_four,
+    key_hash,
+    scopes,
+    is_active,
+    expires_at,
+    last_used_at,
+    created_at,
+    updated_at
+});

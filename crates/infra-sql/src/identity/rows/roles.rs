@@ -1,9 +1,9 @@
 //! The rows of `roles`.
 
-use domain::{clock::Timestamp, identity::Role, store::StoreError};
+use domain::{clock::Timestamp, identity::Role};
 use sea_orm::entity::prelude::*;
 
-use crate::values::{from_json, to_json};
+use crate::{mapping::mapping, scope::scoped};
 
 #[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -22,31 +22,5 @@ pub(crate) struct Model {
 
 impl ActiveModelBehavior for ActiveModel {}
 
-impl TryFrom<&Role> for Model {
-    type Error = StoreError;
-
-    fn try_from(role: &Role) -> Result<Self, StoreError> {
-        let Role { id, tenant_id, name, description, permissions, is_system, created_at, updated_at } = role.clone();
-        let permissions = to_json(&permissions)?;
-        Ok(Self { id: id.0, tenant_id: tenant_id.0, name, description, permissions, is_system, created_at, updated_at })
-    }
-}
-
-impl TryFrom<Model> for Role {
-    type Error = StoreError;
-
-    fn try_from(row: Model) -> Result<Self, StoreError> {
-        let Model { id, tenant_id, name, description, permissions, is_system, created_at, updated_at } = row;
-        let permissions = from_json(permissions)?;
-        Ok(Self {
-            id: id.into(),
-            tenant_id: tenant_id.into(),
-            name,
-            description,
-            permissions,
-            is_system,
-            created_at,
-            updated_at,
-        })
-    }
-}
+scoped!(Role, tenant TenantId);
+mapping!(Role { id, tenant_id, name, description, permissions, is_system, created_at, updated_at });

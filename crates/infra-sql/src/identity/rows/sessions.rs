@@ -1,13 +1,9 @@
 //! The rows of `sessions`.
 
-use domain::{
-    clock::Timestamp,
-    identity::{Session, TokenHash},
-    store::StoreError,
-};
+use domain::{clock::Timestamp, identity::Session};
 use sea_orm::entity::prelude::*;
 
-use crate::values::{address, stored};
+use crate::{mapping::mapping, scope::scoped};
 
 #[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -30,70 +26,18 @@ pub(crate) struct Model {
 
 impl ActiveModelBehavior for ActiveModel {}
 
-impl From<&Session> for Model {
-    fn from(session: &Session) -> Self {
-        let Session {
-            id,
-            tenant_id,
-            user_id,
-            token_hash,
-            version,
-            ip_address,
-            user_agent,
-            expires_at,
-            idle_expires_at,
-            revoked_at,
-            created_at,
-            updated_at,
-        } = session.clone();
-        Self {
-            id: id.0,
-            tenant_id: tenant_id.map(|id| id.0),
-            user_id: user_id.0,
-            token_hash: token_hash.map(|hash| hash.as_str().to_owned()),
-            version,
-            ip_address: ip_address.map(|ip| ip.to_string()),
-            user_agent,
-            expires_at,
-            idle_expires_at,
-            revoked_at,
-            created_at,
-            updated_at,
-        }
-    }
-}
-
-impl TryFrom<Model> for Session {
-    type Error = StoreError;
-
-    fn try_from(row: Model) -> Result<Self, StoreError> {
-        let Model {
-            id,
-            tenant_id,
-            user_id,
-            token_hash,
-            version,
-            ip_address,
-            user_agent,
-            expires_at,
-            idle_expires_at,
-            revoked_at,
-            created_at,
-            updated_at,
-        } = row;
-        Ok(Self {
-            id: id.into(),
-            tenant_id: tenant_id.map(Into::into),
-            user_id: user_id.into(),
-            token_hash: token_hash.map(|hash| stored(TokenHash::parse(&hash))).transpose()?,
-            version,
-            ip_address: address(ip_address)?,
-            user_agent,
-            expires_at,
-            idle_expires_at,
-            revoked_at,
-            created_at,
-            updated_at,
-        })
-    }
-}
+scoped!(Session, tenant TenantId, owner UserId);
+mapping!(Session {
+    id,
+    tenant_id,
+    user_id,
+    token_hash,
+    version,
+    ip_address,
+    user_agent,
+    expires_at,
+    idle_expires_at,
+    revoked_at,
+    created_at,
+    updated_at
+});

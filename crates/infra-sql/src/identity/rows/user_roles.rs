@@ -3,6 +3,8 @@
 use domain::{clock::Timestamp, identity::UserRole};
 use sea_orm::entity::prelude::*;
 
+use crate::{mapping::mapping, scope::scoped};
+
 #[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "user_roles")]
@@ -19,17 +21,5 @@ pub(crate) struct Model {
 
 impl ActiveModelBehavior for ActiveModel {}
 
-impl From<&UserRole> for Model {
-    fn from(assignment: &UserRole) -> Self {
-        let UserRole { id, tenant_id, user_id, role_id, assigned_at, assigned_by } = assignment.clone();
-        Self {
-            id: id.0,
-            tenant_id: tenant_id.0,
-            user_id: user_id.0,
-            role_id: role_id.0,
-            assigned_at,
-            assigned_by: assigned_by.map(|id| id.0),
-            created_at: assigned_at,
-        }
-    }
-}
+scoped!(UserRole, tenant TenantId, owner UserId);
+mapping!(into UserRole { id, tenant_id, user_id, role_id, assigned_at, assigned_by }, row |assignment| { created_at: assignment.assigned_at });

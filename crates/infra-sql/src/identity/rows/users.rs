@@ -1,13 +1,9 @@
 //! The rows of `users`.
 
-use domain::{
-    clock::Timestamp,
-    identity::{Email, User, Username},
-    store::StoreError,
-};
+use domain::{clock::Timestamp, identity::User};
 use sea_orm::entity::prelude::*;
 
-use crate::values::{address, stored};
+use crate::{mapping::mapping, scope::scoped, typed::listed};
 
 #[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -36,94 +32,25 @@ pub(crate) struct Model {
 
 impl ActiveModelBehavior for ActiveModel {}
 
-impl From<&User> for Model {
-    fn from(user: &User) -> Self {
-        let User {
-            id,
-            tenant_id,
-            email,
-            username,
-            password_hash,
-            display_name,
-            first_name,
-            last_name,
-            avatar_url,
-            is_active,
-            email_verified,
-            email_verified_at,
-            last_login_at,
-            last_login_ip,
-            daily_request_quota,
-            created_at,
-            updated_at,
-            deleted_at,
-        } = user.clone();
-        Self {
-            id: id.0,
-            tenant_id: tenant_id.map(|id| id.0),
-            email: email.as_str().to_owned(),
-            username: username.as_str().to_owned(),
-            password_hash,
-            display_name,
-            first_name,
-            last_name,
-            avatar_url,
-            is_active,
-            email_verified,
-            email_verified_at,
-            last_login_at,
-            last_login_ip: last_login_ip.map(|ip| ip.to_string()),
-            daily_request_quota,
-            created_at,
-            updated_at,
-            deleted_at,
-        }
-    }
-}
-
-impl TryFrom<Model> for User {
-    type Error = StoreError;
-
-    fn try_from(row: Model) -> Result<Self, StoreError> {
-        let Model {
-            id,
-            tenant_id,
-            email,
-            username,
-            password_hash,
-            display_name,
-            first_name,
-            last_name,
-            avatar_url,
-            is_active,
-            email_verified,
-            email_verified_at,
-            last_login_at,
-            last_login_ip,
-            daily_request_quota,
-            created_at,
-            updated_at,
-            deleted_at,
-        } = row;
-        Ok(Self {
-            id: id.into(),
-            tenant_id: tenant_id.map(Into::into),
-            email: stored(Email::parse(&email))?,
-            username: stored(Username::parse(&username))?,
-            password_hash,
-            display_name,
-            first_name,
-            last_name,
-            avatar_url,
-            is_active,
-            email_verified,
-            email_verified_at,
-            last_login_at,
-            last_login_ip: address(last_login_ip)?,
-            daily_request_quota,
-            created_at,
-            updated_at,
-            deleted_at,
-        })
-    }
-}
+scoped!(User, tenant TenantId, owner Id);
+listed!();
+mapping!(User {
+    id,
+    tenant_id,
+    email,
+    username,
+    password_hash,
+    display_name,
+    first_name,
+    last_name,
+    avatar_url,
+    is_active,
+    email_verified,
+    email_verified_at,
+    last_login_at,
+    last_login_ip,
+    daily_request_quota,
+    created_at,
+    updated_at,
+    deleted_at
+});

@@ -1,13 +1,9 @@
 //! The rows of `collections`.
 
-use domain::{
-    clock::Timestamp,
-    knowledge::{Collection, CollectionVisibility},
-    store::StoreError,
-};
+use domain::{clock::Timestamp, knowledge::Collection};
 use sea_orm::entity::prelude::*;
 
-use crate::values::{column, from_json, number, stored, to_json};
+use crate::{mapping::mapping, scope::scoped, typed::listed};
 
 #[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -30,72 +26,19 @@ pub(crate) struct Model {
 
 impl ActiveModelBehavior for ActiveModel {}
 
-impl TryFrom<&Collection> for Model {
-    type Error = StoreError;
-
-    fn try_from(collection: &Collection) -> Result<Self, StoreError> {
-        let Collection {
-            id,
-            tenant_id,
-            user_id,
-            parent_id,
-            name,
-            description,
-            visibility,
-            chunking,
-            chunk_count,
-            generation,
-            created_at,
-            updated_at,
-        } = collection.clone();
-        Ok(Self {
-            id: id.0,
-            tenant_id: tenant_id.0,
-            user_id: user_id.map(|id| id.0),
-            parent_id: parent_id.map(|id| id.0),
-            name,
-            description,
-            visibility: visibility.as_str().to_owned(),
-            chunking: to_json(&chunking)?,
-            chunk_count: column(chunk_count)?,
-            generation,
-            created_at,
-            updated_at,
-        })
-    }
-}
-
-impl TryFrom<Model> for Collection {
-    type Error = StoreError;
-
-    fn try_from(row: Model) -> Result<Self, StoreError> {
-        let Model {
-            id,
-            tenant_id,
-            user_id,
-            parent_id,
-            name,
-            description,
-            visibility,
-            chunking,
-            chunk_count,
-            generation,
-            created_at,
-            updated_at,
-        } = row;
-        Ok(Self {
-            id: id.into(),
-            tenant_id: tenant_id.into(),
-            user_id: user_id.map(Into::into),
-            parent_id: parent_id.map(Into::into),
-            name,
-            description,
-            visibility: stored(CollectionVisibility::parse(&visibility))?,
-            chunking: from_json(chunking)?,
-            chunk_count: number(chunk_count)?,
-            generation,
-            created_at,
-            updated_at,
-        })
-    }
-}
+scoped!(Collection, tenant TenantId, owner UserId, shown Visibility = "shared");
+listed!();
+mapping!(Collection {
+    id,
+    tenant_id,
+    user_id,
+    parent_id,
+    name,
+    description,
+    visibility,
+    chunking,
+    chunk_count,
+    generation,
+    created_at,
+    updated_at
+});

@@ -31,19 +31,17 @@ impl ActiveModelBehavior for ActiveModel {}
 impl Model {
     /// The row of a hit of this search.
     pub(crate) fn new(run: &RetrievalRun, hit: &RetrievalHit) -> Self {
-        let RetrievalHit { chunk_id, rank, score, vector_rank, vector_score, lexical_rank, lexical_score, is_used } =
-            *hit;
         Self {
             tenant_id: run.tenant_id.0,
             retrieval_run_id: run.id.0,
-            chunk_id: chunk_id.0,
-            rank: i64::from(rank),
-            score,
-            vector_rank: vector_rank.map(i64::from),
-            vector_score,
-            lexical_rank: lexical_rank.map(i64::from),
-            lexical_score,
-            is_used,
+            chunk_id: hit.chunk_id.0,
+            rank: i64::from(hit.rank),
+            score: hit.score,
+            vector_rank: hit.vector_rank.map(i64::from),
+            vector_score: hit.vector_score,
+            lexical_rank: hit.lexical_rank.map(i64::from),
+            lexical_score: hit.lexical_score,
+            is_used: hit.is_used,
             created_at: run.created_at,
         }
     }

@@ -1,9 +1,9 @@
 //! The rows of `retrieval_runs`.
 
-use domain::{clock::Timestamp, knowledge::RetrievalRun, store::StoreError};
+use domain::{clock::Timestamp, knowledge::RetrievalRun};
 use sea_orm::entity::prelude::*;
 
-use crate::values::column;
+use crate::mapping::mapping;
 
 #[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -25,35 +25,4 @@ pub(crate) struct Model {
 
 impl ActiveModelBehavior for ActiveModel {}
 
-impl TryFrom<&RetrievalRun> for Model {
-    type Error = StoreError;
-
-    fn try_from(run: &RetrievalRun) -> Result<Self, StoreError> {
-        let RetrievalRun {
-            id,
-            tenant_id,
-            user_id,
-            conversation_id,
-            message_id,
-            query,
-            mode,
-            parameters,
-            embedding_model,
-            duration_ms,
-            created_at,
-        } = run.clone();
-        Ok(Self {
-            id: id.0,
-            tenant_id: tenant_id.0,
-            user_id: user_id.map(|id| id.0),
-            conversation_id: conversation_id.map(|id| id.0),
-            message_id: message_id.map(|id| id.0),
-            query,
-            mode: mode.as_str().to_owned(),
-            parameters,
-            embedding_model,
-            duration_ms: column(duration_ms)?,
-            created_at,
-        })
-    }
-}
+mapping!(into RetrievalRun { id, tenant_id, user_id, conversation_id, message_id, query, parameters, embedding_model, duration_ms, created_at }, row |run| { mode: run.mode.as_str().to_owned() });

@@ -1,14 +1,9 @@
 //! The rows of `sources`.
 
-use domain::{
-    clock::Timestamp,
-    gateways::BlobKey,
-    knowledge::{CollectionVisibility, ProcessingStatus, Source},
-    store::StoreError,
-};
+use domain::{clock::Timestamp, knowledge::Source};
 use sea_orm::entity::prelude::*;
 
-use crate::values::{column, number, stored};
+use crate::mapping::mapping;
 
 #[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -38,100 +33,24 @@ pub(crate) struct Model {
 
 impl ActiveModelBehavior for ActiveModel {}
 
-impl TryFrom<&Source> for Model {
-    type Error = StoreError;
-
-    fn try_from(source: &Source) -> Result<Self, StoreError> {
-        let Source {
-            id,
-            tenant_id,
-            collection_id,
-            user_id,
-            name,
-            visibility,
-            filename,
-            storage_key,
-            storage_type,
-            mime_type,
-            size_bytes,
-            content_hash,
-            status,
-            error,
-            processed_at,
-            current_version_id,
-            metadata,
-            created_at,
-            updated_at,
-        } = source.clone();
-        Ok(Self {
-            id: id.0,
-            tenant_id: tenant_id.0,
-            collection_id: collection_id.0,
-            user_id: user_id.map(|id| id.0),
-            name,
-            visibility: visibility.map(|visibility| visibility.as_str().to_owned()),
-            filename,
-            storage_key: storage_key.as_str().to_owned(),
-            storage_type,
-            mime_type,
-            size_bytes: column(size_bytes)?,
-            content_hash,
-            status: status.as_str().to_owned(),
-            error,
-            processed_at,
-            current_version_id: current_version_id.map(|id| id.0),
-            metadata,
-            created_at,
-            updated_at,
-        })
-    }
-}
-
-impl TryFrom<Model> for Source {
-    type Error = StoreError;
-
-    fn try_from(row: Model) -> Result<Self, StoreError> {
-        let Model {
-            id,
-            tenant_id,
-            collection_id,
-            user_id,
-            name,
-            visibility,
-            filename,
-            storage_key,
-            storage_type,
-            mime_type,
-            size_bytes,
-            content_hash,
-            status,
-            error,
-            processed_at,
-            current_version_id,
-            metadata,
-            created_at,
-            updated_at,
-        } = row;
-        Ok(Self {
-            id: id.into(),
-            tenant_id: tenant_id.into(),
-            collection_id: collection_id.into(),
-            user_id: user_id.map(Into::into),
-            name,
-            visibility: visibility.map(|name| stored(CollectionVisibility::parse(&name))).transpose()?,
-            filename,
-            storage_key: stored(BlobKey::parse(&storage_key))?,
-            storage_type,
-            mime_type,
-            size_bytes: number(size_bytes)?,
-            content_hash,
-            status: stored(ProcessingStatus::parse(&status))?,
-            error,
-            processed_at,
-            current_version_id: current_version_id.map(Into::into),
-            metadata,
-            created_at,
-            updated_at,
-        })
-    }
-}
+mapping!(Source {
+    id,
+    tenant_id,
+    collection_id,
+    user_id,
+    name,
+    visibility,
+    filename,
+    storage_key,
+    storage_type,
+    mime_type,
+    size_bytes,
+    content_hash,
+    status,
+    error,
+    processed_at,
+    current_version_id,
+    metadata,
+    created_at,
+    updated_at
+});

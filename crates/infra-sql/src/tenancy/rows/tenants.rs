@@ -1,13 +1,9 @@
 //! The rows of `tenants`.
 
-use domain::{
-    clock::Timestamp,
-    store::StoreError,
-    tenancy::{Slug, Tenant},
-};
+use domain::{clock::Timestamp, tenancy::Tenant};
 use sea_orm::entity::prelude::*;
 
-use crate::values::stored;
+use crate::{mapping::mapping, scope::scoped, typed::listed};
 
 #[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -23,18 +19,6 @@ pub(crate) struct Model {
 
 impl ActiveModelBehavior for ActiveModel {}
 
-impl From<&Tenant> for Model {
-    fn from(tenant: &Tenant) -> Self {
-        let Tenant { id, name, slug, created_at, updated_at } = tenant.clone();
-        Self { id: id.0, name, slug: slug.as_str().to_owned(), created_at, updated_at }
-    }
-}
-
-impl TryFrom<Model> for Tenant {
-    type Error = StoreError;
-
-    fn try_from(row: Model) -> Result<Self, StoreError> {
-        let Model { id, name, slug, created_at, updated_at } = row;
-        Ok(Self { id: id.into(), name, slug: stored(Slug::parse(&slug))?, created_at, updated_at })
-    }
-}
+scoped!(Tenant, tenant Id, shown always);
+listed!();
+mapping!(Tenant { id, name, slug, created_at, updated_at });

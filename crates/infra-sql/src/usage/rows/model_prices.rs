@@ -1,7 +1,9 @@
 //! The rows of `model_prices`.
 
-use domain::{clock::Timestamp, money::PicoUsdPerToken, usage::ModelPrice};
+use domain::{clock::Timestamp, usage::ModelPrice};
 use sea_orm::entity::prelude::*;
+
+use crate::mapping::mapping;
 
 #[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -21,29 +23,14 @@ pub(crate) struct Model {
 
 impl ActiveModelBehavior for ActiveModel {}
 
-impl From<Model> for ModelPrice {
-    fn from(row: Model) -> Self {
-        let Model {
-            id,
-            provider,
-            model,
-            input_pico_usd_per_token,
-            cached_input_pico_usd_per_token,
-            output_pico_usd_per_token,
-            valid_from,
-            valid_to,
-            source,
-        } = row;
-        Self {
-            id: id.into(),
-            provider,
-            model,
-            input: PicoUsdPerToken(input_pico_usd_per_token),
-            cached_input: cached_input_pico_usd_per_token.map(PicoUsdPerToken),
-            output: PicoUsdPerToken(output_pico_usd_per_token),
-            valid_from,
-            valid_to,
-            source,
-        }
-    }
-}
+mapping!(ModelPrice {
+    id,
+    provider,
+    model,
+    input: input_pico_usd_per_token,
+    cached_input: cached_input_pico_usd_per_token,
+    output: output_pico_usd_per_token,
+    valid_from,
+    valid_to,
+    source
+});
