@@ -23,6 +23,7 @@ pub mod identity;
 pub mod ids;
 pub mod knowledge;
 pub mod money;
+mod names;
 pub mod page;
 pub mod store;
 pub mod tenancy;
