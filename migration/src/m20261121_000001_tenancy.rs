@@ -14,7 +14,7 @@ const TABLES: &str = include_str!("../sql/1_tenancy/tables.sql");
 const POSTGRES: &str = include_str!("../sql/1_tenancy/postgres.sql");
 
 /// A tenant is written in the scope of its own id. Superadmins list tenants across them.
-const ACCESS: [TableAccess; 2] = [
+const ACCESS: &[TableAccess] = &[
     TableAccess { table: "installation", tenant_column: None, app: "SELECT, UPDATE", jobs: "SELECT, UPDATE" },
     TableAccess { table: "tenants", tenant_column: Some("id"), app: "SELECT, INSERT, UPDATE", jobs: "SELECT" },
 ];
@@ -25,7 +25,7 @@ impl MigrationTrait for Migration {
         sql::run(manager, TABLES).await?;
         sql::run_own(manager, POSTGRES, "").await?;
         sql::keep_updated_at(manager, &["installation", "tenants"]).await?;
-        access::grant(manager, &ACCESS).await
+        access::grant(manager, ACCESS).await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {

@@ -15,7 +15,7 @@ const POSTGRES: &str = include_str!("../sql/2_identity/postgres.sql");
 const POSTGRES_DOWN: &str = include_str!("../sql/2_identity/postgres_down.sql");
 
 /// Superadmins, who have no tenant, are made and sign in across tenants.
-const ACCESS: [TableAccess; 6] = [
+const ACCESS: &[TableAccess] = &[
     TableAccess::of_tenant("users", "SELECT, INSERT, UPDATE, DELETE", "SELECT, INSERT, UPDATE"),
     TableAccess::of_tenant("roles", "SELECT, INSERT, UPDATE, DELETE", "SELECT"),
     TableAccess::of_tenant("user_roles", "SELECT, INSERT, DELETE", "SELECT"),
@@ -30,7 +30,7 @@ impl MigrationTrait for Migration {
         sql::run(manager, TABLES).await?;
         sql::run_own(manager, POSTGRES, "").await?;
         sql::keep_updated_at(manager, &["users", "roles", "sessions", "refresh_tokens", "api_keys"]).await?;
-        access::grant(manager, &ACCESS).await
+        access::grant(manager, ACCESS).await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {

@@ -18,7 +18,7 @@ const SQLITE: &str = include_str!("../sql/3_knowledge/sqlite.sql");
 const SQLITE_DOWN: &str = include_str!("../sql/3_knowledge/sqlite_down.sql");
 
 /// Chunks and vectors never change: they are added and removed. Work across tenants only looks.
-const ACCESS: [TableAccess; 5] = [
+const ACCESS: &[TableAccess] = &[
     TableAccess::of_tenant("collections", "SELECT, INSERT, UPDATE, DELETE", "SELECT"),
     TableAccess::of_tenant("sources", "SELECT, INSERT, UPDATE, DELETE", "SELECT"),
     TableAccess::of_tenant("source_versions", "SELECT, INSERT, UPDATE, DELETE", "SELECT"),
@@ -33,7 +33,7 @@ impl MigrationTrait for Migration {
         sql::run(manager, TABLES).await?;
         sql::run_own(manager, POSTGRES, SQLITE).await?;
         sql::keep_updated_at(manager, &["collections", "sources", "source_versions"]).await?;
-        access::grant(manager, &ACCESS).await
+        access::grant(manager, ACCESS).await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {

@@ -17,7 +17,7 @@ const SQLITE: &str = include_str!("../sql/4_conversations/sqlite.sql");
 const SQLITE_DOWN: &str = include_str!("../sql/4_conversations/sqlite_down.sql");
 
 /// Work across tenants takes over and ends streams whose pump is gone.
-const ACCESS: [TableAccess; 5] = [
+const ACCESS: &[TableAccess] = &[
     TableAccess::of_tenant("conversations", "SELECT, INSERT, UPDATE, DELETE", "SELECT, UPDATE"),
     TableAccess::of_tenant("conversation_collections", "SELECT, INSERT, DELETE", "SELECT"),
     TableAccess::of_tenant("messages", "SELECT, INSERT, UPDATE, DELETE", "SELECT, UPDATE"),
@@ -31,7 +31,7 @@ impl MigrationTrait for Migration {
         sql::run(manager, TABLES).await?;
         sql::run_own(manager, POSTGRES, SQLITE).await?;
         sql::keep_updated_at(manager, &["conversations", "messages", "streams"]).await?;
-        access::grant(manager, &ACCESS).await
+        access::grant(manager, ACCESS).await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {

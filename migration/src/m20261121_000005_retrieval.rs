@@ -14,7 +14,7 @@ const TABLES: &str = include_str!("../sql/5_retrieval/tables.sql");
 const SQLITE: &str = include_str!("../sql/5_retrieval/sqlite.sql");
 const SQLITE_DOWN: &str = include_str!("../sql/5_retrieval/sqlite_down.sql");
 
-const ACCESS: [TableAccess; 3] = [
+const ACCESS: &[TableAccess] = &[
     TableAccess::of_tenant("retrieval_runs", "SELECT, INSERT, UPDATE, DELETE", "SELECT"),
     TableAccess::of_tenant("retrieval_hits", "SELECT, INSERT, UPDATE, DELETE", "SELECT"),
     TableAccess::of_tenant("citations", "SELECT, INSERT, DELETE", "SELECT"),
@@ -25,7 +25,7 @@ impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         sql::run(manager, TABLES).await?;
         sql::run_own(manager, "", SQLITE).await?;
-        access::grant(manager, &ACCESS).await
+        access::grant(manager, ACCESS).await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {

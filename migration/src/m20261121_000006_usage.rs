@@ -17,7 +17,7 @@ const SQLITE: &str = include_str!("../sql/6_usage/sqlite.sql");
 const SQLITE_DOWN: &str = include_str!("../sql/6_usage/sqlite_down.sql");
 
 /// The ledger is added to and read. (What a deletion clears in it, the foreign keys clear as owner.)
-const ACCESS: [TableAccess; 3] = [
+const ACCESS: &[TableAccess] = &[
     TableAccess { table: "model_prices", tenant_column: None, app: "SELECT", jobs: "SELECT" },
     TableAccess::of_tenant("usage_logs", "SELECT, INSERT", "SELECT, INSERT"),
     TableAccess::of_tenant("provider_calls", "SELECT, INSERT, UPDATE, DELETE", "SELECT, INSERT, UPDATE, DELETE"),
@@ -29,7 +29,7 @@ impl MigrationTrait for Migration {
         sql::run(manager, TABLES).await?;
         sql::run_own(manager, POSTGRES, SQLITE).await?;
         sql::keep_updated_at(manager, &["model_prices", "provider_calls"]).await?;
-        access::grant(manager, &ACCESS).await?;
+        access::grant(manager, ACCESS).await?;
         prices::insert(manager).await
     }
 

@@ -16,7 +16,7 @@ const POSTGRES_DOWN: &str = include_str!("../sql/7_administration/postgres_down.
 const SQLITE: &str = include_str!("../sql/7_administration/sqlite.sql");
 
 /// Jobs are claimed, and expired keys forgotten, across tenants.
-const ACCESS: [TableAccess; 3] = [
+const ACCESS: &[TableAccess] = &[
     TableAccess::of_tenant("audit_logs", "SELECT, INSERT", "SELECT, INSERT"),
     TableAccess::of_tenant("jobs", "SELECT, INSERT, UPDATE, DELETE", "SELECT, INSERT, UPDATE, DELETE"),
     TableAccess::of_tenant("idempotency_keys", "SELECT, INSERT, UPDATE, DELETE", "SELECT, INSERT, UPDATE, DELETE"),
@@ -28,7 +28,7 @@ impl MigrationTrait for Migration {
         sql::run(manager, TABLES).await?;
         sql::run_own(manager, POSTGRES, SQLITE).await?;
         sql::keep_updated_at(manager, &["jobs", "idempotency_keys"]).await?;
-        access::grant(manager, &ACCESS).await
+        access::grant(manager, ACCESS).await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {

@@ -34,7 +34,7 @@ pub(crate) async fn insert(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
                cached_input_pico_usd_per_token, output_pico_usd_per_token, valid_from, source) \
                VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
     for price in parse(TABLE)? {
-        let values: [Value; 8] = [
+        let values: [Value; _] = [
             price.id.into(),
             price.provider.into(),
             price.model.into(),

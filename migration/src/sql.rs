@@ -7,7 +7,7 @@ use sea_orm_migration::{
 };
 
 /// Placeholder or type, on PostgreSQL, on SQLite (whose strict tables know four types).
-const WORDS: [(&str, &str, &str); 13] = [
+const WORDS: &[(&str, &str, &str)] = &[
     ("{created}", "created_at {time} NOT NULL DEFAULT {now}", "created_at {time} NOT NULL DEFAULT {now}"),
     ("{updated}", "updated_at {time} NOT NULL DEFAULT {now}", "updated_at {time} NOT NULL DEFAULT {now}"),
     ("{now}", "now()", NOW_ON_SQLITE),
@@ -39,7 +39,7 @@ fn render(text: &str, backend: DbBackend) -> String {
         .filter(|line| !line.starts_with(foreign))
         .map(|line| format!("{}\n", line.strip_prefix(own).unwrap_or(line)))
         .collect();
-    for (word, on_postgres, on_sqlite) in WORDS {
+    for &(word, on_postgres, on_sqlite) in WORDS {
         sql = sql.replace(word, if backend == DbBackend::Postgres { on_postgres } else { on_sqlite });
     }
     while let Some(start) = sql.find(CLEAR_BY_TRIGGER) {

@@ -42,7 +42,7 @@ fn run(program: &str, arguments: &[&str], extra: Option<(&str, std::path::PathBu
     let postgres = Server::start(Durability::Durable)?;
     let mut command = cargo(["run", "--release", "--package", "e2e", "--bin", program, "--"]);
     command.args(arguments).env(GIVEN_URL, postgres.url()).envs(extra);
-    for fixture in &fixtures::ALL {
+    for fixture in fixtures::ALL {
         command.env(fixture.variable, fixture.path()?);
     }
     let status = command.status()?;

@@ -39,7 +39,7 @@ pub(crate) struct Fixture {
 }
 
 /// All fixtures.
-pub(crate) const ALL: [Fixture; 4] = [
+pub(crate) const ALL: &[Fixture] = &[
     Fixture { variable: EMBEDDING_MODEL, get: embedding_model },
     Fixture { variable: DOCUMENTS, get: documents::pages },
     Fixture { variable: PDF, get: documents::pdf },

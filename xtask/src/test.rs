@@ -24,7 +24,7 @@ pub(crate) fn run() -> Result<ExitCode> {
     let mut variables: Vec<(&str, OsString)> = Vec::new();
 
     report.step("format", || succeed(&mut cargo(["fmt", "--all", "--", "--check"])));
-    for fixture in &fixtures::ALL {
+    for fixture in fixtures::ALL {
         if let Some(path) = report.prepare(fixture.variable, || fixture.path()) {
             variables.push((fixture.variable, path.into_os_string()));
         }

@@ -8,10 +8,11 @@ use actix_web::{
     http::{StatusCode, header},
 };
 use app::ErrorKind;
+use domain::gateways::GatewayErrorKind;
 use serde_json::{Value, json};
 
 /// Codes of requests that name a model which is not there.
-const UNKNOWN_MODEL: [&str; 2] = ["model_not_found", "upstream_unknown_model"];
+const UNKNOWN_MODEL: &[&str] = &["model_not_found", GatewayErrorKind::UnknownModel.code()];
 
 /// An error on its way out. [`crate::observe`] writes it in the words of the face that was called.
 #[derive(Debug)]

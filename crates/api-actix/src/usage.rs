@@ -17,6 +17,10 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
     vec![endpoint(Method::GET, "/api/v1/usage/summary", || web::to(summary))]
 }
 
+/// What sums can be asked for by; those by message are a conversation's own report.
+const GROUPINGS: &[UsageGrouping] =
+    &[UsageGrouping::Model, UsageGrouping::User, UsageGrouping::Day, UsageGrouping::Agent];
+
 /// Which rows are summed up, and how.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -70,6 +74,11 @@ pub(crate) struct SummaryBody {
     total: TotalsBody,
 }
 
+fn grouping(name: &str) -> Result<UsageGrouping, ValueError> {
+    let grouping = UsageGrouping::parse_among(GROUPINGS, name);
+    grouping.map_err(|error| ValueError { field: "group_by".to_owned(), ..error })
+}
+
 /// A cost on the wire: USD with nine places, or null when the price is not known.
 pub(crate) fn cost_body(cost: Option<Money>) -> Option<String> {
     cost.map(Money::to_usd)
@@ -84,15 +93,24 @@ pub(crate) async fn summary(
     query: web::Query<SummaryQuery>,
 ) -> Result<HttpResponse, ApiError> {
     let SummaryQuery { group_by, from, to } = query.into_inner();
-    let by = match group_by.as_deref().unwrap_or("model") {
-        "model" => UsageGrouping::Model,
-        "user" => UsageGrouping::User,
-        "day" => UsageGrouping::Day,
-        "agent" => UsageGrouping::Agent,
-        _ => return Err(ValueError::new("group_by", "unknown_group", "must be model, user, day or agent").into()),
-    };
+    let by = group_by.as_deref().map_or(Ok(UsageGrouping::Model), grouping)?;
     let filter = UsageFilter { from, to, conversation: None };
     let summary = app.usage().summary(&actor.0, filter, by).await?;
     let items = summary.items.into_iter().map(GroupBody::from).collect();
     Ok(HttpResponse::Ok().json(SummaryBody { items, total: summary.total.into() }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sums_by_message_are_not_offered() {
+        assert_eq!(grouping("day"), Ok(UsageGrouping::Day));
+        for name in ["message", "week", ""] {
+            let ValueError { field, code, message } = grouping(name).unwrap_err();
+            assert_eq!((field.as_str(), code), ("group_by", "unknown_group"), "{name}");
+            assert_eq!(message, "must be one of model, user, day, agent");
+        }
+    }
 }

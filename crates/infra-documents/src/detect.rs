@@ -131,7 +131,7 @@ mod tests {
 
     #[test]
     fn disguises_and_other_kinds_are_refused() {
-        let binary: [(&[u8], &str); 6] = [
+        let binary: [(&[u8], &str); _] = [
             (b"PK\x03\x04\x14\0\0\0", "a.docx"),
             (b"\x7fELF\x02\x01\x01\0", "a.pdf"),
             (b"MZ\x90\0\x03\0\0\0", "a.txt"),
@@ -139,7 +139,7 @@ mod tests {
             (b"GIF89a\x01\0\x01\0", "a.md"),
             (b"\x01\x02\x03\x04\x05", "a.txt"),
         ];
-        let texts: [(&[u8], &str); 5] = [
+        let texts: [(&[u8], &str); _] = [
             (b"<!DOCTYPE html><script>alert(1)</script>", "a.pdf"),
             (b"alert(1)", "A.PDF"),
             (b"#!/bin/sh\n", "a.exe"),

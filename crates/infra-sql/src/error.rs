@@ -91,7 +91,7 @@ fn sqlite_error(code: u32, message: &str) -> Option<StoreError> {
 }
 
 /// Unique constraints whose name is not made of all their columns.
-const NAMED: [(&str, &str); 9] = [
+const NAMED: &[(&str, &str)] = &[
     ("user_roles_user_id_role_id", "uq_user_roles_user_role"),
     ("sources_collection_id_content_hash", "uq_sources_content_hash"),
     ("source_versions_source_id_version", "uq_source_versions_version"),

@@ -165,7 +165,7 @@ impl Default for Config {
 }
 
 /// Settings that may hold a secret: the variable with `_FILE` behind it reads it from a file.
-const FROM_FILE: [&str; 2] = ["secret_key", "database_url"];
+const FROM_FILE: &[&str] = &["secret_key", "database_url"];
 /// Variables that are no settings of the program: those of its tests.
 const NOT_SETTINGS: &str = "BANYAN_TEST_";
 

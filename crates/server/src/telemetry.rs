@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// Bounds of the buckets of request times, in seconds.
-const SECONDS: [f64; 11] = [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 60.0];
+const SECONDS: &[f64] = &[0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 60.0];
 
 /// Starts the log.
 ///
@@ -34,7 +34,7 @@ pub(crate) fn init(config: &LogConfig) -> Result<(), StartError> {
 /// [`StartError::Part`] when something counts already.
 pub(crate) fn metrics() -> Result<PrometheusHandle, StartError> {
     PrometheusBuilder::new()
-        .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)
+        .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), SECONDS)
         .map_err(StartError::part)?
         .install_recorder()
         .map_err(StartError::part)

@@ -16,7 +16,7 @@ const ATTEMPTS: u32 = 20;
 const PAUSE: Duration = Duration::from_millis(25);
 /// What PostgreSQL reports then: unique violation, duplicate object, serialization failure, and
 /// "tuple concurrently updated", an internal error without a state of its own.
-const MEETING_STATES: [&str; 4] = ["23505", "42710", "40001", "XX000"];
+const MEETING_STATES: &[&str] = &["23505", "42710", "40001", "XX000"];
 
 /// Oldest server: memberships WITH INHERIT FALSE, SET TRUE, as `server_version_num`.
 const OLDEST_SERVER: i32 = 160_000;

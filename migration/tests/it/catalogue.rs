@@ -5,7 +5,7 @@ use sea_orm_migration::sea_orm::ConnectionTrait;
 use crate::database::{TestDatabase, column};
 
 /// Indexes that the data model names, by their columns.
-const INDEXES: [(&str, &str); 20] = [
+const INDEXES: &[(&str, &str)] = &[
     ("usage_logs", "tenant_id, user_id, requested_at"),
     ("usage_logs", "tenant_id, agent_type, requested_at"),
     ("usage_logs", "tenant_id, requested_at"),

@@ -8,7 +8,7 @@ use crate::database::{TestDatabase, column};
 const SEED_COLUMNS: &str = include_str!("../seed_columns.tsv");
 
 /// Tables that come with the behaviour that needs them. The list only shrinks.
-const LATER: [&str; 27] = [
+const LATER: &[&str] = &[
     "admin_configs",
     "api_requests",
     "artifact_versions",
@@ -46,7 +46,7 @@ async fn every_seed_column_has_its_place(database: TestDatabase) {
     };
     let columns: BTreeSet<String> = column(database.admin(), sql).await.unwrap().into_iter().collect();
     let is_built = |table: &str| columns.iter().any(|column| column.split('.').next() == Some(table));
-    for table in LATER {
+    for &table in LATER {
         assert!(!is_built(table), "{table} is built now; take it off the list of later tables");
     }
     let wanted: BTreeSet<&str> = SEED_COLUMNS

@@ -7,8 +7,8 @@ use crate::{
     fixture::{fill, refuse, run},
 };
 
-const MESSAGE: [&str; 6] = ["pending", "streaming", "complete", "stopped", "error", "interrupted"];
-const PROCESSING: [&str; 4] = ["uploaded", "processing", "processed", "error"];
+const MESSAGE: &[&str] = &["pending", "streaming", "complete", "stopped", "error", "interrupted"];
+const PROCESSING: &[&str] = &["uploaded", "processing", "processed", "error"];
 
 fn message_may_become(from: &str, to: &str) -> bool {
     match from {
@@ -56,9 +56,9 @@ async fn set_aside(database: &TestDatabase, table: &str, trigger: &str, sql: &st
 
 async fn only_allowed_steps_are_taken(database: TestDatabase) {
     fill(&database).await;
-    try_steps(&database, "messages", "#32", &MESSAGE, message_may_become).await;
-    try_steps(&database, "sources", "#51", &PROCESSING, source_may_become).await;
-    try_steps(&database, "source_versions", "#61", &PROCESSING, source_may_become).await;
+    try_steps(&database, "messages", "#32", MESSAGE, message_may_become).await;
+    try_steps(&database, "sources", "#51", PROCESSING, source_may_become).await;
+    try_steps(&database, "source_versions", "#61", PROCESSING, source_may_become).await;
 
     for sql in [
         "UPDATE messages SET parent_id = NULL WHERE id = #32",

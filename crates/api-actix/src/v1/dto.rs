@@ -10,8 +10,11 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+/// OpenAI's newer name for the role of a system message.
+const DEVELOPER: &str = "developer";
+
 /// Fields of a request that go to the provider as they came.
-const PASSED_ON: [&str; 15] = [
+const PASSED_ON: &[&str] = &[
     "tools",
     "tool_choice",
     "parallel_tool_calls",
@@ -144,14 +147,12 @@ impl CompletionRequest {
 impl MessageDto {
     fn into_prompt(self, index: usize) -> Result<PromptMessage, ValueError> {
         let role = match self.role.as_str() {
-            "system" | "developer" => PromptRole::System,
-            "user" => PromptRole::User,
-            "assistant" => PromptRole::Assistant,
-            "tool" => PromptRole::Tool,
-            _ => {
-                let message = "must be system, developer, user, assistant or tool";
-                return Err(ValueError::new(format!("messages/{index}/role"), "unknown_role", message));
-            }
+            DEVELOPER => PromptRole::System,
+            name => PromptRole::parse(name).map_err(|error| ValueError {
+                field: format!("messages/{index}/role"),
+                message: format!("{}, {DEVELOPER}", error.message),
+                ..error
+            })?,
         };
         let tool_calls = self.tool_calls.unwrap_or_default();
         Ok(PromptMessage {
@@ -285,4 +286,24 @@ pub(crate) struct EmbeddingList {
 pub(crate) struct EmbeddingUsage {
     pub(crate) prompt_tokens: u64,
     pub(crate) total_tokens: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn role(name: &str) -> Result<PromptRole, ValueError> {
+        let message: MessageDto = serde_json::from_value(serde_json::json!({ "role": name, "content": "x" })).unwrap();
+        message.into_prompt(3).map(|prompt| prompt.role)
+    }
+
+    #[test]
+    fn developers_speak_as_the_system_and_unknown_roles_are_refused() {
+        for (name, expected) in [("developer", PromptRole::System), ("tool", PromptRole::Tool)] {
+            assert_eq!(role(name), Ok(expected));
+        }
+        let ValueError { field, code, message } = role("Developer").unwrap_err();
+        assert_eq!((field.as_str(), code), ("messages/3/role", "unknown_role"));
+        assert_eq!(message, "must be one of system, user, assistant, tool, developer");
+    }
 }

@@ -12,8 +12,8 @@ const MIN_SECRET_BYTES: usize = 32;
 /// Fewest different bytes in it: a repeated word is no secret.
 const MIN_DIFFERENT_BYTES: usize = 10;
 /// What appears in examples everywhere and must never be a secret.
-const WEAK_WORDS: [&str; 8] =
-    ["changeme", "change-me", "change_me", "secret", "password", "example", "default", "0123456789"];
+const WEAK_WORDS: &[&str] =
+    &["changeme", "change-me", "change_me", "secret", "password", "example", "default", "0123456789"];
 
 /// The secret that all tokens of an installation hang on.
 pub struct ServerSecret(SecretSlice<u8>);

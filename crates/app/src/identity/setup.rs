@@ -141,7 +141,7 @@ impl App {
     /// Stores a tenant with its system roles, in its own scope.
     pub(crate) async fn insert_tenant(&self, tx: &dyn Tx, tenant: &Tenant) -> Result<()> {
         tx.tenants().insert(tenant).await?;
-        for role in SystemRole::OF_TENANTS {
+        for &role in SystemRole::OF_TENANTS {
             let row = Role {
                 id: RoleId(self.parts.ids.random()),
                 tenant_id: tenant.id,

@@ -36,11 +36,12 @@ impl Identity {
         idempotent: Option<Idempotent<User>>,
     ) -> Result<Outcome<User>> {
         let scope = self.app.parts.policy.allow(actor, Permission::UsersWrite)?;
-        let role: SystemRole = new.role.as_deref().unwrap_or("user").parse()?;
-        if role == SystemRole::Superadmin {
+        let name = new.role.as_deref().unwrap_or(SystemRole::User.as_str());
+        if name == SystemRole::Superadmin.as_str() {
             let message = "superadmins are made on the host: banyan admin create --superadmin";
             return Err(ValueError::new("role", "unknown_role", message).into());
         }
+        let role = SystemRole::parse_among(SystemRole::OF_TENANTS, name)?;
         let app = self.app.clone();
         let actor = actor.clone();
         self.app

@@ -20,7 +20,7 @@ const RENEW_INTERVAL: Duration = Duration::from_secs(5);
 const BATCH: u32 = 100;
 /// Providers whose price is a known nothing: the built-in model, and encoders in this process. They
 /// end with the process, so that their calls need no record.
-const IN_PROCESS: [&str; 2] = ["banyan", "local"];
+const IN_PROCESS: &[&str] = &["banyan", "local"];
 
 /// Whether a provider works in this process and is paid by nobody.
 pub(crate) fn is_in_process(provider: &str) -> bool {

@@ -107,9 +107,7 @@ fn forbidden(role: SystemRole) -> &'static [&'static str] {
 async fn every_role_may_what_the_table_says() {
     let bench = Bench::plain();
     let acme = bench.tenant("acme").await;
-    for role in
-        [SystemRole::Superadmin, SystemRole::TenantAdmin, SystemRole::Moderator, SystemRole::User, SystemRole::Viewer]
-    {
+    for role in SystemRole::ALL {
         let mut actor = bench.user(&acme, role.as_str().replace('_', "-").as_str(), role).await;
         if role == SystemRole::Superadmin {
             // One that has entered the tenant.

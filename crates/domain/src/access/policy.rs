@@ -138,7 +138,7 @@ mod tests {
     fn only_a_superadmin_makes_tenants() {
         let new = Uuid::max().into();
         assert!(Policy.allow_new_tenant(&actor(SystemRole::Superadmin, false), new).is_ok());
-        for role in SystemRole::OF_TENANTS {
+        for &role in SystemRole::OF_TENANTS {
             assert!(Policy.allow_new_tenant(&actor(role, true), new).is_err(), "{role}");
         }
     }

@@ -1,42 +1,29 @@
 //! The five system roles.
 
-use std::{fmt, str::FromStr};
-
 use crate::{
     access::{Permission, PermissionSet},
-    error::ValueError,
+    names::names,
 };
 
-/// A role that every installation has. All but the superadmin are rows of every tenant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum SystemRole {
-    /// Runs the installation, belongs to no tenant, enters one by naming it.
-    Superadmin,
-    /// Runs a tenant.
-    TenantAdmin,
-    /// Watches over content; today the rights of a user.
-    Moderator,
-    /// Converses and keeps knowledge.
-    User,
-    /// Reads only.
-    Viewer,
+names! {
+    /// A role that every installation has. All but the superadmin are rows of every tenant.
+    pub enum SystemRole ("role") {
+        /// Runs the installation, belongs to no tenant, enters one by naming it.
+        Superadmin = "superadmin",
+        /// Runs a tenant.
+        TenantAdmin = "tenant_admin",
+        /// Watches over content; today the rights of a user.
+        Moderator = "moderator",
+        /// Converses and keeps knowledge.
+        User = "user",
+        /// Reads only.
+        Viewer = "viewer",
+    }
 }
 
 impl SystemRole {
     /// The roles that every tenant has as rows.
-    pub const OF_TENANTS: [Self; 4] = [Self::TenantAdmin, Self::Moderator, Self::User, Self::Viewer];
-
-    /// The stable name.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Superadmin => "superadmin",
-            Self::TenantAdmin => "tenant_admin",
-            Self::Moderator => "moderator",
-            Self::User => "user",
-            Self::Viewer => "viewer",
-        }
-    }
+    pub const OF_TENANTS: &[Self] = &[Self::TenantAdmin, Self::Moderator, Self::User, Self::Viewer];
 
     /// What the role is for, for people.
     #[must_use]
@@ -74,18 +61,13 @@ impl SystemRole {
     }
 }
 
-impl fmt::Display for SystemRole {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl FromStr for SystemRole {
-    type Err = ValueError;
-
-    fn from_str(value: &str) -> Result<Self, ValueError> {
-        Self::OF_TENANTS.into_iter().chain([Self::Superadmin]).find(|role| role.as_str() == value).ok_or_else(|| {
-            ValueError::new("role", "unknown_role", "must be one of tenant_admin, moderator, user, viewer")
-        })
+    #[test]
+    fn every_role_but_the_superadmin_is_of_tenants() {
+        let of_tenants: Vec<_> = SystemRole::ALL.into_iter().filter(|role| *role != SystemRole::Superadmin).collect();
+        assert_eq!(SystemRole::OF_TENANTS, of_tenants);
     }
 }

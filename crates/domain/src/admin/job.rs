@@ -1,12 +1,11 @@
 //! Background jobs: queued in the transaction of their cause, leased, fenced, retried, never lost.
 
 use async_trait::async_trait;
-use serde::{Deserialize, Serialize};
 
 use crate::{
     clock::Timestamp,
-    error::ValueError,
     ids::{JobId, SourceId, SourceVersionId, TenantId, UserId},
+    names::names,
     store::StoreError,
 };
 
@@ -15,63 +14,32 @@ pub const LEASE_SECONDS: i64 = 20;
 /// Tries before a job is dead.
 pub const MAX_ATTEMPTS: u32 = 5;
 
-/// What a job does. Stored as JSON; old forms stay readable.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-pub enum JobKind {
-    /// Turn an uploaded file into searchable chunks.
-    Ingest {
-        /// The source.
-        source_id: SourceId,
-        /// The version to build.
-        source_version_id: SourceVersionId,
-    },
-}
-
-impl JobKind {
-    /// The stable name of the kind.
-    #[must_use]
-    pub const fn name(&self) -> &'static str {
-        match self {
-            Self::Ingest { .. } => "ingest",
-        }
+names! {
+    /// What a job does. Stored as JSON; old forms stay readable.
+    #[derive(Debug, Clone, PartialEq, Eq)]
+    #[serde(tag = "kind")]
+    pub enum JobKind {
+        /// Turn an uploaded file into searchable chunks.
+        Ingest = "ingest" {
+            /// The source.
+            source_id: SourceId,
+            /// The version to build.
+            source_version_id: SourceVersionId,
+        },
     }
 }
 
-/// Where a job stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum JobState {
-    /// Waits for a worker, from `run_at` on.
-    Queued,
-    /// A worker holds its lease.
-    Running,
-    /// Finished.
-    Done,
-    /// Given up; the error says why.
-    Dead,
-}
-
-impl JobState {
-    /// The stable name.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Queued => "queued",
-            Self::Running => "running",
-            Self::Done => "done",
-            Self::Dead => "dead",
-        }
-    }
-
-    /// Parses the stable name.
-    ///
-    /// # Errors
-    /// `unknown_state` for the field `state`.
-    pub fn parse(value: &str) -> Result<Self, ValueError> {
-        [Self::Queued, Self::Running, Self::Done, Self::Dead]
-            .into_iter()
-            .find(|state| state.as_str() == value)
-            .ok_or_else(|| ValueError::new("state", "unknown_state", "is not a state of a job"))
+names! {
+    /// Where a job stands.
+    pub enum JobState ("state") {
+        /// Waits for a worker, from `run_at` on.
+        Queued = "queued",
+        /// A worker holds its lease.
+        Running = "running",
+        /// Finished.
+        Done = "done",
+        /// Given up; the error says why.
+        Dead = "dead",
     }
 }
 

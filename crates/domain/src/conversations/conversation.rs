@@ -2,77 +2,32 @@
 
 use crate::{
     clock::Timestamp,
-    error::ValueError,
     ids::{CollectionId, ConversationId, MessageId, TenantId, UserId},
+    names::names,
     usage::{TokenUsage, UsageTotals},
 };
 
-/// Who in the tenant may read a conversation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Visibility {
-    /// Its owner.
-    Private,
-    /// Everybody in the tenant.
-    Public,
-}
-
-impl Visibility {
-    /// The stable name.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Private => "private",
-            Self::Public => "public",
-        }
-    }
-
-    /// Parses the stable name.
-    ///
-    /// # Errors
-    /// `unknown_visibility` for the field `visibility`.
-    pub fn parse(value: &str) -> Result<Self, ValueError> {
-        match value {
-            "private" => Ok(Self::Private),
-            "public" => Ok(Self::Public),
-            _ => Err(ValueError::new("visibility", "unknown_visibility", "must be 'private' or 'public'")),
-        }
+names! {
+    /// Who in the tenant may read a conversation.
+    pub enum Visibility ("visibility") {
+        /// Its owner.
+        Private = "private",
+        /// Everybody in the tenant.
+        Public = "public",
     }
 }
 
-/// Where a conversation came from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Origin {
-    /// Begun here.
-    App,
-    /// Begun by a call of the OpenAI face with `store: true`.
-    OpenAi,
-    /// Brought in from elsewhere.
-    Import,
-    /// Copied out of another conversation.
-    Fork,
-}
-
-impl Origin {
-    /// The stable name.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::App => "app",
-            Self::OpenAi => "openai",
-            Self::Import => "import",
-            Self::Fork => "fork",
-        }
-    }
-
-    /// Parses the stable name.
-    ///
-    /// # Errors
-    /// `unknown_origin` for the field `origin`.
-    pub fn parse(value: &str) -> Result<Self, ValueError> {
-        [Self::App, Self::OpenAi, Self::Import, Self::Fork]
-            .into_iter()
-            .find(|origin| origin.as_str() == value)
-            .ok_or_else(|| ValueError::new("origin", "unknown_origin", "is not an origin of a conversation"))
+names! {
+    /// Where a conversation came from.
+    pub enum Origin ("origin") {
+        /// Begun here.
+        App = "app",
+        /// Begun by a call of the OpenAI face with `store: true`.
+        OpenAi = "openai",
+        /// Brought in from elsewhere.
+        Import = "import",
+        /// Copied out of another conversation.
+        Fork = "fork",
     }
 }
 

@@ -6,6 +6,7 @@ use crate::{
     conversations::TurnFailure,
     ids::{ChunkId, ConversationId, MessageId, SourceId, StreamId},
     money::Money,
+    names::names,
     usage::TokenUsage,
 };
 
@@ -32,106 +33,83 @@ pub struct RetrievedItem {
     pub end: u32,
 }
 
-/// One event of a turn. Stored as JSON; old forms stay readable.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "type")]
-pub enum TurnEvent {
-    /// The turn is open: its messages and stream exist.
-    #[serde(rename = "turn.started")]
-    TurnStarted {
-        /// The question (on regenerate the existing one).
-        user_message_id: MessageId,
-        /// The answer.
-        assistant_message_id: MessageId,
-        /// This stream.
-        stream_id: StreamId,
-        /// The conversation.
-        conversation_id: ConversationId,
-        /// The head's version after opening.
-        head_version: i64,
-    },
-    /// The passages given to the model, numbered from 1 in this order.
-    #[serde(rename = "retrieval.completed")]
-    RetrievalCompleted {
-        /// The passages.
-        items: Vec<RetrievedItem>,
-    },
-    /// A piece of the model's reasoning.
-    #[serde(rename = "reasoning.delta")]
-    ReasoningDelta {
-        /// The piece.
-        text: String,
-    },
-    /// A piece of the answer.
-    #[serde(rename = "text.delta")]
-    TextDelta {
-        /// The piece.
-        text: String,
-    },
-    /// The model calls a tool.
-    #[serde(rename = "tool.call")]
-    ToolCall {
-        /// The model's id for the call.
-        id: String,
-        /// The tool.
-        name: String,
-        /// Its arguments as JSON text.
-        arguments: String,
-    },
-    /// A passage is cited in the answer.
-    #[serde(rename = "citation.added")]
-    CitationAdded {
-        /// Its number in the text.
-        index: u32,
-        /// The chunk.
-        chunk_id: ChunkId,
-        /// Its source.
-        source_id: SourceId,
-        /// The file's name.
-        filename: String,
-        /// The page.
-        page: Option<u32>,
-        /// The quoted words.
-        quote: String,
-    },
-    /// The answer is whole and settled. Last.
-    #[serde(rename = "turn.completed")]
-    TurnCompleted {
-        /// Tokens.
-        usage: TokenUsage,
-        /// Cost; `None`: unknown.
-        cost: Option<Money>,
-        /// Why the model stopped.
-        finish_reason: Option<String>,
-    },
-    /// The turn failed or was interrupted. Last.
-    #[serde(rename = "turn.failed")]
-    TurnFailed {
-        /// Why.
-        error: TurnFailure,
-    },
-    /// The turn was stopped by its reader. Last.
-    #[serde(rename = "turn.stopped")]
-    TurnStopped {},
+names! {
+    /// One event of a turn. Stored as JSON; old forms stay readable.
+    #[derive(Debug, Clone, PartialEq)]
+    #[serde(tag = "type")]
+    pub enum TurnEvent {
+        /// The turn is open: its messages and stream exist.
+        TurnStarted = "turn.started" {
+            /// The question (on regenerate the existing one).
+            user_message_id: MessageId,
+            /// The answer.
+            assistant_message_id: MessageId,
+            /// This stream.
+            stream_id: StreamId,
+            /// The conversation.
+            conversation_id: ConversationId,
+            /// The head's version after opening.
+            head_version: i64,
+        },
+        /// The passages given to the model, numbered from 1 in this order.
+        RetrievalCompleted = "retrieval.completed" {
+            /// The passages.
+            items: Vec<RetrievedItem>,
+        },
+        /// A piece of the model's reasoning.
+        ReasoningDelta = "reasoning.delta" {
+            /// The piece.
+            text: String,
+        },
+        /// A piece of the answer.
+        TextDelta = "text.delta" {
+            /// The piece.
+            text: String,
+        },
+        /// The model calls a tool.
+        ToolCall = "tool.call" {
+            /// The model's id for the call.
+            id: String,
+            /// The tool.
+            name: String,
+            /// Its arguments as JSON text.
+            arguments: String,
+        },
+        /// A passage is cited in the answer.
+        CitationAdded = "citation.added" {
+            /// Its number in the text.
+            index: u32,
+            /// The chunk.
+            chunk_id: ChunkId,
+            /// Its source.
+            source_id: SourceId,
+            /// The file's name.
+            filename: String,
+            /// The page.
+            page: Option<u32>,
+            /// The quoted words.
+            quote: String,
+        },
+        /// The answer is whole and settled. Last.
+        TurnCompleted = "turn.completed" {
+            /// Tokens.
+            usage: TokenUsage,
+            /// Cost; `None`: unknown.
+            cost: Option<Money>,
+            /// Why the model stopped.
+            finish_reason: Option<String>,
+        },
+        /// The turn failed or was interrupted. Last.
+        TurnFailed = "turn.failed" {
+            /// Why.
+            error: TurnFailure,
+        },
+        /// The turn was stopped by its reader. Last.
+        TurnStopped = "turn.stopped" {},
+    }
 }
 
 impl TurnEvent {
-    /// The event's name on the wire.
-    #[must_use]
-    pub const fn name(&self) -> &'static str {
-        match self {
-            Self::TurnStarted { .. } => "turn.started",
-            Self::RetrievalCompleted { .. } => "retrieval.completed",
-            Self::ReasoningDelta { .. } => "reasoning.delta",
-            Self::TextDelta { .. } => "text.delta",
-            Self::ToolCall { .. } => "tool.call",
-            Self::CitationAdded { .. } => "citation.added",
-            Self::TurnCompleted { .. } => "turn.completed",
-            Self::TurnFailed { .. } => "turn.failed",
-            Self::TurnStopped {} => "turn.stopped",
-        }
-    }
-
     /// Whether nothing comes after it.
     #[must_use]
     pub const fn is_last(&self) -> bool {

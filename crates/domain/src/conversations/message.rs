@@ -3,45 +3,22 @@
 use crate::{
     clock::Timestamp,
     conversations::Parts,
-    error::ValueError,
     ids::{ConversationId, MessageId, TenantId, UserId},
     money::Money,
+    names::names,
 };
 
-/// Who wrote a message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum MessageRole {
-    /// Instructions.
-    System,
-    /// The person.
-    User,
-    /// A model.
-    Assistant,
-    /// A tool.
-    Tool,
-}
-
-impl MessageRole {
-    /// The stable name.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::System => "system",
-            Self::User => "user",
-            Self::Assistant => "assistant",
-            Self::Tool => "tool",
-        }
-    }
-
-    /// Parses the stable name.
-    ///
-    /// # Errors
-    /// `unknown_role` for the field `role`.
-    pub fn parse(value: &str) -> Result<Self, ValueError> {
-        [Self::System, Self::User, Self::Assistant, Self::Tool]
-            .into_iter()
-            .find(|role| role.as_str() == value)
-            .ok_or_else(|| ValueError::new("role", "unknown_role", "must be system, user, assistant or tool"))
+names! {
+    /// Who wrote a message.
+    pub enum MessageRole ("role") {
+        /// Instructions.
+        System = "system",
+        /// The person.
+        User = "user",
+        /// A model.
+        Assistant = "assistant",
+        /// A tool.
+        Tool = "tool",
     }
 }
 
@@ -61,52 +38,25 @@ pub const fn may_follow(parent: Option<MessageRole>, role: MessageRole) -> bool 
     }
 }
 
-/// Where a message stands. What people write is `complete` at once.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum MessageStatus {
-    /// Waits for its first token.
-    Pending,
-    /// Being written.
-    Streaming,
-    /// Whole.
-    Complete,
-    /// Ended by its reader; the text so far stays.
-    Stopped,
-    /// Ended by a failure; the text so far stays.
-    Error,
-    /// Ended by a crash or a broken upstream; the text so far stays.
-    Interrupted,
+names! {
+    /// Where a message stands. What people write is `complete` at once.
+    pub enum MessageStatus ("status") {
+        /// Waits for its first token.
+        Pending = "pending",
+        /// Being written.
+        Streaming = "streaming",
+        /// Whole.
+        Complete = "complete",
+        /// Ended by its reader; the text so far stays.
+        Stopped = "stopped",
+        /// Ended by a failure; the text so far stays.
+        Error = "error",
+        /// Ended by a crash or a broken upstream; the text so far stays.
+        Interrupted = "interrupted",
+    }
 }
 
 impl MessageStatus {
-    /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::Pending, Self::Streaming, Self::Complete, Self::Stopped, Self::Error, Self::Interrupted];
-
-    /// The stable name.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Streaming => "streaming",
-            Self::Complete => "complete",
-            Self::Stopped => "stopped",
-            Self::Error => "error",
-            Self::Interrupted => "interrupted",
-        }
-    }
-
-    /// Parses the stable name.
-    ///
-    /// # Errors
-    /// `unknown_status` for the field `status`.
-    pub fn parse(value: &str) -> Result<Self, ValueError> {
-        Self::ALL
-            .into_iter()
-            .find(|status| status.as_str() == value)
-            .ok_or_else(|| ValueError::new("status", "unknown_status", "is not a status of a message"))
-    }
-
     /// Whether the answer is still to come, in whole or in part.
     #[must_use]
     pub const fn is_unfinished(self) -> bool {

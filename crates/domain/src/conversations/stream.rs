@@ -5,51 +5,27 @@ use serde::{Deserialize, Serialize};
 use crate::{
     clock::Timestamp,
     conversations::TurnEvent,
-    error::ValueError,
     ids::{ApiKeyId, ConversationId, MessageId, RequestId, StreamId, TenantId, UserId},
+    names::names,
 };
 
 /// Seconds that a stream's lease lasts unless its pump renews it. With the reconciler's interval it
 /// keeps "nothing stays streaming for more than 30 s after a crash".
 pub const STREAM_LEASE_SECONDS: i64 = 20;
 
-/// Where a stream stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum StreamState {
-    /// A pump holds its lease.
-    Running,
-    /// Ended well.
-    Completed,
-    /// Ended by a failure.
-    Failed,
-    /// Ended by its reader.
-    Stopped,
-    /// Ended by a crash.
-    Interrupted,
-}
-
-impl StreamState {
-    /// The stable name.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Running => "running",
-            Self::Completed => "completed",
-            Self::Failed => "failed",
-            Self::Stopped => "stopped",
-            Self::Interrupted => "interrupted",
-        }
-    }
-
-    /// Parses the stable name.
-    ///
-    /// # Errors
-    /// `unknown_state` for the field `state`.
-    pub fn parse(value: &str) -> Result<Self, ValueError> {
-        [Self::Running, Self::Completed, Self::Failed, Self::Stopped, Self::Interrupted]
-            .into_iter()
-            .find(|state| state.as_str() == value)
-            .ok_or_else(|| ValueError::new("state", "unknown_state", "is not a state of a stream"))
+names! {
+    /// Where a stream stands.
+    pub enum StreamState ("state") {
+        /// A pump holds its lease.
+        Running = "running",
+        /// Ended well.
+        Completed = "completed",
+        /// Ended by a failure.
+        Failed = "failed",
+        /// Ended by its reader.
+        Stopped = "stopped",
+        /// Ended by a crash.
+        Interrupted = "interrupted",
     }
 }
 

@@ -8,6 +8,7 @@ use futures::stream::BoxStream;
 use crate::{
     error::ValueError,
     ids::{ChunkId, SourceId},
+    names::names,
     usage::TokenUsage,
 };
 
@@ -44,17 +45,18 @@ impl fmt::Display for ModelName {
     }
 }
 
-/// Who speaks in a prompt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PromptRole {
-    /// Instructions of the operator or the conversation.
-    System,
-    /// The person.
-    User,
-    /// The model.
-    Assistant,
-    /// The answer of a tool.
-    Tool,
+names! {
+    /// Who speaks in a prompt.
+    pub enum PromptRole ("role") {
+        /// Instructions of the operator or the conversation.
+        System = "system",
+        /// The person.
+        User = "user",
+        /// The model.
+        Assistant = "assistant",
+        /// The answer of a tool.
+        Tool = "tool",
+    }
 }
 
 /// A call of a tool by the model.

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use crate::{gateways::ByteStream, knowledge::Block};
+use crate::{gateways::ByteStream, knowledge::Block, names::names};
 
 /// A document as text with its structure.
 #[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
@@ -18,22 +18,22 @@ pub struct ParsedDocument {
     pub page_count: Option<u32>,
 }
 
-/// Why a document cannot be parsed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ParseErrorKind {
-    /// Bytes of no format that is known, or not what they say.
-    Unsupported,
-    /// Needs a password.
-    Encrypted,
-    /// Damaged.
-    Broken,
-    /// Over a limit of size, memory or time.
-    TooLarge,
-    /// Holds no text (a scan, an empty file).
-    NoText,
-    /// The parser itself failed.
-    Failed,
+names! {
+    /// Why a document cannot be parsed.
+    pub enum ParseErrorKind ("kind") {
+        /// Bytes of no format that is known, or not what they say.
+        Unsupported = "unsupported",
+        /// Needs a password.
+        Encrypted = "encrypted",
+        /// Damaged.
+        Broken = "broken",
+        /// Over a limit of size, memory or time.
+        TooLarge = "too_large",
+        /// Holds no text (a scan, an empty file).
+        NoText = "no_text",
+        /// The parser itself failed.
+        Failed = "failed",
+    }
 }
 
 /// A failure to parse, with a sentence for the user that says what to do.

@@ -3,6 +3,7 @@
 use crate::{
     clock::Timestamp,
     ids::{ChunkId, CitationId, ConversationId, MessageId, SourceId, SourceVersionId, TenantId},
+    names::names,
 };
 
 /// A quotation of a chunk in an answer. The quote stands in the chunk, letter by letter.
@@ -38,29 +39,17 @@ pub struct Citation {
     pub created_at: Timestamp,
 }
 
-/// What a citation is worth when it is read later.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CitationStanding {
-    /// Its version is the current one.
-    Current,
-    /// A newer version has taken its place.
-    Superseded,
-    /// The source is gone.
-    Deleted,
-    /// The reader may no longer read the source; the words are not told.
-    AccessRevoked,
-}
-
-impl CitationStanding {
-    /// The stable name.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Current => "current",
-            Self::Superseded => "superseded",
-            Self::Deleted => "deleted",
-            Self::AccessRevoked => "access_revoked",
-        }
+names! {
+    /// What a citation is worth when it is read later.
+    pub enum CitationStanding ("standing") {
+        /// Its version is the current one.
+        Current = "current",
+        /// A newer version has taken its place.
+        Superseded = "superseded",
+        /// The source is gone.
+        Deleted = "deleted",
+        /// The reader may no longer read the source; the words are not told.
+        AccessRevoked = "access_revoked",
     }
 }
 

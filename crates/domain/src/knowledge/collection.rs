@@ -2,49 +2,23 @@
 
 use crate::{
     clock::Timestamp,
-    error::ValueError,
     ids::{CollectionId, TenantId, UserId},
     knowledge::ChunkingSettings,
+    names::names,
 };
 
 /// How deep collections nest at most, the outermost counted.
 pub const MAX_COLLECTION_DEPTH: u32 = 32;
 
-/// Who in the tenant may read a collection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum CollectionVisibility {
-    /// Its owner.
-    Private,
-    /// Its owner and those with a grant.
-    Restricted,
-    /// Everybody in the tenant.
-    Shared,
-}
-
-impl CollectionVisibility {
-    /// The stable name.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Private => "private",
-            Self::Restricted => "restricted",
-            Self::Shared => "shared",
-        }
-    }
-
-    /// Parses the stable name.
-    ///
-    /// # Errors
-    /// `unknown_visibility` for the field `visibility`.
-    pub fn parse(value: &str) -> Result<Self, ValueError> {
-        match value {
-            "private" => Ok(Self::Private),
-            "restricted" => Ok(Self::Restricted),
-            "shared" => Ok(Self::Shared),
-            _ => {
-                Err(ValueError::new("visibility", "unknown_visibility", "must be 'private', 'restricted' or 'shared'"))
-            }
-        }
+names! {
+    /// Who in the tenant may read a collection.
+    pub enum CollectionVisibility ("visibility") {
+        /// Its owner.
+        Private = "private",
+        /// Its owner and those with a grant.
+        Restricted = "restricted",
+        /// Everybody in the tenant.
+        Shared = "shared",
     }
 }
 

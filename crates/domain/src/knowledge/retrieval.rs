@@ -2,8 +2,8 @@
 
 use crate::{
     clock::Timestamp,
-    error::ValueError,
     ids::{ChunkId, ConversationId, MessageId, RetrievalRunId, TenantId, UserId},
+    names::names,
 };
 
 /// Passages that go to a model or to a caller who names no number.
@@ -13,39 +13,15 @@ pub const MAX_PASSAGES: u32 = 50;
 /// Hits taken from each part of a hybrid search before fusion.
 pub const CANDIDATES: u32 = 50;
 
-/// Which parts a search uses.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum RetrievalMode {
-    /// Vectors and words, fused.
-    Hybrid,
-    /// Vectors only.
-    Vector,
-    /// Words only.
-    Lexical,
-}
-
-impl RetrievalMode {
-    /// The stable name.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Hybrid => "hybrid",
-            Self::Vector => "vector",
-            Self::Lexical => "lexical",
-        }
-    }
-
-    /// Parses the stable name.
-    ///
-    /// # Errors
-    /// `unknown_mode` for the field `mode`.
-    pub fn parse(value: &str) -> Result<Self, ValueError> {
-        match value {
-            "hybrid" => Ok(Self::Hybrid),
-            "vector" => Ok(Self::Vector),
-            "lexical" => Ok(Self::Lexical),
-            _ => Err(ValueError::new("mode", "unknown_mode", "must be 'hybrid', 'vector' or 'lexical'")),
-        }
+names! {
+    /// Which parts a search uses.
+    pub enum RetrievalMode ("mode") {
+        /// Vectors and words, fused.
+        Hybrid = "hybrid",
+        /// Vectors only.
+        Vector = "vector",
+        /// Words only.
+        Lexical = "lexical",
     }
 }
 

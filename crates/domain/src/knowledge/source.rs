@@ -2,51 +2,27 @@
 
 use crate::{
     clock::Timestamp,
-    error::ValueError,
     gateways::BlobKey,
     ids::{CollectionId, SourceId, SourceVersionId, TenantId, UserId},
     knowledge::{ChunkingSettings, CollectionVisibility},
+    names::names,
 };
 
-/// Where the processing of a source or a version stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum ProcessingStatus {
-    /// Stored; work has not begun.
-    Uploaded,
-    /// Being worked on.
-    Processing,
-    /// Can be found.
-    Processed,
-    /// Failed; the error says why.
-    Error,
+names! {
+    /// Where the processing of a source or a version stands.
+    pub enum ProcessingStatus ("status") {
+        /// Stored; work has not begun.
+        Uploaded = "uploaded",
+        /// Being worked on.
+        Processing = "processing",
+        /// Can be found.
+        Processed = "processed",
+        /// Failed; the error says why.
+        Error = "error",
+    }
 }
 
 impl ProcessingStatus {
-    /// All of them.
-    pub const ALL: [Self; 4] = [Self::Uploaded, Self::Processing, Self::Processed, Self::Error];
-
-    /// The stable name.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Uploaded => "uploaded",
-            Self::Processing => "processing",
-            Self::Processed => "processed",
-            Self::Error => "error",
-        }
-    }
-
-    /// Parses the stable name.
-    ///
-    /// # Errors
-    /// `unknown_status` for the field `status`.
-    pub fn parse(value: &str) -> Result<Self, ValueError> {
-        Self::ALL
-            .into_iter()
-            .find(|status| status.as_str() == value)
-            .ok_or_else(|| ValueError::new("status", "unknown_status", "is not a status of a source"))
-    }
-
     /// Whether the step is allowed: `uploaded → processing → processed | error`, `error → processing`.
     /// The database has the same rule.
     #[must_use]

@@ -4,9 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     clock::Timestamp,
-    error::ValueError,
     ids::{ApiKeyId, ConversationId, MessageId, ModelPriceId, RequestId, TenantId, UsageLogId, UserId},
     money::Money,
+    names::names,
 };
 
 /// Tokens of one call, by kind.
@@ -32,68 +32,27 @@ impl TokenUsage {
     }
 }
 
-/// What a call was for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum AgentType {
-    /// Choosing a model or a tool.
-    Routing,
-    /// Answering.
-    Chat,
-    /// Writing an artifact.
-    Artifact,
-    /// Working on repositories.
-    GitMcp,
-    /// Writing SQL.
-    Text2sql,
-    /// Transcribing.
-    Transcription,
-    /// Making a picture.
-    Image,
-    /// Embedding chunks or questions.
-    Embedding,
-    /// Ranking passages again.
-    Rerank,
-}
-
-impl AgentType {
-    /// All of them.
-    pub const ALL: [Self; 9] = [
-        Self::Routing,
-        Self::Chat,
-        Self::Artifact,
-        Self::GitMcp,
-        Self::Text2sql,
-        Self::Transcription,
-        Self::Image,
-        Self::Embedding,
-        Self::Rerank,
-    ];
-
-    /// The stable name.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Routing => "routing",
-            Self::Chat => "chat",
-            Self::Artifact => "artifact",
-            Self::GitMcp => "git_mcp",
-            Self::Text2sql => "text2sql",
-            Self::Transcription => "transcription",
-            Self::Image => "image",
-            Self::Embedding => "embedding",
-            Self::Rerank => "rerank",
-        }
-    }
-
-    /// Parses the stable name.
-    ///
-    /// # Errors
-    /// `unknown_agent_type` for the field `agent_type`.
-    pub fn parse(value: &str) -> Result<Self, ValueError> {
-        Self::ALL
-            .into_iter()
-            .find(|agent| agent.as_str() == value)
-            .ok_or_else(|| ValueError::new("agent_type", "unknown_agent_type", "is not a type of agent"))
+names! {
+    /// What a call was for.
+    pub enum AgentType ("agent_type") {
+        /// Choosing a model or a tool.
+        Routing = "routing",
+        /// Answering.
+        Chat = "chat",
+        /// Writing an artifact.
+        Artifact = "artifact",
+        /// Working on repositories.
+        GitMcp = "git_mcp",
+        /// Writing SQL.
+        Text2sql = "text2sql",
+        /// Transcribing.
+        Transcription = "transcription",
+        /// Making a picture.
+        Image = "image",
+        /// Embedding chunks or questions.
+        Embedding = "embedding",
+        /// Ranking passages again.
+        Rerank = "rerank",
     }
 }
 

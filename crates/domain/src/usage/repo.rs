@@ -6,6 +6,7 @@ use crate::{
     clock::Timestamp,
     ids::{ConversationId, RequestId},
     money::Money,
+    names::names,
     store::StoreError,
     usage::{ModelPrice, ProviderCall, UsageLog},
 };
@@ -21,19 +22,20 @@ pub struct UsageFilter {
     pub conversation: Option<ConversationId>,
 }
 
-/// By what rows are summed up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum UsageGrouping {
-    /// `<provider>/<model>`.
-    Model,
-    /// The user's id; the empty key stands for users that are gone.
-    User,
-    /// The UTC day, `2026-11-21`.
-    Day,
-    /// The type of agent.
-    Agent,
-    /// The message's id; `deleted` for deleted messages, the empty key for overhead.
-    Message,
+names! {
+    /// By what rows are summed up.
+    pub enum UsageGrouping ("group") {
+        /// `<provider>/<model>`.
+        Model = "model",
+        /// The user's id; the empty key stands for users that are gone.
+        User = "user",
+        /// The UTC day, `2026-11-21`.
+        Day = "day",
+        /// The type of agent.
+        Agent = "agent",
+        /// The message's id; `deleted` for deleted messages, the empty key for overhead.
+        Message = "message",
+    }
 }
 
 /// Exact sums over rows.

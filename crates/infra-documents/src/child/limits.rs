@@ -25,8 +25,8 @@ impl Default for ChildLimits {
 }
 
 impl ChildLimits {
-    pub(super) fn to_arguments(self, mime_type: &str) -> [String; 8] {
-        [
+    pub(super) fn to_arguments(self, mime_type: &str) -> Vec<String> {
+        vec![
             MIME_TYPE.to_owned(),
             mime_type.to_owned(),
             INPUT_BYTES.to_owned(),

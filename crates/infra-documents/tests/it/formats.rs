@@ -11,7 +11,7 @@ use crate::{blocks, child, parse, pdf_file};
 #[tokio::test]
 async fn each_format_is_read_with_its_structure() {
     let parser = ChildParser::new(child());
-    let files: [(&str, &[u8], &str); 3] = [
+    let files: [(&str, &[u8], &str); _] = [
         ("a.txt", "Grüße\n\nzwei".as_bytes(), TEXT),
         ("a.md", "# Grüße\n\nzwei".as_bytes(), MARKDOWN),
         ("a.html", "<html><h1>Grüße</h1><p>zwei".as_bytes(), HTML),

@@ -15,11 +15,11 @@ pub(crate) const POSITIONS: usize = 70;
 pub(crate) const EPSILON: f32 = 1e-3;
 
 /// Token ids of [`ids`]'s special tokens.
-const SPECIAL: [&str; 4] = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"];
+const SPECIAL: &[&str] = &["[PAD]", "[UNK]", "[CLS]", "[SEP]"];
 
 /// Words that the model knows beside the special tokens.
-const WORDS: [&str; 12] =
-    ["query", "passage", ":", "tree", "root", "leaf", "branch", "fig", "rain", "wind", "stone", "river"];
+const WORDS: &[&str] =
+    &["query", "passage", ":", "tree", "root", "leaf", "branch", "fig", "rain", "wind", "stone", "river"];
 
 /// Numbers by name.
 pub(crate) type Tensors = BTreeMap<String, (Vec<usize>, Vec<f32>)>;
@@ -131,7 +131,7 @@ pub(crate) fn ids(words: &[&str]) -> Vec<usize> {
 
 fn tokenizer() -> Value {
     let vocabulary: BTreeMap<&str, usize> =
-        SPECIAL.iter().chain(&WORDS).enumerate().map(|(id, word)| (*word, id)).collect();
+        SPECIAL.iter().chain(WORDS).enumerate().map(|(id, word)| (*word, id)).collect();
     let special = |id: usize| {
         json!({ "id": id, "content": SPECIAL[id], "single_word": false, "lstrip": false, "rstrip": false,
                 "normalized": false, "special": true })

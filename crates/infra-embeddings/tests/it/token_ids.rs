@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::tiny::{Shape, ids, write};
 
-const TEXTS: [&str; 3] = ["tree root fig", "rain", "stone river wind leaf branch"];
+const TEXTS: &[&str] = &["tree root fig", "rain", "stone river wind leaf branch"];
 
 fn load(shape: &Shape) -> LocalEmbedder {
     LocalEmbedder::load(&write(shape).path(), None).unwrap()
@@ -29,9 +29,9 @@ fn refused(result: Result<domain::gateways::Embeddings, GatewayError>, part: &st
 #[tokio::test]
 async fn ids_have_the_vectors_of_the_texts_they_were_made_from() {
     let model = load(&Shape::default());
-    let texts = EmbeddingInput::Texts(TEXTS.map(str::to_owned).to_vec());
+    let texts = EmbeddingInput::Texts(TEXTS.iter().map(|text| (*text).to_owned()).collect());
     let expected = model.embed(&texts, EmbeddingPurpose::Document).await.unwrap();
-    let framed = TEXTS.map(tokens).to_vec();
+    let framed: Vec<_> = TEXTS.iter().copied().map(tokens).collect();
     let bare = framed.iter().map(|ids| ids[1..ids.len() - 1].to_vec()).collect();
     for ids in [framed, bare] {
         for purpose in [EmbeddingPurpose::Document, EmbeddingPurpose::Query] {

@@ -12,7 +12,7 @@ use crate::{
     tiny::{Shape, Tiny, config, ids, write},
 };
 
-const WORDS: [&str; 6] = ["tree", "root", "fig", "rain", "stone", "river"];
+const WORDS: &[&str] = &["tree", "root", "fig", "rain", "stone", "river"];
 
 fn load(tiny: &Tiny) -> LocalEmbedder {
     LocalEmbedder::load(&tiny.path(), None).unwrap()

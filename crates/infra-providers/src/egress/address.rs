@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Special-purpose blocks of IPv4 (IANA's registry, RFC 6890 and its successors), and one public
 /// address that clouds answer on from the inside.
-const SPECIAL_V4: [([u8; 4], u32); 17] = [
+const SPECIAL_V4: &[([u8; 4], u32)] = &[
     ([0, 0, 0, 0], 8),        // this network
     ([10, 0, 0, 0], 8),       // private
     ([100, 64, 0, 0], 10),    // carrier-grade NAT
@@ -25,7 +25,7 @@ const SPECIAL_V4: [([u8; 4], u32); 17] = [
 ];
 
 /// Blocks within IPv6's global unicast (`2000::/3`) that are no ordinary hosts.
-const SPECIAL_V6: [(u128, u32); 5] = [
+const SPECIAL_V6: &[(u128, u32)] = &[
     (0x2001_0000 << 96, 23), // protocol assignments: Teredo, ORCHID, benchmarks
     (0x2001_0db8 << 96, 32), // documentation
     (0x2002_0000 << 96, 16), // 6to4, which hides an IPv4 address

@@ -7,7 +7,7 @@ const MAX_CHARS: usize = 300;
 /// What stands for a word that was taken out.
 const GAP: &str = "…";
 /// Beginnings of keys that providers give out.
-const KEY_PREFIXES: [&str; 6] = ["sk-", "sk_", "gsk_", "xai-", "hf_", "bearer"];
+const KEY_PREFIXES: &[&str] = &["sk-", "sk_", "gsk_", "xai-", "hf_", "bearer"];
 
 /// The text on one line, without words that hold a key, a URL, a host or an address.
 pub(super) fn redact(text: &str, secrets: &[&str]) -> String {

@@ -1,6 +1,6 @@
 //! A request for an answer, in the OpenAI dialect.
 
-use domain::gateways::{ChatRequest, PromptMessage, PromptRole};
+use domain::gateways::{ChatRequest, PromptMessage};
 use serde_json::{Map, Value, json};
 
 /// The body of `POST /chat/completions`. What the caller passed through never overrides our fields.
@@ -31,13 +31,7 @@ fn decimal(number: f32) -> Value {
 }
 
 fn message(message: &PromptMessage) -> Value {
-    let role = match message.role {
-        PromptRole::System => "system",
-        PromptRole::User => "user",
-        PromptRole::Assistant => "assistant",
-        PromptRole::Tool => "tool",
-    };
-    let mut value = json!({ "role": role, "content": message.text });
+    let mut value = json!({ "role": message.role, "content": message.text });
     if !message.tool_calls.is_empty() {
         let calls = message.tool_calls.iter().map(|call| {
             json!({ "id": call.id, "type": "function", "function": { "name": call.name, "arguments": call.arguments } })
@@ -56,7 +50,7 @@ fn message(message: &PromptMessage) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use domain::gateways::{ChatOptions, ToolCall};
+    use domain::gateways::{ChatOptions, PromptRole, ToolCall};
 
     #[test]
     fn our_fields_win_over_what_is_passed_through() {

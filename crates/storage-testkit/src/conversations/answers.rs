@@ -11,15 +11,6 @@ use serde_json::json;
 use super::talk;
 use crate::{World, assert_refused, scopes};
 
-const ALL: [MessageStatus; 6] = [
-    MessageStatus::Pending,
-    MessageStatus::Streaming,
-    MessageStatus::Complete,
-    MessageStatus::Stopped,
-    MessageStatus::Error,
-    MessageStatus::Interrupted,
-];
-
 fn update(world: &World, status: MessageStatus) -> AnswerUpdate {
     AnswerUpdate {
         status,
@@ -77,8 +68,8 @@ pub async fn only_allowed_steps_are_taken(world: World) {
     let scope = scopes::own(&cast.ada);
     let (conversation, chain) = talk(&world, &cast, 1).await;
     let mut seq = 1;
-    for from in ALL {
-        for to in ALL {
+    for from in MessageStatus::ALL {
+        for to in MessageStatus::ALL {
             seq += 1;
             let answer = Message { status: from, ..world.make.answer(&conversation, &chain[0], seq) };
             world.write(&scope, async |tx| tx.messages().insert(std::slice::from_ref(&answer)).await).await;

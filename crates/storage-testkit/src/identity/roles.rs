@@ -13,7 +13,7 @@ pub async fn round_trip(world: World) {
     let cast = world.cast().await;
     let scope = scopes::system(&cast.ada);
     let mut roles = Vec::new();
-    for system in SystemRole::OF_TENANTS {
+    for &system in SystemRole::OF_TENANTS {
         roles.push(Role {
             description: Some(system.description().to_owned()),
             permissions: system.permissions(),

@@ -18,7 +18,7 @@ use uuid::Uuid;
 use super::figures::{Figure, Goal, Times};
 
 /// Messages on the branches that are compared.
-const LENGTHS: [i64; 2] = [100, 10_000];
+const LENGTHS: &[i64] = &[100, 10_000];
 /// Messages that are added at once.
 const BATCH: usize = 500;
 /// How often each is opened.
@@ -36,7 +36,7 @@ pub(crate) async fn measure() -> Result<Vec<Figure>> {
     let [short, long] =
         [fill(&store, &make, &installation, LENGTHS[0]).await?, fill(&store, &make, &installation, LENGTHS[1]).await?];
     let client = installation.client()?;
-    let mut times: [Times; 2] = Default::default();
+    let mut times: [Times; _] = Default::default();
     for _ in 0..ROUNDS {
         for (path, times) in [&short, &long].into_iter().zip(&mut times) {
             let start = Instant::now();

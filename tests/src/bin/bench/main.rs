@@ -14,7 +14,7 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 
-const PARTS: [&str; 7] = ["turns", "turns-sqlite", "conversation", "search", "ingestion", "process", "encoder"];
+const PARTS: &[&str] = &["turns", "turns-sqlite", "conversation", "search", "ingestion", "process", "encoder"];
 
 #[tokio::main]
 async fn main() -> Result<ExitCode> {
@@ -23,7 +23,7 @@ async fn main() -> Result<ExitCode> {
         bail!("there is no part {unknown}; the parts are {}", PARTS.join(", "));
     }
     let (mut missed, mut failed) = (0, 0);
-    for part in PARTS.into_iter().filter(|part| arguments.is_empty() || arguments.iter().any(|named| named == part)) {
+    for &part in PARTS.iter().filter(|part| arguments.is_empty() || arguments.iter().any(|named| named == *part)) {
         let outcome = match part {
             "turns" => turns::on_postgres().await,
             "turns-sqlite" => turns::on_sqlite().await,

@@ -58,7 +58,7 @@ async fn measure(installation: &Installation, disk: &Path, wanted: f64) -> Resul
     let hop = Hop::start(&provider)?;
     let (direct, through, ours) = (Client::new(&provider)?, hop.client()?, installation.client()?);
     let flush = floors::flush(disk)?;
-    let mut times: [Times; 5] = Default::default();
+    let mut times: [Times; _] = Default::default();
     let mut open = Vec::new();
     for round in 0..WARM_UP + ROUNDS {
         // What is measured begins in conversations of its own.

@@ -18,7 +18,7 @@ use anyhow::{Context, Result, bail};
 use random::Random;
 use verdict::Verdict;
 
-const FAULTS: [&str; 7] = ["f01", "f03", "f04", "f05", "f07", "f20", "f25"];
+const FAULTS: &[&str] = &["f01", "f03", "f04", "f05", "f07", "f20", "f25"];
 const DEFAULT_SEED: u64 = 1;
 
 #[tokio::main]
@@ -26,7 +26,7 @@ async fn main() -> Result<ExitCode> {
     let (seed, wanted) = arguments()?;
     println!("seed {seed}");
     let mut failed = 0;
-    for fault in FAULTS.into_iter().filter(|fault| wanted.is_empty() || wanted.iter().any(|named| named == fault)) {
+    for &fault in FAULTS.iter().filter(|fault| wanted.is_empty() || wanted.iter().any(|named| named == *fault)) {
         let random = Random::new(seed);
         let start = Instant::now();
         let outcome = match fault {

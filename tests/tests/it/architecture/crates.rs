@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::tree;
 
 /// The allowed arrows of normal and build dependencies; `*` is everything.
-const ARROWS: [(&str, &[&str]); 15] = [
+const ARROWS: &[(&str, &[&str])] = &[
     ("domain", &[]),
     ("app", &["domain"]),
     ("infra-sql", &["domain"]),
@@ -30,10 +30,10 @@ const ARROWS: [(&str, &[&str]); 15] = [
 ];
 
 /// What tests, and examples, of any crate may use besides.
-const FOR_TESTS: [&str; 4] = ["infra-memory", "infra-sqlite", "infra-providers", "storage-testkit"];
+const FOR_TESTS: &[&str] = &["infra-memory", "infra-sqlite", "infra-providers", "storage-testkit"];
 
 /// Packages that do input or output, or bring a runtime that does.
-const INPUT_AND_OUTPUT: [&str; 14] = [
+const INPUT_AND_OUTPUT: &[&str] = &[
     "actix-web",
     "axum",
     "hyper",
@@ -51,7 +51,7 @@ const INPUT_AND_OUTPUT: [&str; 14] = [
 ];
 
 /// Packages that bring a C build, or the system's own TLS.
-const BANNED: [&str; 6] = ["aws-lc-rs", "aws-lc-sys", "native-tls", "openssl", "openssl-sys", "rusqlite"];
+const BANNED: &[&str] = &["aws-lc-rs", "aws-lc-sys", "native-tls", "openssl", "openssl-sys", "rusqlite"];
 
 fn cargo(arguments: &[&str]) -> Result<String> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
@@ -91,7 +91,7 @@ fn crates_use_each_other_along_the_allowed_arrows_only() -> Result<()> {
     let ours: BTreeSet<String> = packages.keys().cloned().collect();
     let listed: BTreeSet<String> = ARROWS.iter().map(|(name, _)| (*name).to_owned()).collect();
     assert_eq!(ours, listed, "every crate of the workspace has its arrows in this table");
-    for (name, allowed) in ARROWS {
+    for &(name, allowed) in ARROWS {
         let found = forbidden(allowed, &uses(&packages[name], &ours));
         assert!(found.is_empty(), "{name} may not use {}", found.join(", "));
     }
@@ -111,7 +111,7 @@ fn the_domain_does_no_input_or_output() -> Result<()> {
     let tree = cargo(&["tree", "-p", "domain", "-e", "normal,build", "--prefix", "none", "--format", "{p}"])?;
     let packages: BTreeSet<&str> = tree.lines().filter_map(|line| line.split(' ').next()).collect();
     assert!(packages.contains("domain") && packages.contains("serde"), "cargo tree said: {tree}");
-    let found: Vec<&str> = INPUT_AND_OUTPUT.into_iter().filter(|name| packages.contains(name)).collect();
+    let found: Vec<&str> = INPUT_AND_OUTPUT.iter().copied().filter(|name| packages.contains(name)).collect();
     assert!(found.is_empty(), "domain depends on {}", found.join(", "));
     Ok(())
 }
@@ -121,7 +121,7 @@ fn no_banned_package_is_built() -> Result<()> {
     let tree = cargo(&["tree", "--workspace", "-e", "all", "--prefix", "none", "--format", "{p}"])?;
     let packages: BTreeSet<&str> = tree.lines().filter_map(|line| line.split(' ').next()).collect();
     assert!(packages.contains("sqlx-core"), "cargo tree said: {tree}");
-    let found: Vec<&str> = BANNED.into_iter().filter(|name| packages.contains(name)).collect();
+    let found: Vec<&str> = BANNED.iter().copied().filter(|name| packages.contains(name)).collect();
     assert!(found.is_empty(), "the workspace depends on {}", found.join(", "));
     Ok(())
 }

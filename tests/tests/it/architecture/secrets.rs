@@ -5,14 +5,14 @@ use anyhow::Result;
 use super::tree;
 
 /// Words in the name of a constant, variable or field that holds a secret.
-const SECRET_NAMES: [&str; 7] = ["secret", "password", "passphrase", "api_key", "signing_key", "private_key", "pepper"];
+const SECRET_NAMES: &[&str] = &["secret", "password", "passphrase", "api_key", "signing_key", "private_key", "pepper"];
 
 /// Ends of names that are not secrets themselves: names of variables and files, lengths, lists.
-const NOT_SECRET: [&str; 10] =
-    ["_file", "_variable", "_env", "_name", "_prefix", "_path", "_policy", "_passwords", "_secrets", "_header"];
+const NOT_SECRET: &[&str] =
+    &["_file", "_variable", "_env", "_name", "_prefix", "_path", "_policy", "_passwords", "_secrets", "_header"];
 
 /// Passwords and secrets that people ship as defaults.
-const WELL_KNOWN: [&str; 10] = [
+const WELL_KNOWN: &[&str] = &[
     "changeme",
     "change-me",
     "change_me",
@@ -26,7 +26,7 @@ const WELL_KNOWN: [&str; 10] = [
 ];
 
 /// Files whose work is to refuse such words.
-const REFUSERS: [&str; 1] = ["crates/app/src/identity/keys.rs"];
+const REFUSERS: &[&str] = &["crates/app/src/identity/keys.rs"];
 
 /// A line that gives a secret a value: `const SECRET: &str = "…"`, `password: "…"`, or a default by
 /// `unwrap_or("…")` for something that is called a secret.

@@ -5,7 +5,7 @@ use anyhow::Result;
 use super::tree;
 
 /// Functions that take the text of a statement, and which of their arguments it is.
-const SINKS: [(&str, usize); 6] = [
+const SINKS: &[(&str, usize)] = &[
     ("Statement::from_string(", 1),
     ("Statement::from_sql_and_values(", 1),
     ("AssertSqlSafe(", 0),
@@ -15,7 +15,7 @@ const SINKS: [(&str, usize); 6] = [
 ];
 
 /// Files that may hand over text which is not a literal, each with what it is made of.
-const MADE_OF: [(&str, &str); 10] = [
+const MADE_OF: &[(&str, &str)] = &[
     (
         "crates/infra-postgres/src/lease.rs",
         "BEGIN and set_config with a scope's ids, which print hexadecimal digits only",
@@ -34,7 +34,7 @@ const MADE_OF: [(&str, &str); 10] = [
 /// Every place of a file where a sink is handed something other than a literal or a constant.
 fn made_texts(source: &str) -> Vec<(usize, String)> {
     let mut found = Vec::new();
-    for (sink, position) in SINKS {
+    for &(sink, position) in SINKS {
         for (start, _) in source.match_indices(sink) {
             let line_start = source[..start].rfind('\n').map_or(0, |end| end + 1);
             let before = source[line_start..start].trim_start();

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 /// Folders of the workspace that hold Rust files.
-const FOLDERS: [&str; 4] = ["crates", "migration", "tests", "xtask"];
+const FOLDERS: &[&str] = &["crates", "migration", "tests", "xtask"];
 
 /// A file and its text.
 pub(super) struct Source {

@@ -201,7 +201,7 @@ async fn try_bodies(thief: &Client, things: &Things) -> Result<()> {
     let messages = format!("/api/v1/conversations/{chat}/messages");
     let random = Uuid::from_u128(rand::random()).to_string();
     type Slot<'a> = (&'a str, &'a str, fn(&str) -> Value);
-    let slots: [Slot<'_>; 8] = [
+    let slots: [Slot<'_>; _] = [
         ("/api/v1/collections", &things.collection_id, |id| json!({ "name": "x", "parent_id": id })),
         ("/api/v1/search", &things.collection_id, |id| json!({ "query": CANARY, "collection_ids": [id] })),
         ("/api/v1/conversations", &things.collection_id, |id| json!({ "collection_ids": [id] })),
