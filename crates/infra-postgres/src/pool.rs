@@ -8,6 +8,7 @@ use deadpool::{
         Manager, Metrics, Object, Pool, PoolConfig, PoolError, QueueMode, RecycleError, RecycleResult, Timeouts,
     },
 };
+use infra_sql::waited;
 use sqlx::{Connection, PgConnection, postgres::PgConnectOptions};
 use tokio::time::{sleep, timeout};
 
@@ -36,6 +37,8 @@ pub(crate) type PooledConnection = Object<Connections>;
 /// trip a transaction; here the [`Lease`](crate::lease::Lease) has seen its end already.
 #[derive(Debug)]
 pub struct Connections {
+    /// Whose pool it is, for metrics.
+    name: &'static str,
     options: PgConnectOptions,
     test_after_idle: Duration,
 }
@@ -104,6 +107,7 @@ pub(crate) fn as_role(options: &PgConnectOptions, role: &str, settings: &Postgre
 /// A pool of up to `size` connections, none of them open yet. Only a [`Lease`](crate::lease::Lease)
 /// opens a transaction on it.
 pub(crate) fn open(
+    name: &'static str,
     options: PgConnectOptions,
     size: u32,
     settings: &PostgresOptions,
@@ -112,7 +116,7 @@ pub(crate) fn open(
     let patience = Some(settings.acquire_timeout);
     let timeouts = Timeouts { wait: patience, create: patience, recycle: patience };
     let config = PoolConfig { max_size: size as usize, timeouts, queue_mode: QueueMode::Lifo };
-    let connections = Connections { options, test_after_idle: settings.test_after_idle };
+    let connections = Connections { name, options, test_after_idle: settings.test_after_idle };
     let pool = Pool::builder(connections).config(config).runtime(Runtime::Tokio1).build();
     pool.map_err(|error| PostgresError::Database(sqlx::Error::Configuration(Box::new(error))))
 }
@@ -120,7 +124,8 @@ pub(crate) fn open(
 /// A connection of the pool, or why there is none in time.
 pub(crate) async fn acquire(pool: &ConnectionPool) -> Result<PooledConnection, sqlx::Error> {
     let patience = pool.timeouts().wait.unwrap_or_default();
-    let acquired = timeout(patience, pool.get()).await.map_err(|_| sqlx::Error::PoolTimedOut)?;
+    let acquired = waited(pool.manager().name, timeout(patience, pool.get())).await;
+    let acquired = acquired.map_err(|_| sqlx::Error::PoolTimedOut)?;
     acquired.map_err(|error| match error {
         PoolError::Backend(error) => error,
         PoolError::Timeout(_) => sqlx::Error::PoolTimedOut,

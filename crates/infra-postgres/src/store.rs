@@ -52,9 +52,9 @@ impl PostgresStore {
         if pending > 0 {
             return Err(PostgresError::NotMigrated { pending });
         }
-        let app = pool::open(pool::as_role(&options, APP, settings), settings.app_connections, settings)?;
+        let app = pool::open("app", pool::as_role(&options, APP, settings), settings.app_connections, settings)?;
         let jobs_options = pool::as_role(&options, JOBS, settings);
-        let jobs = pool::open(jobs_options.clone(), settings.job_connections, settings)?;
+        let jobs = pool::open("jobs", jobs_options.clone(), settings.job_connections, settings)?;
         Ok(Self { app, jobs, jobs_options, clock })
     }
 

@@ -42,7 +42,7 @@ use sea_orm::ConnectionTrait;
 pub use self::{
     dialect::{record_call_at_once, recorded_price},
     error::store_error,
-    measure::STATEMENT_SECONDS,
+    measure::{POOL_WAIT_SECONDS, STATEMENT_SECONDS, waited},
     repos::SqlRepos,
     sql::{Met, Open, Sql},
 };

@@ -55,7 +55,7 @@ pub(crate) use scoped;
 
 /// A constant truth, as both databases write it.
 fn constant(holds: bool) -> Expr {
-    Expr::cust(if holds { "1 = 1" } else { "1 = 0" })
+    if holds { Expr::cust("1 = 1") } else { Expr::cust("1 = 0") }
 }
 
 /// The condition that a row of the table (by its alias) is among these.

@@ -13,7 +13,7 @@ use domain::{
     store::{Capabilities, Mode, Repos, Store, StoreError, Tx},
     usage::{ModelPrice, ProviderCall},
 };
-use infra_sql::SqlRepos;
+use infra_sql::{SqlRepos, waited};
 use migration::MigrateError;
 use sea_orm::DatabaseConnection;
 use sqlx::{
@@ -102,7 +102,7 @@ impl SqliteStore {
     }
 
     async fn writing(&self, scope: &Scope, wanted: Durability) -> Result<SqliteUnit, StoreError> {
-        let turn = self.lane.begin(wanted).await.map_err(lane_error)?;
+        let turn = waited("writer", self.lane.begin(wanted)).await.map_err(lane_error)?;
         Ok(SqliteUnit::writing(turn, scope.clone()))
     }
 }
@@ -136,7 +136,9 @@ impl Store for SqliteStore {
         }
         let unit = match mode {
             Mode::Read => {
-                let snapshot = self.readers.begin().await.map_err(|error| StoreError::Unavailable(Box::new(error)))?;
+                let snapshot = waited("readers", self.readers.begin())
+                    .await
+                    .map_err(|error| StoreError::Unavailable(Box::new(error)))?;
                 SqliteUnit::reading(snapshot, scope.clone(), Arc::clone(&self.matrices))
             }
             Mode::Write => self.writing(scope, Durability::Disk).await?,

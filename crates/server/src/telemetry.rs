@@ -13,6 +13,9 @@ use crate::{
 /// Bounds of the buckets of request times, in seconds.
 const SECONDS: &[f64] = &[0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 60.0];
 
+/// Bounds of the buckets of statements and waits, in seconds: most take a small part of a millisecond.
+const DATABASE_SECONDS: &[f64] = &[0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0];
+
 /// Starts the log.
 ///
 /// # Errors
@@ -35,6 +38,8 @@ pub(crate) fn init(config: &LogConfig) -> Result<(), StartError> {
 pub(crate) fn metrics() -> Result<PrometheusHandle, StartError> {
     PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), SECONDS)
+        .map_err(StartError::part)?
+        .set_buckets_for_metric(Matcher::Prefix("banyan_db_".to_owned()), DATABASE_SECONDS)
         .map_err(StartError::part)?
         .install_recorder()
         .map_err(StartError::part)

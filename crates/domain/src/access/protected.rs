@@ -13,32 +13,28 @@ use crate::{
     identity::{ApiKey, RefreshToken, Role, Session, User, UserRole},
     ids::{TenantId, UserId},
     knowledge::{Collection, CollectionVisibility, RetrievalRun, Source},
+    names::names,
     store::StoreError,
     tenancy::Tenant,
     usage::{ProviderCall, UsageLog},
 };
 
-/// A part of a tenant's data for which a scope has a reach of its own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Area {
-    /// The tenant itself and what it shows of itself.
-    Tenancy,
-    /// Users, roles, sessions and API keys.
-    Identity,
-    /// Conversations and all below them.
-    Conversations,
-    /// Collections, sources, chunks and searches.
-    Knowledge,
-    /// The ledger.
-    Usage,
-    /// The audit log, jobs and kept responses.
-    Administration,
-}
-
-impl Area {
-    /// Every area, in the order of the enumeration.
-    pub const ALL: &[Self] =
-        &[Self::Tenancy, Self::Identity, Self::Conversations, Self::Knowledge, Self::Usage, Self::Administration];
+names! {
+    /// A part of a tenant's data for which a scope has a reach of its own.
+    pub enum Area ("area") {
+        /// The tenant itself and what it shows of itself.
+        Tenancy = "tenancy",
+        /// Users, roles, sessions and API keys.
+        Identity = "identity",
+        /// Conversations and all below them.
+        Conversations = "conversations",
+        /// Collections, sources, chunks and searches.
+        Knowledge = "knowledge",
+        /// The ledger.
+        Usage = "usage",
+        /// The audit log, jobs and kept responses.
+        Administration = "administration",
+    }
 }
 
 /// Who may add rows of a type.
