@@ -42,8 +42,8 @@ names! {
 pub enum Adding {
     /// Whoever may change the row: its owner, or a scope that reaches the whole tenant.
     ByOwner,
-    /// Whoever acts in the tenant, in its own name or in nobody's. For rows that record what was done
-    /// and go with the act (audit, ledger, jobs): an act in any area leaves them.
+    /// That, and whoever acts in the tenant, in its own name or in nobody's. For rows that record what was
+    /// done and go with the act (audit, ledger, jobs): an act in any area leaves them.
     ByActor,
 }
 
@@ -186,12 +186,11 @@ impl Scope {
         if !is_own_tenant {
             return Err(StoreError::OutOfScope("the row belongs to another tenant than the scope"));
         }
-        let is_own = match (self, T::ADDING) {
-            (Self::Tenant(scope), Adding::ByActor) => {
-                scope.user_id.is_none() || row.owner().is_none() || row.owner() == scope.user_id
-            }
-            _ => self.filter::<T>(Purpose::Change)?.admits(row),
-        };
+        let is_own = self.filter::<T>(Purpose::Change)?.admits(row)
+            || match (self, T::ADDING) {
+                (Self::Tenant(scope), Adding::ByActor) => row.owner().is_none() || row.owner() == scope.user_id,
+                _ => false,
+            };
         if is_own { Ok(()) } else { Err(StoreError::OutOfScope("the row is not the user's to add")) }
     }
 }
