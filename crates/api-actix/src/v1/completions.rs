@@ -19,12 +19,12 @@ use crate::{
     authorize::Signed,
     body::Json,
     error::ApiError,
+    route::LISTED,
     sse::{self, COMMENT, HEARTBEAT},
 };
 
 /// Answers a prompt, at once or as it is written.
-#[utoipa::path(post, path = "/v1/chat/completions", tag = "openai", security(("bearer" = [])),
-    request_body = CompletionRequest,
+#[utoipa::path(trace, path = LISTED,
     responses((status = 200, description = "the answer, or its chunks as an event stream", body = Object)))]
 pub(crate) async fn complete(
     app: web::Data<App>,

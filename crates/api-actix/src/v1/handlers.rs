@@ -4,29 +4,26 @@ use actix_web::{HttpResponse, web};
 use app::App;
 
 use super::dto::{EmbeddingList, EmbeddingRequest, ModelDto, ModelList, VectorFormat};
-use crate::{authorize::Signed, body::Json, error::ApiError};
+use crate::{authorize::Signed, body::Json, error::ApiError, route::LISTED};
 
 type Answer = Result<HttpResponse, ApiError>;
 
 /// The models on offer.
-#[utoipa::path(get, path = "/v1/models", tag = "openai", security(("bearer" = [])),
-    responses((status = 200, body = ModelList)))]
+#[utoipa::path(trace, path = LISTED, responses((status = 200, body = ModelList)))]
 pub(crate) async fn models(app: web::Data<App>, actor: Signed) -> Answer {
     let data = app.openai().models(&actor.0).await?.into_iter().map(ModelDto::from).collect();
     Ok(HttpResponse::Ok().json(ModelList { object: "list", data }))
 }
 
 /// One model.
-#[utoipa::path(get, path = "/v1/models/{model}", tag = "openai", security(("bearer" = [])),
-    params(("model" = String, Path)), responses((status = 200, body = ModelDto)))]
+#[utoipa::path(trace, path = LISTED, responses((status = 200, body = ModelDto)))]
 pub(crate) async fn model(app: web::Data<App>, actor: Signed, path: web::Path<String>) -> Answer {
     let model = app.openai().model(&actor.0, &path).await?;
     Ok(HttpResponse::Ok().json(ModelDto::from(model)))
 }
 
 /// Vectors of texts, or of their tokens.
-#[utoipa::path(post, path = "/v1/embeddings", tag = "openai", security(("bearer" = [])),
-    request_body = EmbeddingRequest, responses((status = 200, body = EmbeddingList)))]
+#[utoipa::path(trace, path = LISTED, responses((status = 200, body = EmbeddingList)))]
 pub(crate) async fn embeddings(app: web::Data<App>, actor: Signed, body: Json<EmbeddingRequest>) -> Answer {
     let EmbeddingRequest { model, input, encoding_format } = body.value;
     let format = encoding_format.as_deref().map(VectorFormat::parse).transpose()?.unwrap_or_default();
