@@ -1,8 +1,42 @@
 //! The HTTP faces of Banyan: `/api/v1` (ours) and `/v1` (OpenAI's), over one set of use cases.
 //!
-//! Handlers extract, call one use case, map. Every route is one line of [`routes::ROUTES`]: method, path, access, body,
-//! handler. To mount Banyan into a server of your own, hand [`Api::configure`] to `App::configure` or to a scope of it.
-//! It takes every path there that no service before it has taken.
+//! To mount them into an actix server of your own, hand [`Api::configure`] to `App::configure`, or to a scope:
+//!
+//! ```
+//! use std::{error::Error, sync::Arc};
+//!
+//! use actix_web::{App as ActixApp, HttpServer, web};
+//! use api_actix::{Api, ApiSettings};
+//! use app::AppBuilder;
+//! use infra_memory::{MemoryBlobStore, MemoryStore, MemoryWakeups};
+//! use infra_providers::ProviderRegistry;
+//!
+//! #[tokio::main]
+//! async fn main() -> Result<(), Box<dyn Error>> {
+//!     let (store, models) = (Arc::new(MemoryStore::default()), Arc::new(ProviderRegistry::default()));
+//!     let (blobs, wakeups) = (Arc::new(MemoryBlobStore::default()), Arc::new(MemoryWakeups::default()));
+//!     let app = AppBuilder::new(store, models, blobs, wakeups).build();
+//!     let api = Api::new(app, ApiSettings::default());
+//!
+//!     let server = HttpServer::new(move || {
+//!         let banyan = web::scope("/banyan").configure(|services| api.configure(services));
+//!         ActixApp::new().route("/", web::get().to(|| async { "hello from the host" })).service(banyan)
+//!     });
+//!     let server = server.workers(1).bind("127.0.0.1:0")?;
+//!     println!("http://{}/banyan/", server.addrs()[0]);
+//!     let server = server.run();
+//! #   let handle = server.handle();
+//! #   tokio::spawn(async move { handle.stop(true).await });
+//!     server.await?;
+//!     Ok(())
+//! }
+//! ```
+//!
+//! It takes every path there that no service before it has taken. `examples/mount.rs` does the same with real
+//! providers, background work and a shutdown.
+//!
+//! Every route is one line of [`routes::ROUTES`]: method, path, access, body, handler. Handlers extract, call one use
+//! case, map.
 
 use std::sync::Arc;
 
