@@ -23,7 +23,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let app = AppBuilder::new(store, Arc::new(models), blobs, Arc::new(MemoryWakeups::default())).build();
     app.start_background();
 
-    let api = Api::new(app.clone(), ApiSettings::default())?;
+    let api = Api::new(app.clone(), ApiSettings::default());
     let server = HttpServer::new(move || {
         let banyan = web::scope("/banyan").configure(|services| api.configure(services));
         ActixApp::new().route("/", web::get().to(hello)).service(banyan)

@@ -11,7 +11,7 @@ use app::{App, identity::RequestContext};
 use domain::access::{Actor, Denied};
 use std::future::{Ready, ready};
 
-use crate::{Access, error::ApiError};
+use crate::{Access, Route, error::ApiError};
 
 /// Longest `Authorization` header that is looked at.
 const MAX_CREDENTIAL_BYTES: usize = 8 * 1024;
@@ -45,15 +45,16 @@ impl FromRequest for Context {
     }
 }
 
-/// Lets a request through if its credential gives it the access.
+/// Lets a request through if its credential gives it the access to the route, with what the route reads of its body.
 pub(crate) async fn authorize<B: MessageBody + 'static>(
     app: App,
-    access: Option<Access>,
+    route: &'static Route,
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<B, BoxBody>>, Error> {
-    match actor_of(&app, access, request.request()).await {
+    match actor_of(&app, route.access, request.request()).await {
         Ok(actor) => {
+            request.extensions_mut().insert(route.body);
             if let Some(actor) = actor {
                 request.extensions_mut().insert(Signed(actor));
             }
@@ -65,12 +66,11 @@ pub(crate) async fn authorize<B: MessageBody + 'static>(
 }
 
 /// The actor of a request to a route with this access; `None` where none is needed.
-async fn actor_of(app: &App, access: Option<Access>, request: &HttpRequest) -> app::Result<Option<Actor>> {
+async fn actor_of(app: &App, access: Access, request: &HttpRequest) -> app::Result<Option<Actor>> {
     let needed = match access {
-        Some(Access::Public | Access::OwnCredential) => return Ok(None),
-        Some(Access::SignedIn) => None,
-        Some(Access::Needs(permission)) => Some(permission),
-        None => return Err(app::Error::unauthenticated()),
+        Access::Public | Access::OwnCredential => return Ok(None),
+        Access::SignedIn => None,
+        Access::Needs(permission) => Some(permission),
     };
     let bearer = bearer_of(request.headers()).ok_or_else(app::Error::unauthenticated)?;
     let actor = app.identity().authenticate(bearer, &context_of(request)).await?;

@@ -3,7 +3,7 @@
 use std::{future::Future, pin::Pin, time::Duration};
 
 use actix_web::{
-    FromRequest, HttpRequest,
+    FromRequest, HttpMessage, HttpRequest,
     dev::Payload,
     http::header::CONTENT_TYPE,
     web::{self, Bytes, BytesMut, PathConfig, QueryConfig},
@@ -14,14 +14,17 @@ use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 use tokio::time::{Instant, timeout_at};
 
-use crate::error::ApiError;
+use crate::{Body, error::ApiError};
 
-/// Most bytes of a JSON body.
-pub(crate) const MAX_JSON_BYTES: usize = 8 * 1024 * 1024;
 /// A body that stands still for so long is given up.
 pub(crate) const BODY_IDLE: Duration = Duration::from_secs(10);
 /// A JSON body must be there whole after so long.
 const BODY_TOTAL: Duration = Duration::from_secs(60);
+
+/// Most bytes that the list of routes gives the body of this request: none, where its route reads none.
+pub(crate) fn limit(request: &HttpRequest) -> usize {
+    request.extensions().get::<Body>().map_or(0, |body| body.limit())
+}
 
 /// A JSON body with its bytes, over which repetitions are recognised.
 #[derive(Debug)]
@@ -38,12 +41,13 @@ impl<T: DeserializeOwned + 'static> FromRequest for Json<T> {
         let content_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let is_json = content_type.is_some_and(is_json);
         let length = request.headers().get("content-length").and_then(|value| value.to_str().ok()?.parse().ok());
+        let limit = limit(request);
         let payload = payload.take();
         Box::pin(async move {
             if !is_json {
                 return Err(ApiError::unsupported_content_type("application/json"));
             }
-            let bytes = read(payload, length).await?;
+            let bytes = read(payload, length, limit).await?;
             Ok(Self { value: parse(&bytes)?, bytes })
         })
     }
@@ -59,9 +63,9 @@ fn is_json(content_type: &str) -> bool {
         })
 }
 
-async fn read(mut payload: Payload, length: Option<usize>) -> Result<Bytes, ApiError> {
-    if length.is_some_and(|length| length > MAX_JSON_BYTES) {
-        return Err(ApiError::body_too_large(MAX_JSON_BYTES as u64));
+async fn read(mut payload: Payload, length: Option<usize>, limit: usize) -> Result<Bytes, ApiError> {
+    if length.is_some_and(|length| length > limit) {
+        return Err(ApiError::body_too_large(limit as u64));
     }
     let end = Instant::now() + BODY_TOTAL;
     let mut body = BytesMut::new();
@@ -72,8 +76,8 @@ async fn read(mut payload: Payload, length: Option<usize>) -> Result<Bytes, ApiE
             Ok(None) => return Ok(body.freeze()),
             Ok(Some(Err(error))) => return Err(ApiError::body_broken(error)),
             Ok(Some(Ok(piece))) => {
-                if body.len() + piece.len() > MAX_JSON_BYTES {
-                    return Err(ApiError::body_too_large(MAX_JSON_BYTES as u64));
+                if body.len() + piece.len() > limit {
+                    return Err(ApiError::body_too_large(limit as u64));
                 }
                 body.extend_from_slice(&piece);
             }

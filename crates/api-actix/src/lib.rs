@@ -1,9 +1,42 @@
 //! The HTTP faces of Banyan: `/api/v1` (ours) and `/v1` (OpenAI's), over one set of use cases.
 //!
-//! Handlers extract, call one use case, map. Every route is an [`endpoint::Endpoint`], and its
-//! access stands in one table, [`routes::ACCESS`]; [`Api::new`] refuses a route that is not there.
-//! To mount Banyan into a server of your own, hand [`Api::configure`] to `App::configure` or to a
-//! scope of it. It answers every path there that no service before it has taken.
+//! To mount them into an actix server of your own, hand [`Api::configure`] to `App::configure`, or to a scope:
+//!
+//! ```
+//! use std::{error::Error, sync::Arc};
+//!
+//! use actix_web::{App as ActixApp, HttpServer, web};
+//! use api_actix::{Api, ApiSettings};
+//! use app::AppBuilder;
+//! use infra_memory::{MemoryBlobStore, MemoryStore, MemoryWakeups};
+//! use infra_providers::ProviderRegistry;
+//!
+//! #[tokio::main]
+//! async fn main() -> Result<(), Box<dyn Error>> {
+//!     let (store, models) = (Arc::new(MemoryStore::default()), Arc::new(ProviderRegistry::default()));
+//!     let (blobs, wakeups) = (Arc::new(MemoryBlobStore::default()), Arc::new(MemoryWakeups::default()));
+//!     let app = AppBuilder::new(store, models, blobs, wakeups).build();
+//!     let api = Api::new(app, ApiSettings::default());
+//!
+//!     let server = HttpServer::new(move || {
+//!         let banyan = web::scope("/banyan").configure(|services| api.configure(services));
+//!         ActixApp::new().route("/", web::get().to(|| async { "hello from the host" })).service(banyan)
+//!     });
+//!     let server = server.workers(1).bind("127.0.0.1:0")?;
+//!     println!("http://{}/banyan/", server.addrs()[0]);
+//!     let server = server.run();
+//! #   let handle = server.handle();
+//! #   tokio::spawn(async move { handle.stop(true).await });
+//!     server.await?;
+//!     Ok(())
+//! }
+//! ```
+//!
+//! It takes every path there that no service before it has taken. `examples/mount.rs` does the same with real
+//! providers, background work and a shutdown.
+//!
+//! Every route is one line of [`routes::ROUTES`]: method, path, access, body, handler. Handlers extract, call one use
+//! case, map.
 
 use std::sync::Arc;
 
@@ -17,7 +50,6 @@ use tokio::runtime::Handle;
 mod authorize;
 mod body;
 mod conversations;
-pub mod endpoint;
 mod error;
 mod health;
 mod idempotency;
@@ -29,6 +61,7 @@ mod observe;
 pub mod openapi;
 mod page;
 mod pages;
+mod route;
 pub mod routes;
 mod runtime;
 mod sse;
@@ -36,8 +69,8 @@ mod tenancy;
 mod usage;
 mod v1;
 
-pub use endpoint::Endpoint;
-pub use routes::{Access, UnlistedRoute};
+pub use route::{Access, Body, Route};
+use routes::ROUTES;
 use runtime::In;
 
 /// What an operator may set about the HTTP faces.
@@ -60,29 +93,20 @@ impl Default for ApiSettings {
 pub struct Api {
     app: App,
     settings: Arc<ApiSettings>,
-    endpoints: Arc<Vec<Endpoint>>,
     runtime: Handle,
 }
 
 impl Api {
-    /// All endpoints, each with its access. Called in the runtime that the application lives in.
+    /// The faces of this application.
     ///
-    /// # Errors
-    /// [`UnlistedRoute`] for an endpoint that is not in the table, or an entry without an endpoint.
-    pub fn new(app: App, settings: ApiSettings) -> Result<Self, UnlistedRoute> {
-        Self::with_endpoints(app, settings, endpoint::all())
+    /// # Panics
+    /// Outside of a tokio runtime: call it in the one that the application lives in.
+    #[must_use]
+    pub fn new(app: App, settings: ApiSettings) -> Self {
+        Self { app, settings: Arc::new(settings), runtime: Handle::current() }
     }
 
-    /// The same with these endpoints.
-    ///
-    /// # Errors
-    /// As [`Api::new`].
-    pub fn with_endpoints(app: App, settings: ApiSettings, endpoints: Vec<Endpoint>) -> Result<Self, UnlistedRoute> {
-        routes::check(&endpoints)?;
-        Ok(Self { app, settings: Arc::new(settings), endpoints: Arc::new(endpoints), runtime: Handle::current() })
-    }
-
-    /// Registers everything.
+    /// Mounts [`ROUTES`], and nothing else.
     pub fn configure(&self, config: &mut ServiceConfig) {
         let settings = Arc::clone(&self.settings);
         let runtime = self.runtime.clone();
@@ -95,20 +119,15 @@ impl Api {
             .app_data(web::Data::new(self.runtime.clone()))
             .app_data(body::path_config())
             .app_data(body::query_config());
-        for (path, endpoints) in endpoint::by_path(&self.endpoints) {
+        for (path, routes) in route::by_path(ROUTES) {
             let mut resource = web::resource(path);
-            let allowed = endpoint::allowed(&endpoints);
-            for endpoint in endpoints {
-                resource = resource.route(endpoint.guarded_route(&self.app));
+            let allowed = route::allowed(&routes);
+            for route in routes {
+                resource = resource.route(route.guarded(&self.app));
             }
             let not_allowed = web::to(move || error::method_not_allowed(allowed.clone()));
             scope = scope.service(resource.default_service(not_allowed));
         }
-        let scope = scope
-            .service(openapi::page())
-            .service(openapi::swagger())
-            .default_service(web::to(error::no_such_route))
-            .wrap(observe);
-        config.service(scope);
+        config.service(scope.default_service(web::to(error::no_such_route)).wrap(observe));
     }
 }

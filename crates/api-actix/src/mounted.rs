@@ -15,11 +15,11 @@ use serde_json::Value;
 
 use crate::{Api, ApiSettings};
 
-fn api() -> Api {
+pub(crate) fn api() -> Api {
     let (store, models) = (Arc::new(MemoryStore::default()), Arc::new(ProviderRegistry::default()));
     let (blobs, wakeups) = (Arc::new(MemoryBlobStore::default()), Arc::new(MemoryWakeups::default()));
     let app = AppBuilder::new(store, models, blobs, wakeups).build();
-    Api::new(app, ApiSettings::default()).unwrap()
+    Api::new(app, ApiSettings::default())
 }
 
 /// Status, content type and body of an answer of a host that has mounted the API under `prefix`.

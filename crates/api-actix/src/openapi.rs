@@ -1,49 +1,38 @@
-//! The OpenAPI document and its page.
+//! The OpenAPI document, from the list of routes and what their handlers say, and its page.
 
-use actix_web::{HttpRequest, HttpResponse, http::Method, web};
+use std::sync::Arc;
+
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::{Method, header},
+    web,
+};
 use utoipa::{
-    Modify, OpenApi,
+    OpenApi,
     openapi::{
-        self,
+        self, HttpMethod, RefOr, Required,
         content::ContentBuilder,
-        path::Operation,
-        security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
+        path::{Operation, Parameter, ParameterBuilder, ParameterIn},
+        security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme},
     },
 };
-use utoipa_swagger_ui::{Config, SwaggerUi};
+use utoipa_swagger_ui::Config;
 
-use crate::{Access, Endpoint, endpoint::endpoint, routes::ACCESS};
+use crate::{
+    Access, Body, Route,
+    error::{ApiError, no_such_route},
+    routes::ROUTES,
+};
 
 const PATH: &str = "/api/openapi.json";
+/// How the document names the one way to authenticate.
+const BEARER: &str = "bearer";
 
-/// The document, as the handlers describe it.
+/// What the document says beside its routes.
 #[derive(OpenApi)]
 #[openapi(
     info(title = "Banyan", description = "Self-hosted backend for AI chat: conversations that branch, answers \
         grounded in your own documents, and exact accounting.", license(name = "Apache-2.0 OR MIT")),
-    modifiers(&Bearer, &Errors),
-    paths(
-        crate::health::livez, crate::health::readyz, crate::health::version,
-        crate::identity::handlers::set_up, crate::identity::handlers::login, crate::identity::handlers::refresh,
-        crate::identity::handlers::logout, crate::identity::handlers::profile,
-        crate::identity::handlers::change_profile, crate::identity::handlers::list_api_keys,
-        crate::identity::handlers::create_api_key, crate::identity::handlers::revoke_api_key,
-        crate::identity::handlers::list_users, crate::identity::handlers::create_user,
-        crate::tenancy::handlers::list, crate::tenancy::handlers::create,
-        crate::knowledge::handlers::list_collections, crate::knowledge::handlers::create_collection,
-        crate::knowledge::handlers::collection, crate::knowledge::handlers::list_sources,
-        crate::knowledge::upload::upload, crate::knowledge::handlers::source, crate::knowledge::handlers::retry,
-        crate::knowledge::handlers::search,
-        crate::conversations::handlers::list, crate::conversations::handlers::create,
-        crate::conversations::handlers::get, crate::conversations::handlers::messages,
-        crate::conversations::turns::send, crate::conversations::turns::edit,
-        crate::conversations::turns::regenerate, crate::conversations::handlers::switch,
-        crate::conversations::handlers::usage, crate::conversations::streams::resume,
-        crate::conversations::streams::events, crate::conversations::streams::stop,
-        crate::usage::summary,
-        crate::v1::handlers::models, crate::v1::handlers::model, crate::v1::completions::complete,
-        crate::v1::handlers::embeddings,
-    ),
     tags(
         (name = "identity", description = "Setup, sign-in, users, API keys"),
         (name = "tenancy", description = "Tenants, for the superadmin"),
@@ -59,15 +48,65 @@ struct Document;
 /// The OpenAPI document, version 3.1.
 #[must_use]
 pub fn document() -> openapi::OpenApi {
-    Document::openapi()
+    let mut document = Document::openapi();
+    let scheme =
+        HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("An access token, or an API key")).build();
+    document.components.get_or_insert_default().add_security_scheme(BEARER, SecurityScheme::Http(scheme));
+    for route in ROUTES {
+        if let Some(description) = route.description {
+            add(&mut document, route, description());
+        }
+    }
+    document
 }
 
-pub(crate) fn endpoints() -> Vec<Endpoint> {
-    vec![endpoint(Method::GET, PATH, || web::to(json))]
+/// Adds a route: its line in the list says where it is and what it asks, its handler's description the rest.
+fn add(document: &mut openapi::OpenApi, route: &Route, mut description: openapi::OpenApi) {
+    let described = std::mem::take(&mut description.paths).paths;
+    for mut operation in described.into_values().filter_map(|item| item.trace) {
+        let mut parameters = parameters(route.path);
+        parameters.extend(operation.parameters.take().unwrap_or_default());
+        operation.parameters = (!parameters.is_empty()).then_some(parameters);
+        if matches!(route.access, Access::SignedIn | Access::Needs(_)) {
+            operation.security = Some(vec![SecurityRequirement::new(BEARER, Vec::<String>::new())]);
+        }
+        add_errors(&mut operation, route);
+        document.paths.add_path_operation(written(route.path), method(&route.method).into_iter().collect(), operation);
+    }
+    document.merge(description);
+}
+
+/// A method as OpenAPI names it.
+fn method(method: &Method) -> Option<HttpMethod> {
+    Some(match *method {
+        Method::GET => HttpMethod::Get,
+        Method::POST => HttpMethod::Post,
+        Method::PUT => HttpMethod::Put,
+        Method::PATCH => HttpMethod::Patch,
+        Method::DELETE => HttpMethod::Delete,
+        _ => return None,
+    })
+}
+
+/// A path as OpenAPI writes it: parameters without the pattern that the router matches them by.
+fn written(path: &str) -> String {
+    path.replace(":.*}", "}")
+}
+
+/// The parameters in a path, as [`Route::path`] says what they are.
+fn parameters(path: &str) -> Vec<RefOr<Parameter>> {
+    let path = written(path);
+    let names = path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
+    let parameter = |name: &str| {
+        let schema = if name.ends_with("_id") { utoipa::schema!(Uuid) } else { utoipa::schema!(String) };
+        let parameter = ParameterBuilder::new().name(name).parameter_in(ParameterIn::Path).schema(Some(schema));
+        RefOr::T(parameter.required(Required::True).build())
+    };
+    names.map(parameter).collect()
 }
 
 /// The document; where we are mounted under a prefix, it names that as its server.
-async fn json(request: HttpRequest) -> HttpResponse {
+pub(crate) async fn json(request: HttpRequest) -> HttpResponse {
     let mut document = document();
     if let Some(prefix) = request.path().strip_suffix(PATH).filter(|prefix| !prefix.is_empty()) {
         document.servers = Some(vec![openapi::Server::new(prefix)]);
@@ -75,55 +114,29 @@ async fn json(request: HttpRequest) -> HttpResponse {
     HttpResponse::Ok().json(document)
 }
 
-/// `/api/docs` leads to the page, whose assets lie beneath it.
-pub(crate) fn page() -> impl actix_web::dev::HttpServiceFactory {
-    web::redirect("/api/docs", "docs/").permanent()
+/// Leads to the page of the document, whose assets lie beneath it.
+pub(crate) async fn to_reference() -> HttpResponse {
+    HttpResponse::PermanentRedirect().insert_header((header::LOCATION, "docs/")).finish()
 }
 
-/// The document's page, with all its assets inside the binary.
-pub(crate) fn swagger() -> impl actix_web::dev::HttpServiceFactory {
-    SwaggerUi::new("/api/docs/{_:.*}").config(Config::from("../openapi.json"))
-}
-
-/// Credentials.
-struct Bearer;
-
-impl Modify for Bearer {
-    fn modify(&self, document: &mut openapi::OpenApi) {
-        let scheme = HttpBuilder::new()
-            .scheme(HttpAuthScheme::Bearer)
-            .description(Some("An access token, or an API key"))
-            .build();
-        document.components.get_or_insert_default().add_security_scheme("bearer", SecurityScheme::Http(scheme));
+/// The page of the document and its assets, all of them inside the binary.
+pub(crate) async fn reference(file: web::Path<String>) -> Result<HttpResponse, ApiError> {
+    let config = Arc::new(Config::from("../openapi.json"));
+    let found = utoipa_swagger_ui::serve(&file, config).map_err(|error| app::Error::internal(error.to_string()))?;
+    let Some(found) = found else { return no_such_route().await };
+    let mut response = HttpResponse::Ok();
+    if found.gzpipped {
+        response.insert_header((header::CONTENT_ENCODING, "gzip"));
     }
+    Ok(response.content_type(found.content_type).body(found.bytes.into_owned()))
 }
 
-/// The errors that a route may answer follow from its access and its shape.
-struct Errors;
-
-impl Modify for Errors {
-    fn modify(&self, document: &mut openapi::OpenApi) {
-        for (method, path, access) in ACCESS {
-            let documented = path.replace(":.*", "");
-            let Some(item) = document.paths.paths.get_mut(&documented) else { continue };
-            let operation = match *method {
-                Method::GET => item.get.as_mut(),
-                Method::POST => item.post.as_mut(),
-                Method::PATCH => item.patch.as_mut(),
-                Method::DELETE => item.delete.as_mut(),
-                _ => None,
-            };
-            let Some(operation) = operation else { continue };
-            add_errors(operation, *access, path);
-        }
-    }
-}
-
-fn add_errors(operation: &mut Operation, access: Access, path: &str) {
-    let media = if path.starts_with("/v1/") { "application/json" } else { "application/problem+json" };
+/// The errors that a route may return follow from its line.
+fn add_errors(operation: &mut Operation, route: &Route) {
+    let media = if route.path.starts_with("/v1/") { "application/json" } else { "application/problem+json" };
     let mut codes =
         vec![("500", "our fault; the request id finds it in the log"), ("503", "busy, or without a database")];
-    match access {
+    match route.access {
         Access::Public => {}
         Access::OwnCredential => codes.push(("401", "the credential is worth nothing")),
         Access::SignedIn => codes.push(("401", "sign in first")),
@@ -136,10 +149,10 @@ fn add_errors(operation: &mut Operation, access: Access, path: &str) {
             });
         }
     }
-    if path.contains('{') {
+    if route.path.contains('{') {
         codes.push(("404", "there is no such thing, or you may not see it"));
     }
-    if operation.request_body.is_some() {
+    if route.body != Body::Unread {
         codes.extend([
             ("400", "the body is not well formed"),
             ("404", "something that the body names does not exist, or you may not see it"),
@@ -158,6 +171,6 @@ fn add_errors(operation: &mut Operation, access: Access, path: &str) {
             .description(description)
             .content(media, ContentBuilder::new().build())
             .build();
-        operation.responses.responses.entry(code.to_owned()).or_insert_with(|| openapi::RefOr::T(response));
+        operation.responses.responses.entry(code.to_owned()).or_insert_with(|| RefOr::T(response));
     }
 }

@@ -1,10 +1,10 @@
 //! The pages for people: what runs here, and the form of the first set-up. They carry everything
 //! with them, and their policy lets nothing else in.
 
-use actix_web::{HttpResponse, http::Method, http::header, web};
+use actix_web::{HttpResponse, http::header, web};
 use app::App;
 
-use crate::{ApiSettings, Endpoint, endpoint::endpoint, error::ApiError};
+use crate::{ApiSettings, error::ApiError};
 
 const START: &str = include_str!("pages/start.html");
 const SETUP: &str = include_str!("pages/setup.html");
@@ -12,16 +12,8 @@ const SETUP_SCRIPT: &str = include_str!("pages/setup.js");
 const STYLE: &str = include_str!("pages/style.css");
 const POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'";
 
-pub(crate) fn endpoints() -> Vec<Endpoint> {
-    vec![
-        endpoint(Method::GET, "/", || web::to(start)),
-        endpoint(Method::GET, "/api/v1/setup", || web::to(setup)),
-        endpoint(Method::GET, "/api/v1/setup/form.js", || web::to(setup_script)),
-    ]
-}
-
 /// What runs here, where the docs are, and how to make a first call.
-async fn start(app: web::Data<App>, settings: web::Data<ApiSettings>) -> Result<HttpResponse, ApiError> {
+pub(crate) async fn start(app: web::Data<App>, settings: web::Data<ApiSettings>) -> Result<HttpResponse, ApiError> {
     let set_up = app.identity().is_set_up().await?;
     let next = if set_up {
         "This installation is set up. Sign in, or make an API key, and call it as below."
@@ -37,11 +29,12 @@ async fn start(app: web::Data<App>, settings: web::Data<ApiSettings>) -> Result<
 }
 
 /// The form of the first set-up. It reads the token from the fragment of its URL.
-async fn setup() -> HttpResponse {
+pub(crate) async fn setup() -> HttpResponse {
     html(SETUP.replace("{style}", STYLE))
 }
 
-async fn setup_script() -> HttpResponse {
+/// The script of that form.
+pub(crate) async fn setup_script() -> HttpResponse {
     HttpResponse::Ok().content_type("text/javascript; charset=utf-8").body(SETUP_SCRIPT)
 }
 

@@ -1,6 +1,6 @@
 //! The ledger.
 
-use actix_web::{HttpResponse, http::Method, web};
+use actix_web::{HttpResponse, web};
 use app::App;
 use chrono::{DateTime, Utc};
 use domain::{
@@ -11,11 +11,7 @@ use domain::{
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::{Endpoint, authorize::Signed, endpoint::endpoint, error::ApiError};
-
-pub(crate) fn endpoints() -> Vec<Endpoint> {
-    vec![endpoint(Method::GET, "/api/v1/usage/summary", || web::to(summary))]
-}
+use crate::{authorize::Signed, error::ApiError, route::LISTED};
 
 /// What sums can be asked for by; those by message are a conversation's own report.
 const GROUPINGS: &[UsageGrouping] =
@@ -85,8 +81,7 @@ pub(crate) fn cost_body(cost: Option<Money>) -> Option<String> {
 }
 
 /// Sums of one's own usage, or of the tenant's for its admins.
-#[utoipa::path(get, path = "/api/v1/usage/summary", tag = "usage", security(("bearer" = [])), params(SummaryQuery),
-    responses((status = 200, body = SummaryBody)))]
+#[utoipa::path(trace, path = LISTED, params(SummaryQuery), responses((status = 200, body = SummaryBody)))]
 pub(crate) async fn summary(
     app: web::Data<App>,
     actor: Signed,

@@ -5,15 +5,18 @@ use domain::{
     gateways::ModelDescription,
 };
 
-use crate::{App, Result};
+use crate::{App, Error, ErrorKind, Result};
 
 mod completion;
 mod conversation;
+pub mod dialect;
 mod embeddings;
 mod log;
+mod whole;
 
 pub use completion::{ChatCompletion, Completion, CompletionEvent};
 pub use embeddings::EmbeddingResult;
+pub use whole::WholeAnswer;
 
 /// The use cases of the OpenAI face.
 #[derive(Clone)]
@@ -29,5 +32,16 @@ impl OpenAi {
     pub async fn models(&self, actor: &Actor) -> Result<Vec<ModelDescription>> {
         self.app.parts.policy.allow(actor, Permission::ModelsUse)?;
         Ok(self.app.parts.models.list().await)
+    }
+
+    /// A model on offer, by its full name or by the bare one.
+    ///
+    /// # Errors
+    /// `forbidden`; `model_not_found`.
+    pub async fn model(&self, actor: &Actor, name: &str) -> Result<ModelDescription> {
+        let models = self.models(actor).await?;
+        let found = models.into_iter().find(|model| model.name.to_string() == name || model.name.model == name);
+        let message = "there is no such model; GET /v1/models lists what is on offer";
+        found.ok_or_else(|| Error::new(ErrorKind::NotFound, "model_not_found", message))
     }
 }

@@ -21,14 +21,15 @@ use crate::{
     error::ApiError,
     idempotency::{expected_head, idempotent, respond},
     page::{PageBody, PageQuery, checked_limit, decode_message, decode_number, next_link},
+    route::LISTED,
 };
 
 type Answer = Result<HttpResponse, ApiError>;
 
 /// One's conversations, newest first.
-#[utoipa::path(get, path = "/api/v1/conversations", tag = "conversations", security(("bearer" = [])),
-    params(ConversationQuery), responses((status = 200, body = PageBody<ConversationBody>)))]
-pub(crate) async fn list(
+#[utoipa::path(trace, path = LISTED, params(ConversationQuery),
+    responses((status = 200, body = PageBody<ConversationBody>)))]
+pub(crate) async fn list_conversations(
     app: web::Data<App>,
     actor: Signed,
     query: web::Query<ConversationQuery>,
@@ -47,9 +48,8 @@ pub(crate) async fn list(
 }
 
 /// Begins a conversation.
-#[utoipa::path(post, path = "/api/v1/conversations", tag = "conversations", security(("bearer" = [])),
-    request_body = NewConversationRequest, responses((status = 201, body = ConversationBody)))]
-pub(crate) async fn create(
+#[utoipa::path(trace, path = LISTED, responses((status = 201, body = ConversationBody)))]
+pub(crate) async fn create_conversation(
     app: web::Data<App>,
     actor: Signed,
     request: HttpRequest,
@@ -62,9 +62,7 @@ pub(crate) async fn create(
 }
 
 /// A conversation.
-#[utoipa::path(get, path = "/api/v1/conversations/{conversation_id}", tag = "conversations",
-    security(("bearer" = [])), params(("conversation_id" = Uuid, Path)),
-    responses((status = 200, body = ConversationBody)))]
+#[utoipa::path(trace, path = LISTED, responses((status = 200, body = ConversationBody)))]
 pub(crate) async fn get(app: web::Data<App>, actor: Signed, path: web::Path<Uuid>) -> Answer {
     let conversation = app.conversations().get(&actor.0, ConversationId(path.into_inner())).await?;
     let mut response = HttpResponse::Ok();
@@ -73,9 +71,7 @@ pub(crate) async fn get(app: web::Data<App>, actor: Signed, path: web::Path<Uuid
 }
 
 /// The branch on show, root to head, or with `tree=true` all live messages.
-#[utoipa::path(get, path = "/api/v1/conversations/{conversation_id}/messages", tag = "conversations",
-    security(("bearer" = [])), params(("conversation_id" = Uuid, Path), MessagesQuery),
-    responses((status = 200, body = MessagesBody)))]
+#[utoipa::path(trace, path = LISTED, params(MessagesQuery), responses((status = 200, body = MessagesBody)))]
 pub(crate) async fn messages(
     app: web::Data<App>,
     actor: Signed,
@@ -104,9 +100,7 @@ pub(crate) async fn messages(
 }
 
 /// Shows the branch through a message.
-#[utoipa::path(post, path = "/api/v1/conversations/{conversation_id}/messages/{message_id}/switch",
-    tag = "conversations", security(("bearer" = [])),
-    params(("conversation_id" = Uuid, Path), ("message_id" = Uuid, Path)), request_body = SwitchRequest,
+#[utoipa::path(trace, path = LISTED,
     responses((status = 200, body = HeadBody), (status = 412, description = "the head has moved")))]
 pub(crate) async fn switch(
     app: web::Data<App>,
@@ -126,9 +120,7 @@ pub(crate) async fn switch(
 }
 
 /// What a conversation cost, exactly.
-#[utoipa::path(get, path = "/api/v1/conversations/{conversation_id}/usage", tag = "conversations",
-    security(("bearer" = [])), params(("conversation_id" = Uuid, Path)),
-    responses((status = 200, body = UsageReportBody)))]
+#[utoipa::path(trace, path = LISTED, responses((status = 200, body = UsageReportBody)))]
 pub(crate) async fn usage(app: web::Data<App>, actor: Signed, path: web::Path<Uuid>) -> Answer {
     let report = app.conversations().usage(&actor.0, ConversationId(path.into_inner())).await?;
     Ok(HttpResponse::Ok().json(UsageReportBody::from(report)))

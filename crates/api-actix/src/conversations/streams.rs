@@ -18,6 +18,7 @@ use crate::{
     authorize::Signed,
     error::ApiError,
     observe::no_content,
+    route::LISTED,
     sse::{self, COMMENT, HEARTBEAT},
 };
 
@@ -34,8 +35,7 @@ pub(crate) struct AfterQuery {
 }
 
 /// The events of a stream: those that were, then those to come.
-#[utoipa::path(get, path = "/api/v1/streams/{stream_id}/events", tag = "conversations", security(("bearer" = [])),
-    params(("stream_id" = Uuid, Path), AfterQuery),
+#[utoipa::path(trace, path = LISTED, params(AfterQuery),
     responses((status = 200, description = "events", content_type = "text/event-stream", body = String)))]
 pub(crate) async fn events(
     app: web::Data<App>,
@@ -49,8 +49,7 @@ pub(crate) async fn events(
 }
 
 /// The stream that runs in a conversation; 204 when none does.
-#[utoipa::path(get, path = "/api/v1/conversations/{conversation_id}/stream", tag = "conversations",
-    security(("bearer" = [])), params(("conversation_id" = Uuid, Path), AfterQuery),
+#[utoipa::path(trace, path = LISTED, params(AfterQuery),
     responses((status = 200, description = "events", content_type = "text/event-stream", body = String),
         (status = 204, description = "nothing is being written")))]
 pub(crate) async fn resume(
@@ -68,8 +67,7 @@ pub(crate) async fn resume(
 }
 
 /// Stops a stream. The text so far stays.
-#[utoipa::path(post, path = "/api/v1/streams/{stream_id}/stop", tag = "conversations", security(("bearer" = [])),
-    params(("stream_id" = Uuid, Path)), responses((status = 204)))]
+#[utoipa::path(trace, path = LISTED, responses((status = 204)))]
 pub(crate) async fn stop(app: web::Data<App>, actor: Signed, path: web::Path<Uuid>) -> Answer {
     app.conversations().stop(&actor.0, StreamId(path.into_inner())).await?;
     Ok(no_content())

@@ -17,6 +17,7 @@ use crate::{
     body::{self, Json},
     error::ApiError,
     idempotency::{expected_head, idempotent, respond},
+    route::LISTED,
     sse,
 };
 
@@ -29,8 +30,7 @@ fn shape(turn: &OpenedTurn) -> OpenedBody {
 }
 
 /// Sends a message. With `Accept: text/event-stream` the answer comes as events, else its ids.
-#[utoipa::path(post, path = "/api/v1/conversations/{conversation_id}/messages", tag = "conversations",
-    security(("bearer" = [])), params(("conversation_id" = Uuid, Path)), request_body = MessageRequest,
+#[utoipa::path(trace, path = LISTED,
     responses((status = 200, description = "the answer as it is written", content_type = "text/event-stream", body = String),
         (status = 202, body = OpenedBody), (status = 406, description = "several models cannot share one stream"),
         (status = 409, description = "the message above is unfinished, or too much runs"),
@@ -51,9 +51,7 @@ pub(crate) async fn send(
 }
 
 /// Edits a question as a new branch beside the old one.
-#[utoipa::path(post, path = "/api/v1/conversations/{conversation_id}/messages/{message_id}/edit",
-    tag = "conversations", security(("bearer" = [])),
-    params(("conversation_id" = Uuid, Path), ("message_id" = Uuid, Path)), request_body = MessageRequest,
+#[utoipa::path(trace, path = LISTED,
     responses((status = 200, description = "the answer as it is written", content_type = "text/event-stream", body = String),
         (status = 202, body = OpenedBody)))]
 pub(crate) async fn edit(
@@ -77,9 +75,7 @@ pub(crate) async fn edit(
 }
 
 /// Asks again: a new answer beside the named one, or under the named question. The body may be empty.
-#[utoipa::path(post, path = "/api/v1/conversations/{conversation_id}/messages/{message_id}/regenerate",
-    tag = "conversations", security(("bearer" = [])),
-    params(("conversation_id" = Uuid, Path), ("message_id" = Uuid, Path)), request_body = RegenerateRequest,
+#[utoipa::path(trace, path = LISTED,
     responses((status = 200, description = "the answer as it is written", content_type = "text/event-stream", body = String),
         (status = 202, body = OpenedBody)))]
 pub(crate) async fn regenerate(

@@ -16,12 +16,13 @@ use crate::{
     idempotency::{idempotent, respond},
     observe::no_content,
     page::{PageBody, PageQuery},
+    route::LISTED,
 };
 
 type Answer = Result<HttpResponse, ApiError>;
 
 /// Sets up the installation with the one-time token that the server printed.
-#[utoipa::path(post, path = "/api/v1/setup", tag = "identity", request_body = SetupRequest,
+#[utoipa::path(trace, path = LISTED,
     responses((status = 201, body = SetupBody), (status = 403, description = "setup is done, or the token is wrong")))]
 pub(crate) async fn set_up(app: web::Data<App>, context: Context, body: Json<SetupRequest>) -> Answer {
     let (token, new) = body.value.into_parts();
@@ -30,7 +31,7 @@ pub(crate) async fn set_up(app: web::Data<App>, context: Context, body: Json<Set
 }
 
 /// Signs in with a password.
-#[utoipa::path(post, path = "/api/v1/auth/login", tag = "identity", request_body = LoginRequest,
+#[utoipa::path(trace, path = LISTED,
     responses((status = 200, body = TokenBody), (status = 401, description = "wrong login or password")))]
 pub(crate) async fn login(app: web::Data<App>, context: Context, body: Json<LoginRequest>) -> Answer {
     let signed_in = app.identity().login(body.value.into(), &context.0).await?;
@@ -38,7 +39,7 @@ pub(crate) async fn login(app: web::Data<App>, context: Context, body: Json<Logi
 }
 
 /// Trades a refresh token for new tokens.
-#[utoipa::path(post, path = "/api/v1/auth/refresh", tag = "identity", request_body = RefreshRequest,
+#[utoipa::path(trace, path = LISTED,
     responses((status = 200, body = TokenBody), (status = 401, description = "not a live refresh token")))]
 pub(crate) async fn refresh(app: web::Data<App>, body: Json<RefreshRequest>) -> Answer {
     let signed_in = app.identity().refresh(&body.value.refresh_token).await?;
@@ -46,32 +47,28 @@ pub(crate) async fn refresh(app: web::Data<App>, body: Json<RefreshRequest>) -> 
 }
 
 /// Ends the session.
-#[utoipa::path(post, path = "/api/v1/auth/logout", tag = "identity", security(("bearer" = [])),
-    responses((status = 204)))]
+#[utoipa::path(trace, path = LISTED, responses((status = 204)))]
 pub(crate) async fn logout(app: web::Data<App>, actor: Signed) -> Answer {
     app.identity().logout(&actor.0).await?;
     Ok(no_content())
 }
 
 /// One's own account.
-#[utoipa::path(get, path = "/api/v1/me", tag = "identity", security(("bearer" = [])),
-    responses((status = 200, body = ProfileBody)))]
+#[utoipa::path(trace, path = LISTED, responses((status = 200, body = ProfileBody)))]
 pub(crate) async fn profile(app: web::Data<App>, actor: Signed) -> Answer {
     let profile = app.identity().profile(&actor.0).await?;
     Ok(HttpResponse::Ok().json(ProfileBody::new(&profile, actor.0.permissions.iter().copied())))
 }
 
 /// Changes one's own account.
-#[utoipa::path(patch, path = "/api/v1/me", tag = "identity", security(("bearer" = [])), request_body = ProfileRequest,
-    responses((status = 200, body = ProfileBody)))]
+#[utoipa::path(trace, path = LISTED, responses((status = 200, body = ProfileBody)))]
 pub(crate) async fn change_profile(app: web::Data<App>, actor: Signed, body: Json<ProfileRequest>) -> Answer {
     let profile = app.identity().change_profile(&actor.0, body.value.into()).await?;
     Ok(HttpResponse::Ok().json(ProfileBody::new(&profile, actor.0.permissions.iter().copied())))
 }
 
 /// One's own API keys, newest first.
-#[utoipa::path(get, path = "/api/v1/me/api-keys", tag = "identity", security(("bearer" = [])), params(PageQuery),
-    responses((status = 200, body = PageBody<ApiKeyBody>)))]
+#[utoipa::path(trace, path = LISTED, params(PageQuery), responses((status = 200, body = PageBody<ApiKeyBody>)))]
 pub(crate) async fn list_api_keys(
     app: web::Data<App>,
     actor: Signed,
@@ -83,24 +80,21 @@ pub(crate) async fn list_api_keys(
 }
 
 /// Creates an API key. The key is shown this once.
-#[utoipa::path(post, path = "/api/v1/me/api-keys", tag = "identity", security(("bearer" = [])),
-    request_body = NewApiKeyRequest, responses((status = 201, body = CreatedApiKeyBody)))]
+#[utoipa::path(trace, path = LISTED, responses((status = 201, body = CreatedApiKeyBody)))]
 pub(crate) async fn create_api_key(app: web::Data<App>, actor: Signed, body: Json<NewApiKeyRequest>) -> Answer {
     let created = app.identity().create_api_key(&actor.0, body.value.into()).await?;
     Ok(HttpResponse::Created().json(CreatedApiKeyBody::from(created)))
 }
 
 /// Revokes one of one's own API keys.
-#[utoipa::path(delete, path = "/api/v1/me/api-keys/{api_key_id}", tag = "identity", security(("bearer" = [])),
-    params(("api_key_id" = Uuid, Path)), responses((status = 204)))]
+#[utoipa::path(trace, path = LISTED, responses((status = 204)))]
 pub(crate) async fn revoke_api_key(app: web::Data<App>, actor: Signed, path: web::Path<Uuid>) -> Answer {
     app.identity().revoke_api_key(&actor.0, ApiKeyId(path.into_inner())).await?;
     Ok(no_content())
 }
 
 /// Users of the tenant, newest first.
-#[utoipa::path(get, path = "/api/v1/users", tag = "identity", security(("bearer" = [])), params(PageQuery),
-    responses((status = 200, body = PageBody<UserBody>)))]
+#[utoipa::path(trace, path = LISTED, params(PageQuery), responses((status = 200, body = PageBody<UserBody>)))]
 pub(crate) async fn list_users(
     app: web::Data<App>,
     actor: Signed,
@@ -112,8 +106,7 @@ pub(crate) async fn list_users(
 }
 
 /// Creates a user in the tenant.
-#[utoipa::path(post, path = "/api/v1/users", tag = "identity", security(("bearer" = [])),
-    request_body = NewUserRequest,
+#[utoipa::path(trace, path = LISTED,
     responses((status = 201, body = UserBody), (status = 409, description = "the e-mail address or user name is taken")))]
 pub(crate) async fn create_user(
     app: web::Data<App>,

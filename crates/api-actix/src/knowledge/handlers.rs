@@ -20,6 +20,7 @@ use crate::{
     error::ApiError,
     idempotency::{idempotent, respond},
     page::{PageBody, PageQuery},
+    route::LISTED,
 };
 
 type Answer = Result<HttpResponse, ApiError>;
@@ -39,7 +40,7 @@ pub(crate) struct CollectionQuery {
 }
 
 /// Collections that one may read, newest first.
-#[utoipa::path(get, path = "/api/v1/collections", tag = "knowledge", security(("bearer" = [])), params(CollectionQuery),
+#[utoipa::path(trace, path = LISTED, params(CollectionQuery),
     responses((status = 200, body = PageBody<CollectionBody>)))]
 pub(crate) async fn list_collections(
     app: web::Data<App>,
@@ -54,8 +55,7 @@ pub(crate) async fn list_collections(
 }
 
 /// Creates a collection.
-#[utoipa::path(post, path = "/api/v1/collections", tag = "knowledge", security(("bearer" = [])),
-    request_body = NewCollectionRequest, responses((status = 201, body = CollectionBody)))]
+#[utoipa::path(trace, path = LISTED, responses((status = 201, body = CollectionBody)))]
 pub(crate) async fn create_collection(
     app: web::Data<App>,
     actor: Signed,
@@ -69,17 +69,14 @@ pub(crate) async fn create_collection(
 }
 
 /// A collection.
-#[utoipa::path(get, path = "/api/v1/collections/{collection_id}", tag = "knowledge", security(("bearer" = [])),
-    params(("collection_id" = Uuid, Path)), responses((status = 200, body = CollectionBody)))]
+#[utoipa::path(trace, path = LISTED, responses((status = 200, body = CollectionBody)))]
 pub(crate) async fn collection(app: web::Data<App>, actor: Signed, path: web::Path<Uuid>) -> Answer {
     let collection = app.knowledge().collection(&actor.0, CollectionId(path.into_inner())).await?;
     Ok(HttpResponse::Ok().json(CollectionBody::from(&collection)))
 }
 
 /// Sources of a collection, newest first.
-#[utoipa::path(get, path = "/api/v1/collections/{collection_id}/sources", tag = "knowledge",
-    security(("bearer" = [])), params(("collection_id" = Uuid, Path), PageQuery),
-    responses((status = 200, body = PageBody<SourceBody>)))]
+#[utoipa::path(trace, path = LISTED, params(PageQuery), responses((status = 200, body = PageBody<SourceBody>)))]
 pub(crate) async fn list_sources(
     app: web::Data<App>,
     actor: Signed,
@@ -92,16 +89,14 @@ pub(crate) async fn list_sources(
 }
 
 /// A source with its progress.
-#[utoipa::path(get, path = "/api/v1/sources/{source_id}", tag = "knowledge", security(("bearer" = [])),
-    params(("source_id" = Uuid, Path)), responses((status = 200, body = SourceDetail)))]
+#[utoipa::path(trace, path = LISTED, responses((status = 200, body = SourceDetail)))]
 pub(crate) async fn source(app: web::Data<App>, actor: Signed, path: web::Path<Uuid>) -> Answer {
     let source = app.knowledge().source(&actor.0, SourceId(path.into_inner())).await?;
     Ok(HttpResponse::Ok().json(SourceDetail::from(source)))
 }
 
 /// Queues a failed source again.
-#[utoipa::path(post, path = "/api/v1/sources/{source_id}/retry", tag = "knowledge", security(("bearer" = [])),
-    params(("source_id" = Uuid, Path)),
+#[utoipa::path(trace, path = LISTED,
     responses((status = 202, body = UploadBody), (status = 409, description = "it has not failed")))]
 pub(crate) async fn retry(app: web::Data<App>, actor: Signed, path: web::Path<Uuid>, request: HttpRequest) -> Answer {
     let shape = |uploaded: &UploadedSource| UploadBody::from(uploaded);
@@ -111,8 +106,7 @@ pub(crate) async fn retry(app: web::Data<App>, actor: Signed, path: web::Path<Uu
 }
 
 /// Searches what one may read.
-#[utoipa::path(post, path = "/api/v1/search", tag = "knowledge", security(("bearer" = [])),
-    request_body = SearchBody, responses((status = 200, body = SearchResultBody)))]
+#[utoipa::path(trace, path = LISTED, responses((status = 200, body = SearchResultBody)))]
 pub(crate) async fn search(app: web::Data<App>, actor: Signed, body: Json<SearchBody>) -> Answer {
     let found = app.knowledge().search(&actor.0, body.value.try_into()?).await?;
     let items = found.items.iter().map(PassageBody::from).collect();

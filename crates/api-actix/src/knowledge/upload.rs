@@ -17,22 +17,19 @@ use uuid::Uuid;
 use super::dto::{UploadBody, UploadForm};
 use crate::{
     authorize::Signed,
-    body::BODY_IDLE,
+    body::{self, BODY_IDLE},
     error::ApiError,
     idempotency::{idempotent, respond},
+    route::LISTED,
 };
 
 /// Pieces of a file between the socket and the disk.
 const PIECES: usize = 8;
-/// Most bytes of a field that is not the file.
-const MAX_FIELD_BYTES: usize = 20 * 1024;
 /// Most fields of the form.
 const MAX_FIELDS: usize = 8;
 
 /// Uploads a file into a collection. It is found once its job is done.
-#[utoipa::path(post, path = "/api/v1/collections/{collection_id}/sources", tag = "knowledge",
-    security(("bearer" = [])), params(("collection_id" = Uuid, Path)),
-    request_body(content = UploadForm, content_type = "multipart/form-data"),
+#[utoipa::path(trace, path = LISTED, request_body(content = UploadForm, content_type = "multipart/form-data"),
     responses((status = 202, body = UploadBody), (status = 409, description = "the collection holds this file already"),
         (status = 413, description = "too large"), (status = 415, description = "not a type that is read")))]
 pub(crate) async fn upload(
@@ -51,13 +48,15 @@ pub(crate) async fn upload(
     let keyed = idempotent(&request, &[], StatusCode::ACCEPTED, shape)?;
     let knowledge = app.knowledge();
     let form = Multipart::new(request.headers(), payload);
-    let (staged, description) = read(form, &knowledge, &actor.0, CollectionId(path.into_inner())).await?;
+    let collection = CollectionId(path.into_inner());
+    let (staged, description) = read(form, body::limit(&request), &knowledge, &actor.0, collection).await?;
     let outcome = knowledge.add_source(&actor.0, staged, description, keyed).await?;
     Ok(respond(&outcome, StatusCode::ACCEPTED, shape))
 }
 
 async fn read(
     mut form: Multipart,
+    field_limit: usize,
     knowledge: &Knowledge,
     actor: &Actor,
     collection: CollectionId,
@@ -75,9 +74,9 @@ async fn read(
         }
         match field.name().unwrap_or_default() {
             "file" if staged.is_none() => staged = Some(stage(field, knowledge, actor, collection).await?),
-            "name" => description.name = Some(text(field, "name").await?),
+            "name" => description.name = Some(text(field, "name", field_limit).await?),
             "metadata" => {
-                let json = text(field, "metadata").await?;
+                let json = text(field, "metadata", field_limit).await?;
                 let value = serde_json::from_str(&json);
                 let message = "must be a JSON object";
                 description.metadata = Some(value.map_err(|_| ValueError::new("metadata", "not_an_object", message))?);
@@ -124,12 +123,12 @@ async fn stage(
     Ok(staged?)
 }
 
-async fn text(mut field: Field, name: &str) -> Result<String, ApiError> {
+async fn text(mut field: Field, name: &str, limit: usize) -> Result<String, ApiError> {
     let mut bytes = Vec::new();
     while let Some(piece) = timeout(BODY_IDLE, field.next()).await.map_err(|_| ApiError::body_too_slow())? {
         bytes.extend_from_slice(&piece.map_err(broken)?);
-        if bytes.len() > MAX_FIELD_BYTES {
-            let message = format!("must have at most {MAX_FIELD_BYTES} bytes");
+        if bytes.len() > limit {
+            let message = format!("must have at most {limit} bytes");
             return Err(ValueError::new(name, "too_long", message).into());
         }
     }

@@ -11,14 +11,14 @@ use crate::{
     error::ApiError,
     idempotency::{idempotent, respond},
     page::{PageBody, PageQuery},
+    route::LISTED,
 };
 
 type Answer = Result<HttpResponse, ApiError>;
 
 /// All tenants, newest first (superadmin).
-#[utoipa::path(get, path = "/api/v1/tenants", tag = "tenancy", security(("bearer" = [])), params(PageQuery),
-    responses((status = 200, body = PageBody<TenantBody>)))]
-pub(crate) async fn list(
+#[utoipa::path(trace, path = LISTED, params(PageQuery), responses((status = 200, body = PageBody<TenantBody>)))]
+pub(crate) async fn list_tenants(
     app: web::Data<App>,
     actor: Signed,
     query: web::Query<PageQuery>,
@@ -29,10 +29,9 @@ pub(crate) async fn list(
 }
 
 /// Creates a tenant (superadmin). Enter it with `X-Banyan-Tenant` to create its first users.
-#[utoipa::path(post, path = "/api/v1/tenants", tag = "tenancy", security(("bearer" = [])),
-    request_body = NewTenantRequest,
+#[utoipa::path(trace, path = LISTED,
     responses((status = 201, body = TenantBody), (status = 409, description = "the slug is taken")))]
-pub(crate) async fn create(
+pub(crate) async fn create_tenant(
     app: web::Data<App>,
     actor: Signed,
     request: HttpRequest,

@@ -1,9 +1,9 @@
 //! Chat completions in OpenAI's dialect.
 
-use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web, web::Bytes};
+use actix_web::{HttpRequest, HttpResponse, web, web::Bytes};
 use app::{
     App,
-    openai::{ChatCompletion, Completion, CompletionEvent},
+    openai::{ChatCompletion, Completion, CompletionEvent, WholeAnswer},
 };
 use domain::{
     gateways::{ChatDelta, ToolCall},
@@ -19,12 +19,12 @@ use crate::{
     authorize::Signed,
     body::Json,
     error::ApiError,
+    route::LISTED,
     sse::{self, COMMENT, HEARTBEAT},
 };
 
 /// Answers a prompt, at once or as it is written.
-#[utoipa::path(post, path = "/v1/chat/completions", tag = "openai", security(("bearer" = [])),
-    request_body = CompletionRequest,
+#[utoipa::path(trace, path = LISTED,
     responses((status = 200, description = "the answer, or its chunks as an event stream", body = Object)))]
 pub(crate) async fn complete(
     app: web::Data<App>,
@@ -92,36 +92,20 @@ impl Head {
 /// The answer at once.
 async fn whole(mut completion: Completion) -> Result<Value, ApiError> {
     let head = Head::of(&completion);
-    let (mut text, mut reasoning) = (String::new(), String::new());
-    let mut tool_calls: Vec<ToolCallDto> = Vec::new();
-    while let Some(event) = completion.next().await {
-        match event {
-            CompletionEvent::Delta(ChatDelta::Text(piece)) => text.push_str(&piece),
-            CompletionEvent::Delta(ChatDelta::Reasoning(piece)) => reasoning.push_str(&piece),
-            CompletionEvent::Delta(ChatDelta::ToolCall(call)) => tool_calls.push(call.into()),
-            CompletionEvent::Delta(ChatDelta::Finished(_) | ChatDelta::Usage(_)) => {}
-            CompletionEvent::Failed { code: _, message } => {
-                return Err(ApiError::http(StatusCode::BAD_GATEWAY, "upstream_failed", message));
-            }
-            CompletionEvent::Finished { finish_reason, usage } => {
-                let content = if text.is_empty() && !tool_calls.is_empty() { Value::Null } else { json!(text) };
-                let mut message = json!({ "role": "assistant", "content": content, "refusal": null });
-                if !reasoning.is_empty() {
-                    message["reasoning"] = json!(reasoning);
-                    message["reasoning_content"] = json!(reasoning);
-                }
-                if !tool_calls.is_empty() {
-                    message["tool_calls"] = json!(tool_calls);
-                }
-                let mut object = head.object("chat.completion");
-                object["choices"] =
-                    json!([{ "index": 0, "message": message, "logprobs": null, "finish_reason": finish_reason }]);
-                object["usage"] = json!(UsageDto::from(usage));
-                return Ok(object);
-            }
-        }
+    let WholeAnswer { text, reasoning, tool_calls, finish_reason, usage } = completion.whole().await?;
+    let content = if text.is_empty() && !tool_calls.is_empty() { Value::Null } else { json!(text) };
+    let mut message = json!({ "role": "assistant", "content": content, "refusal": null });
+    if !reasoning.is_empty() {
+        message["reasoning"] = json!(reasoning);
+        message["reasoning_content"] = json!(reasoning);
     }
-    Err(app::Error::internal("a completion has an end").into())
+    if !tool_calls.is_empty() {
+        message["tool_calls"] = tool_calls.into_iter().map(|call| json!(ToolCallDto::from(call))).collect();
+    }
+    let mut object = head.object("chat.completion");
+    object["choices"] = json!([{ "index": 0, "message": message, "logprobs": null, "finish_reason": finish_reason }]);
+    object["usage"] = json!(UsageDto::from(usage));
+    Ok(object)
 }
 
 /// The answer as it is written.

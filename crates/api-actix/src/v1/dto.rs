@@ -1,36 +1,16 @@
 //! Shapes of OpenAI's dialect. Unknown fields of a request are passed on to the provider or ignored.
 
+use app::openai::{EmbeddingResult, dialect};
+use base64::{Engine, prelude::BASE64_STANDARD};
 use domain::{
     error::ValueError,
-    gateways::{ChatOptions, ChatRequest, EmbeddingInput, PromptMessage, PromptRole, ToolCall},
+    gateways::{ChatOptions, ChatRequest, EmbeddingInput, ModelDescription, PromptMessage, ToolCall},
     usage::TokenUsage,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 use uuid::Uuid;
-
-/// OpenAI's newer name for the role of a system message.
-const DEVELOPER: &str = "developer";
-
-/// Fields of a request that go to the provider as they came.
-const PASSED_ON: &[&str] = &[
-    "tools",
-    "tool_choice",
-    "parallel_tool_calls",
-    "response_format",
-    "seed",
-    "presence_penalty",
-    "frequency_penalty",
-    "logit_bias",
-    "logprobs",
-    "top_logprobs",
-    "reasoning_effort",
-    "user",
-    "n",
-    "metadata",
-    "service_tier",
-];
 
 /// A chat completion that is asked for.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -125,10 +105,10 @@ impl CompletionRequest {
 
     pub(crate) fn into_request(self) -> Result<ChatRequest, ValueError> {
         let messages = self.messages.into_iter().enumerate().map(|(index, message)| message.into_prompt(index));
-        let extra = self.other.into_iter().filter(|(field, _)| PASSED_ON.contains(&field.as_str())).collect();
         Ok(ChatRequest {
             messages: messages.collect::<Result<_, _>>()?,
             options: ChatOptions {
+                // Two names of one thing, of which the first is the newer.
                 max_output_tokens: self.max_completion_tokens.or(self.max_tokens),
                 temperature: self.temperature,
                 top_p: self.top_p,
@@ -137,7 +117,7 @@ impl CompletionRequest {
                     Some(OneOrMany::One(text)) => vec![text],
                     Some(OneOrMany::Many(texts)) => texts,
                 },
-                extra,
+                extra: dialect::passed_on(self.other),
             },
             ..ChatRequest::default()
         })
@@ -146,46 +126,16 @@ impl CompletionRequest {
 
 impl MessageDto {
     fn into_prompt(self, index: usize) -> Result<PromptMessage, ValueError> {
-        let role = match self.role.as_str() {
-            DEVELOPER => PromptRole::System,
-            name => PromptRole::parse(name).map_err(|error| ValueError {
-                field: format!("messages/{index}/role"),
-                message: format!("{}, {DEVELOPER}", error.message),
-                ..error
-            })?,
-        };
         let tool_calls = self.tool_calls.unwrap_or_default();
         Ok(PromptMessage {
-            role,
-            text: text_of(&self.content, index)?,
+            role: dialect::prompt_role(index, &self.role)?,
+            text: dialect::prompt_text(index, &self.content)?,
             tool_calls: tool_calls
                 .into_iter()
                 .map(|call| ToolCall { id: call.id, name: call.function.name, arguments: call.function.arguments })
                 .collect(),
             tool_call_id: self.tool_call_id,
         })
-    }
-}
-
-fn text_of(content: &Value, index: usize) -> Result<String, ValueError> {
-    let field = || format!("messages/{index}/content");
-    match content {
-        Value::Null => Ok(String::new()),
-        Value::String(text) => domain::text::free(&field(), text, domain::text::MAX_TEXT_BYTES),
-        Value::Array(parts) => {
-            let mut texts = Vec::new();
-            for part in parts {
-                match (part.get("type").and_then(Value::as_str), part.get("text").and_then(Value::as_str)) {
-                    (Some("text"), Some(text)) => texts.push(text),
-                    _ => {
-                        let message = "only parts of the type 'text' are supported";
-                        return Err(ValueError::new(field(), "not_yet_supported", message));
-                    }
-                }
-            }
-            domain::text::free(&field(), &texts.join("\n\n"), domain::text::MAX_TEXT_BYTES)
-        }
-        _ => Err(ValueError::new(field(), "wrong_shape", "must be a text, or a list of parts")),
     }
 }
 
@@ -210,6 +160,12 @@ pub(crate) struct ModelDto {
     pub(crate) object: &'static str,
     pub(crate) created: i64,
     pub(crate) owned_by: String,
+}
+
+impl From<ModelDescription> for ModelDto {
+    fn from(model: ModelDescription) -> Self {
+        Self { id: model.name.to_string(), object: "model", created: model.created, owned_by: model.name.provider }
+    }
 }
 
 /// The models on offer.
@@ -255,7 +211,37 @@ impl From<EmbeddingInputDto> for EmbeddingInput {
     }
 }
 
-/// A vector: numbers, or base64 of little-endian f32.
+/// How a vector is written.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) enum VectorFormat {
+    /// As numbers.
+    #[default]
+    Float,
+    /// As base64 of little-endian f32.
+    Base64,
+}
+
+impl VectorFormat {
+    pub(crate) fn parse(name: &str) -> Result<Self, ValueError> {
+        match name {
+            "float" => Ok(Self::Float),
+            "base64" => Ok(Self::Base64),
+            _ => Err(ValueError::new("encoding_format", "unknown_format", "must be 'float' or 'base64'")),
+        }
+    }
+
+    fn write(self, vector: Vec<f32>) -> VectorDto {
+        match self {
+            Self::Float => VectorDto::Float(vector),
+            Self::Base64 => {
+                let bytes: Vec<u8> = vector.iter().flat_map(|value| value.to_le_bytes()).collect();
+                VectorDto::Base64(BASE64_STANDARD.encode(bytes))
+            }
+        }
+    }
+}
+
+/// A vector, in either format.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 pub(crate) enum VectorDto {
@@ -279,6 +265,20 @@ pub(crate) struct EmbeddingList {
     pub(crate) data: Vec<EmbeddingDto>,
     pub(crate) model: String,
     pub(crate) usage: EmbeddingUsage,
+}
+
+impl EmbeddingList {
+    pub(crate) fn new(embedded: EmbeddingResult, format: VectorFormat) -> Self {
+        let tokens = embedded.input_tokens;
+        let vectors = embedded.vectors.into_iter().map(|vector| format.write(vector));
+        let item = |(index, embedding)| EmbeddingDto { object: "embedding", index, embedding };
+        Self {
+            object: "list",
+            data: vectors.enumerate().map(item).collect(),
+            model: embedded.model.full_name(),
+            usage: EmbeddingUsage { prompt_tokens: tokens, total_tokens: tokens },
+        }
+    }
 }
 
 /// Tokens of embeddings.

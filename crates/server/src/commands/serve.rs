@@ -28,7 +28,7 @@ pub(crate) async fn run(config: Config) -> Result<ExitCode, StartError> {
     let figures = telemetry::metrics()?;
     let app = wiring::build(&config).await?;
     let https = config.public_url.as_deref().is_some_and(|url| url.starts_with("https://"));
-    let api = Api::new(app.clone(), ApiSettings { https, ..ApiSettings::default() }).map_err(StartError::part)?;
+    let api = Api::new(app.clone(), ApiSettings { https, ..ApiSettings::default() });
     let listener = listen("BANYAN_LISTEN", &config.listen)?;
     let metrics_listener = listen("BANYAN_METRICS_LISTEN", &config.metrics_listen)?;
     let address = listener.local_addr().map_err(StartError::part)?;

@@ -1,0 +1,117 @@
+//! What a request in OpenAI's dialect means: the roles of a prompt, the content that is read, the fields that the
+//! provider gets.
+
+use domain::{
+    error::ValueError,
+    gateways::PromptRole,
+    text::{self, MAX_TEXT_BYTES},
+};
+use serde_json::{Map, Value};
+
+/// Fields of a request that the provider gets as they came.
+const PASSED_ON: &[&str] = &[
+    "tools",
+    "tool_choice",
+    "parallel_tool_calls",
+    "response_format",
+    "seed",
+    "presence_penalty",
+    "frequency_penalty",
+    "logit_bias",
+    "logprobs",
+    "top_logprobs",
+    "reasoning_effort",
+    "user",
+    "n",
+    "metadata",
+    "service_tier",
+];
+
+/// What the provider gets of the fields that we do not read ourselves. The rest is ignored: clients send fields that
+/// are newer than we are, and a provider would refuse those it does not know.
+#[must_use]
+pub fn passed_on(fields: Map<String, Value>) -> Map<String, Value> {
+    fields.into_iter().filter(|(field, _)| PASSED_ON.contains(&field.as_str())).collect()
+}
+
+/// The role of the prompt's message at `index`. `developer` is the newer name of `system`.
+///
+/// # Errors
+/// `unknown_role`.
+pub fn prompt_role(index: usize, role: &str) -> Result<PromptRole, ValueError> {
+    match role {
+        "system" | "developer" => Ok(PromptRole::System),
+        "user" => Ok(PromptRole::User),
+        "assistant" => Ok(PromptRole::Assistant),
+        "tool" => Ok(PromptRole::Tool),
+        _ => {
+            let message = "must be system, developer, user, assistant or tool";
+            Err(ValueError::new(format!("messages/{index}/role"), "unknown_role", message))
+        }
+    }
+}
+
+/// The text of the prompt's message at `index`: a text, or parts that are texts; none where a tool is called.
+///
+/// # Errors
+/// `not_yet_supported` for parts that are no texts, `wrong_shape`, and those of [`text::free`].
+pub fn prompt_text(index: usize, content: &Value) -> Result<String, ValueError> {
+    let field = format!("messages/{index}/content");
+    match content {
+        Value::Null => Ok(String::new()),
+        Value::String(content) => text::free(&field, content, MAX_TEXT_BYTES),
+        Value::Array(parts) => {
+            let texts: Option<Vec<&str>> = parts.iter().map(text_of).collect();
+            let message = "only parts of the type 'text' are supported";
+            let texts = texts.ok_or_else(|| ValueError::new(field.as_str(), "not_yet_supported", message))?;
+            text::free(&field, &texts.join("\n\n"), MAX_TEXT_BYTES)
+        }
+        _ => Err(ValueError::new(field, "wrong_shape", "must be a text, or a list of parts")),
+    }
+}
+
+fn text_of(part: &Value) -> Option<&str> {
+    if part.get("type")?.as_str()? == "text" { part.get("text")?.as_str() } else { None }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_provider_gets_the_fields_that_it_may_know() {
+        let Value::Object(fields) = json!({ "seed": 7, "n": 2, "prompt_cache_key": "x" }) else { panic!() };
+        assert_eq!(Value::Object(passed_on(fields)), json!({ "seed": 7, "n": 2 }));
+    }
+
+    #[test]
+    fn developers_speak_as_the_system_and_strangers_not_at_all() {
+        assert_eq!(prompt_role(0, "developer"), Ok(PromptRole::System));
+        assert_eq!(prompt_role(0, "tool"), Ok(PromptRole::Tool));
+        let error = prompt_role(3, "root").unwrap_err();
+        assert_eq!((error.field.as_str(), error.code), ("messages/3/role", "unknown_role"));
+    }
+
+    #[test]
+    fn a_prompt_is_made_of_texts() {
+        let parts = json!([{ "type": "text", "text": "a" }, { "type": "text", "text": "b" }]);
+        assert_eq!(prompt_text(0, &parts), Ok("a\n\nb".to_owned()));
+        assert_eq!(prompt_text(0, &json!("a")), Ok("a".to_owned()));
+        assert_eq!(prompt_text(0, &Value::Null), Ok(String::new()));
+        let image = json!([{ "type": "text", "text": "a" }, { "type": "image_url", "text": "b" }]);
+        for (content, code) in
+            [(image, "not_yet_supported"), (json!(["a"]), "not_yet_supported"), (json!(7), "wrong_shape")]
+        {
+            let error = prompt_text(1, &content).unwrap_err();
+            assert_eq!((error.field.as_str(), error.code), ("messages/1/content", code), "{content}");
+        }
+        let long = "a".repeat(MAX_TEXT_BYTES / 2);
+        let parts = json!([{ "type": "text", "text": long }, { "type": "text", "text": long }]);
+        assert_eq!(
+            prompt_text(0, &parts).unwrap_err().code,
+            prompt_text(0, &json!("a".repeat(MAX_TEXT_BYTES + 1))).unwrap_err().code
+        );
+    }
+}

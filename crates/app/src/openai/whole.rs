@@ -1,0 +1,91 @@
+//! A completion that is waited for, instead of read as it is written.
+
+use domain::{
+    gateways::{ChatDelta, ToolCall},
+    usage::TokenUsage,
+};
+
+use super::{Completion, CompletionEvent};
+use crate::{Error, ErrorKind, Result};
+
+/// An answer with its end.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct WholeAnswer {
+    /// The text; empty where the model only calls tools.
+    pub text: String,
+    /// The reasoning, where the model shows it.
+    pub reasoning: String,
+    /// The tools that are called, in order.
+    pub tool_calls: Vec<ToolCall>,
+    /// Why the model stopped.
+    pub finish_reason: String,
+    /// The provider's count, or our estimate.
+    pub usage: TokenUsage,
+}
+
+impl Completion {
+    /// Waits for the end. An answer that breaks off is none: nobody asked for a part of it.
+    ///
+    /// # Errors
+    /// `upstream_failed`, with the sentence of the failure.
+    pub async fn whole(&mut self) -> Result<WholeAnswer> {
+        let mut whole = WholeAnswer::default();
+        while let Some(event) = self.next().await {
+            match event {
+                CompletionEvent::Delta(ChatDelta::Text(piece)) => whole.text.push_str(&piece),
+                CompletionEvent::Delta(ChatDelta::Reasoning(piece)) => whole.reasoning.push_str(&piece),
+                CompletionEvent::Delta(ChatDelta::ToolCall(call)) => whole.tool_calls.push(call),
+                CompletionEvent::Delta(ChatDelta::Finished(_) | ChatDelta::Usage(_)) => {}
+                CompletionEvent::Failed { code: _, message } => {
+                    return Err(Error::new(ErrorKind::Upstream, "upstream_failed", message));
+                }
+                CompletionEvent::Finished { finish_reason, usage } => {
+                    return Ok(WholeAnswer { finish_reason, usage, ..whole });
+                }
+            }
+        }
+        Err(Error::internal("a completion has an end"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::{clock::Timestamp, gateways::ModelName, ids::RequestId};
+
+    use super::{super::log::log, *};
+
+    fn completion(events: Vec<CompletionEvent>) -> Completion {
+        let (writer, reader) = log();
+        events.into_iter().for_each(|event| writer.push(event));
+        let model = ModelName { provider: "banyan".to_owned(), model: "extractive".to_owned() };
+        let (request_id, created) = (RequestId(uuid::Uuid::nil()), Timestamp::default());
+        Completion { model, request_id, created, conversation_id: None, events: reader }
+    }
+
+    #[tokio::test]
+    async fn pieces_become_one_answer() {
+        let text = |text: &str| CompletionEvent::Delta(ChatDelta::Text(text.to_owned()));
+        let call = ToolCall { id: "1".to_owned(), name: "weather".to_owned(), arguments: "{}".to_owned() };
+        let usage = TokenUsage { output_tokens: 3, ..TokenUsage::default() };
+        let events = vec![
+            CompletionEvent::Delta(ChatDelta::Reasoning("hm".to_owned())),
+            text("one "),
+            text("two"),
+            CompletionEvent::Delta(ChatDelta::ToolCall(call.clone())),
+            CompletionEvent::Finished { finish_reason: "stop".to_owned(), usage },
+        ];
+        let whole = completion(events).whole().await.unwrap();
+        let (text, reasoning, finish_reason) = ("one two".to_owned(), "hm".to_owned(), "stop".to_owned());
+        assert_eq!(whole, WholeAnswer { text, reasoning, tool_calls: vec![call], finish_reason, usage });
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_breaks_off_is_an_error() {
+        let begun = CompletionEvent::Delta(ChatDelta::Text("one ".to_owned()));
+        let failed = CompletionEvent::Failed { code: "reset".to_owned(), message: "gone".to_owned() };
+        let error = completion(vec![begun.clone(), failed]).whole().await.unwrap_err();
+        assert_eq!((error.kind, error.code, error.message.as_str()), (ErrorKind::Upstream, "upstream_failed", "gone"));
+        let error = completion(vec![begun]).whole().await.unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Internal);
+    }
+}
