@@ -4,63 +4,59 @@ use domain::{
     gateways::{ParseError, ParseErrorKind, ParsedDocument},
     knowledge::BlockKind,
 };
-use pdf_oxide::{PdfDocument, error::Error as PdfError, optional_content::decode_pdf_text_string};
+use hayro_interpret::{
+    InterpreterCache, InterpreterSettings, RenderContent,
+    hayro_syntax::{DecryptionError, LoadPdfError, Pdf},
+};
 
 use crate::builder::DocumentBuilder;
 
+mod bidi;
+mod catalogue;
 mod fonts;
+mod lines;
 mod outline;
+mod text;
 
 use fonts::TypeSizes;
+use lines::Line;
 use outline::Headings;
 
 /// Most pages of a document.
 const MAX_PAGES: usize = 20_000;
 /// A heading may be wrapped into so many lines.
 const MAX_HEADING_LINES: usize = 3;
-/// How many unreadable pages are told one by one.
-const MAX_REMARKS: usize = 10;
 
-/// Reads a PDF. A page that cannot be read is left out, as long as there are others.
+/// Reads a PDF. What cannot be read of a page is left out.
 pub(crate) fn parse(bytes: Vec<u8>) -> Result<ParsedDocument, ParseError> {
-    let pdf = PdfDocument::from_bytes(bytes).map_err(refusal)?;
-    // Many files are encrypted with the empty password: they only ask not to be printed.
-    if pdf.is_encrypted() && !pdf.is_authenticated() && !pdf.authenticate(b"").map_err(refusal)? {
-        return Err(refusal(PdfError::EncryptedPdf));
-    }
-    let pages = pdf.page_count().map_err(refusal)?;
-    if pages > MAX_PAGES {
-        let message = format!("the PDF has {pages} pages, more than {MAX_PAGES}: split it and upload the parts");
+    // Many files are encrypted with the empty password, which is tried: they only ask not to be printed.
+    let pdf = Pdf::new(bytes).map_err(refusal)?;
+    let pages = pdf.pages();
+    if pages.len() > MAX_PAGES {
+        let message =
+            format!("the PDF has {} pages, more than {MAX_PAGES}: split it and upload the parts", pages.len());
         return Err(ParseError::new(ParseErrorKind::TooLarge, message));
+    }
+    if pages.is_empty() {
+        return Err(broken());
     }
     let mut headings = Headings::of(&pdf);
     // Without an outline the type tells.
     let mut sizes = headings.is_empty().then(TypeSizes::default);
     let mut out = DocumentBuilder::default();
-    out.set_page_count(u32::try_from(pages).unwrap_or(u32::MAX));
-    if let Some(title) = title(&pdf) {
-        out.set_title(&title);
+    out.set_page_count(u32::try_from(pages.len()).unwrap_or(u32::MAX));
+    if let Some(title) = &pdf.metadata().title {
+        out.set_title(&catalogue::text_string(title));
     }
-    let mut unreadable = 0;
-    for page in 0..pages {
-        out.page = u32::try_from(page + 1).ok();
-        match pdf.extract_text(page) {
-            Ok(text) => {
-                if let (Some(sizes), Ok(spans)) = (&mut sizes, pdf.extract_spans(page)) {
-                    headings.add(page, sizes.headings(&spans));
-                }
-                write_page(&mut out, &text, page, &mut headings);
-            }
-            Err(error) => {
-                unreadable += 1;
-                if unreadable <= MAX_REMARKS {
-                    eprintln!("page {} cannot be read: {error}", page + 1);
-                }
-            }
+    let cache = InterpreterCache::new();
+    let settings = InterpreterSettings { render_content: RenderContent::PAGE, ..InterpreterSettings::default() };
+    for (at, page) in pages.iter().enumerate() {
+        out.page = u32::try_from(at + 1).ok();
+        let lines = lines::lines(text::pieces(page, &cache, &settings));
+        if let Some(sizes) = &mut sizes {
+            headings.add(at, sizes.headings(&lines));
         }
-    }
-    if pages == 0 || unreadable == pages {
-        return Err(broken());
+        write_page(&mut out, &lines, at, &mut headings);
     }
     let document = out.finish()?;
     if document.blocks.is_empty() {
@@ -71,21 +67,16 @@ pub(crate) fn parse(bytes: Vec<u8>) -> Result<ParsedDocument, ParseError> {
     Ok(document)
 }
 
-/// Blocks are parted by blank lines and by the lines of headings.
-fn write_page(out: &mut DocumentBuilder, text: &str, page: usize, headings: &mut Headings) {
-    let lines: Vec<&str> = text.lines().collect();
+/// Blocks are parted where paragraphs begin and by the lines of headings.
+fn write_page(out: &mut DocumentBuilder, lines: &[Line], page: usize, headings: &mut Headings) {
     let mut at = 0;
     out.close();
     while at < lines.len() {
-        if lines[at].trim().is_empty() {
-            out.close();
-            at += 1;
-            continue;
-        }
         // A page's number stands alone before its first heading; it is no part of it.
-        let most = if lines[at].contains(char::is_alphabetic) { MAX_HEADING_LINES.min(lines.len() - at) } else { 1 };
+        let is_worded = lines[at].text.contains(char::is_alphabetic);
+        let most = if is_worded { MAX_HEADING_LINES.min(lines.len() - at) } else { 1 };
         let heading = (1..=most).find_map(|length| {
-            let title = lines[at..at + length].join(" ");
+            let title = lines[at..at + length].iter().map(|line| &*line.text).collect::<Vec<_>>().join(" ");
             headings.take(page, &title).map(|level| (level, title, length))
         });
         if let Some((level, title, length)) = heading {
@@ -95,32 +86,28 @@ fn write_page(out: &mut DocumentBuilder, text: &str, page: usize, headings: &mut
             at += length;
             continue;
         }
-        if out.open_kind().is_none() {
+        if lines[at].starts || out.open_kind().is_none() {
             out.begin(BlockKind::Paragraph);
         } else {
             out.push("\n");
         }
-        out.push(lines[at].trim_end());
+        out.push(&lines[at].text);
         at += 1;
     }
     out.close();
 }
 
-/// The title that the file gives itself.
-fn title(pdf: &PdfDocument) -> Option<String> {
-    let info = pdf.trailer().as_dict()?.get("Info")?.as_reference()?;
-    let info = pdf.load_object(info).ok()?;
-    let title = pdf.resolve_object(info.as_dict()?.get("Title")?).ok()?;
-    title.as_string().map(decode_pdf_text_string)
-}
-
-fn refusal(error: PdfError) -> ParseError {
-    if matches!(error, PdfError::EncryptedPdf) {
-        let message = "the PDF is encrypted and needs a password: remove the password and upload it again";
-        return ParseError::new(ParseErrorKind::Encrypted, message);
+fn refusal(error: LoadPdfError) -> ParseError {
+    match error {
+        LoadPdfError::Decryption(DecryptionError::PasswordProtected) => {
+            let message = "the PDF is encrypted and needs a password: remove the password and upload it again";
+            ParseError::new(ParseErrorKind::Encrypted, message)
+        }
+        error => {
+            eprintln!("the PDF cannot be opened: {error:?}");
+            broken()
+        }
     }
-    eprintln!("the PDF cannot be opened: {error}");
-    broken()
 }
 
 fn broken() -> ParseError {

@@ -71,9 +71,15 @@ impl Keys {
         Self { access: key("banyan access token v1"), refresh: key("banyan refresh token v1") }
     }
 
-    /// The key that signs access tokens.
-    pub(crate) fn access(&self) -> &[u8] {
-        self.access.expose_secret()
+    /// The signature of an access token.
+    pub(crate) fn sign_access(&self, message: &[u8]) -> [u8; 32] {
+        authenticate(self.access.expose_secret(), message)
+    }
+
+    /// Whether a signature of an access token is ours; it is compared in constant time.
+    pub(crate) fn has_signed_access(&self, message: &[u8], signature: &[u8]) -> bool {
+        let mac = Hmac::<Sha256>::new_from_slice(self.access.expose_secret());
+        mac.is_ok_and(|mac| mac.chain_update(message).verify_slice(signature).is_ok())
     }
 
     /// The successor of a refresh token: it can be given again without being stored.

@@ -8,6 +8,9 @@ use domain::{
 };
 use serde_json::{Map, Value};
 
+/// OpenAI's newer name for the role of a system message.
+const DEVELOPER: &str = "developer";
+
 /// Fields of a request that the provider gets as they came.
 const PASSED_ON: &[&str] = &[
     "tools",
@@ -34,21 +37,19 @@ pub fn passed_on(fields: Map<String, Value>) -> Map<String, Value> {
     fields.into_iter().filter(|(field, _)| PASSED_ON.contains(&field.as_str())).collect()
 }
 
-/// The role of the prompt's message at `index`. `developer` is the newer name of `system`.
+/// The role of the prompt's message at `index`.
 ///
 /// # Errors
 /// `unknown_role`.
 pub fn prompt_role(index: usize, role: &str) -> Result<PromptRole, ValueError> {
-    match role {
-        "system" | "developer" => Ok(PromptRole::System),
-        "user" => Ok(PromptRole::User),
-        "assistant" => Ok(PromptRole::Assistant),
-        "tool" => Ok(PromptRole::Tool),
-        _ => {
-            let message = "must be system, developer, user, assistant or tool";
-            Err(ValueError::new(format!("messages/{index}/role"), "unknown_role", message))
-        }
+    if role == DEVELOPER {
+        return Ok(PromptRole::System);
     }
+    PromptRole::parse(role).map_err(|error| ValueError {
+        field: format!("messages/{index}/role"),
+        message: format!("{}, {DEVELOPER}", error.message),
+        ..error
+    })
 }
 
 /// The text of the prompt's message at `index`: a text, or parts that are texts; none where a tool is called.

@@ -2,40 +2,28 @@
 
 use std::collections::BTreeMap;
 
-use pdf_oxide::layout::TextSpan;
-
-use super::{MAX_HEADING_LINES, outline::Entry};
+use super::{MAX_HEADING_LINES, lines::Line, outline::Entry};
 
 /// How much larger than the text the type of a heading of each level is, at least.
-const LEVELS: &[(f32, u8)] = &[(1.8, 1), (1.4, 2), (1.15, 3)];
+const LEVELS: [(f64, u8); 3] = [(1.8, 1), (1.4, 2), (1.15, 3)];
 /// Most letters and digits of a heading.
 const MAX_HEADING_CHARS: usize = 150;
 /// Lines of one heading are no farther apart, in sizes of their type.
-const MAX_LEADING: f32 = 1.6;
+const MAX_LEADING: f64 = 1.6;
 
 /// What is known of a document's type so far: letters by size in tenths of a point.
 #[derive(Default)]
 pub(super) struct TypeSizes(BTreeMap<u32, usize>);
 
-/// A line, or some lines of one heading.
-struct Line {
-    text: String,
-    size: f32,
-    /// How high its last line stands on the page.
-    height: f32,
-    lines: usize,
-}
-
 impl TypeSizes {
     /// The headings of the next page.
-    pub(super) fn headings(&mut self, spans: &[TextSpan]) -> Vec<Entry> {
-        let lines = lines(spans);
-        for line in &lines {
-            *self.0.entry(tenths(line.size)).or_default() += line.text.len();
+    pub(super) fn headings(&mut self, lines: &[Line]) -> Vec<Entry> {
+        for line in lines {
+            *self.0.entry(tenths(line.smallest)).or_default() += line.text.len();
         }
         let Some((body, _)) = self.0.iter().max_by_key(|(_, letters)| **letters) else { return Vec::new() };
-        let headings = lines.into_iter().filter_map(|line| {
-            let larger = tenths(line.size) as f32 / (*body).max(1) as f32;
+        let headings = joined(lines).into_iter().filter_map(|line| {
+            let larger = f64::from(tenths(line.smallest)) / f64::from((*body).max(1));
             let (_, level) = LEVELS.iter().find(|(least, _)| larger >= *least)?;
             Some(Entry::new(&line.text, *level))
         });
@@ -43,39 +31,32 @@ impl TypeSizes {
     }
 }
 
-/// Spans of one height are a line; lines of one size that follow closely are taken together.
-fn lines(spans: &[TextSpan]) -> Vec<Line> {
-    let mut lines: Vec<Line> = Vec::new();
-    for span in spans.iter().filter(|span| !span.text.trim().is_empty()) {
-        let (size, height) = (span.font_size, span.bbox.y);
-        match lines.last_mut() {
-            Some(line) if (line.height - height).abs() < size / 2.0 => {
-                line.text.push_str(&span.text);
-                // Small words in a large line, and large ones in a small line, make no heading.
-                line.size = line.size.min(size);
-            }
-            _ => lines.push(Line { text: span.text.clone(), size, height, lines: 1 }),
-        }
-    }
+/// Lines of one size that follow closely are taken together, as a heading may be wrapped.
+fn joined(lines: &[Line]) -> Vec<Line> {
     let mut joined: Vec<Line> = Vec::new();
+    // How many lines the last one is.
+    let mut count = 0;
     for line in lines {
         match joined.last_mut() {
             Some(last)
-                if tenths(last.size) == tenths(line.size)
-                    && last.lines < MAX_HEADING_LINES
-                    && (0.0..line.size * MAX_LEADING).contains(&(last.height - line.height)) =>
+                if tenths(last.smallest) == tenths(line.smallest)
+                    && count < MAX_HEADING_LINES
+                    && (0.0..line.smallest * MAX_LEADING).contains(&(last.height - line.height)) =>
             {
                 last.text.push_str(&line.text);
-                (last.height, last.lines) = (line.height, last.lines + 1);
+                (last.height, count) = (line.height, count + 1);
             }
-            _ => joined.push(line),
+            _ => {
+                joined.push(line.clone());
+                count = 1;
+            }
         }
     }
     joined
 }
 
 /// A size as a key; files compute theirs with small errors.
-fn tenths(size: f32) -> u32 {
+fn tenths(size: f64) -> u32 {
     // Negative and absurd sizes saturate.
     (size * 10.0).round() as u32
 }

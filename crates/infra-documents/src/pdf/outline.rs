@@ -2,13 +2,13 @@
 
 use std::collections::HashMap;
 
-use pdf_oxide::{
-    PdfDocument,
-    outline::{Destination, OutlineItem},
+use hayro_interpret::hayro_syntax::{
+    Pdf,
+    object::{Dict, String as PdfString},
 };
 
-/// Most entries that are used.
-const MAX_ENTRIES: usize = 50_000;
+use super::catalogue::{Destinations, Unseen, text_string};
+
 const MAX_LEVEL: u8 = 6;
 
 /// A heading that has not been found in its page's text yet.
@@ -30,27 +30,22 @@ pub(super) struct Headings(HashMap<usize, Vec<Entry>>);
 
 impl Headings {
     /// The headings of a document; none where it has no outline.
-    pub(super) fn of(pdf: &PdfDocument) -> Self {
-        let items = match pdf.get_outline() {
-            Ok(items) => items.unwrap_or_default(),
-            Err(error) => {
-                eprintln!("the outline cannot be read: {error}");
-                return Self::default();
-            }
-        };
+    pub(super) fn of(pdf: &Pdf) -> Self {
         let mut headings = Self::default();
-        let mut waiting: Vec<(&OutlineItem, u8)> = items.iter().rev().map(|item| (item, 1)).collect();
-        let mut entries = 0;
+        let Some(catalogue) = pdf.xref().get::<Dict<'_>>(pdf.xref().root_id()) else { return headings };
+        let Some(outlines) = catalogue.get::<Dict<'_>>(b"Outlines") else { return headings };
+        let destinations = Destinations::of(pdf, &catalogue);
+        let mut unseen = Unseen::default();
+        let mut waiting: Vec<(Dict<'_>, u8)> =
+            unseen.at(pdf, &outlines, b"First").map(|first| (first, 1)).into_iter().collect();
         while let Some((item, level)) = waiting.pop() {
-            entries += 1;
-            if entries > MAX_ENTRIES {
-                break;
+            let title = item.get::<PdfString<'_>>(b"Title").map(|title| text_string(title.as_bytes()));
+            if let (Some(title), Some(page)) = (title, destinations.page_of(&item)) {
+                headings.add(page, [Entry::new(&title, level)]);
             }
-            if let Some(Destination::PageIndex(page)) = &item.dest {
-                headings.add(*page, [Entry::new(&item.title, level)]);
-            }
-            let next = (level + 1).min(MAX_LEVEL);
-            waiting.extend(item.children.iter().rev().map(|child| (child, next)));
+            // What is below an entry comes before what is beside it.
+            waiting.extend(unseen.at(pdf, &item, b"Next").map(|next| (next, level)));
+            waiting.extend(unseen.at(pdf, &item, b"First").map(|first| (first, (level + 1).min(MAX_LEVEL))));
         }
         headings
     }

@@ -4,6 +4,7 @@
 mod child;
 mod formats;
 mod hostile;
+mod pdf;
 mod pdf_file;
 
 use std::{path::PathBuf, sync::Arc};
