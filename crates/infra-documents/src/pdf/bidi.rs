@@ -44,10 +44,10 @@ pub(super) fn logical(line: &str) -> String {
 
 /// Turns a stretch round. A bracket that opened it closes it then, and looks so.
 fn turn(stretch: &mut [char]) {
-    const PAIRS: [(char, char); 5] = [('(', ')'), ('[', ']'), ('{', '}'), ('<', '>'), ('«', '»')];
+    const PAIRS: &[(char, char)] = &[('(', ')'), ('[', ']'), ('{', '}'), ('<', '>'), ('«', '»')];
     stretch.reverse();
     for character in stretch {
-        for (open, close) in PAIRS {
+        for &(open, close) in PAIRS {
             if *character == open {
                 *character = close;
             } else if *character == close {
