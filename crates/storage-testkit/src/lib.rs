@@ -27,6 +27,7 @@ pub mod admin;
 pub mod conversations;
 pub mod identity;
 pub mod knowledge;
+pub mod matrix;
 pub mod recall;
 pub mod scopes;
 pub mod standard;

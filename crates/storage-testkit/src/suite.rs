@@ -294,4 +294,6 @@ suite! { ($)
         a_key_is_taken_while_its_record_lives,
         keys_of_users_never_meet,
         expired_records_are_forgotten;
+    matrix in storage_testkit::matrix:
+        the_committed_matrix_holds;
 }
