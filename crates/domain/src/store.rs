@@ -73,6 +73,8 @@ pub struct Capabilities {
     pub shared: bool,
     /// The database itself keeps tenants apart (row-level security).
     pub row_level_security: bool,
+    /// The tables of which it keeps nothing, as the schema names them (`sources`); empty for all.
+    pub lacks: &'static [&'static str],
 }
 
 /// A place where Banyan keeps its data.

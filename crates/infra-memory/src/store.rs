@@ -104,7 +104,7 @@ impl Store for MemoryStore {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities { backend: "memory", durable: false, shared: false, row_level_security: false }
+        Capabilities { backend: "memory", durable: false, shared: false, row_level_security: false, lacks: &[] }
     }
 
     async fn ping(&self) -> Result<(), StoreError> {

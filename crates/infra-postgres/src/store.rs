@@ -105,7 +105,7 @@ impl Store for PostgresStore {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities { backend: "postgres", durable: true, shared: true, row_level_security: true }
+        Capabilities { backend: "postgres", durable: true, shared: true, row_level_security: true, lacks: &[] }
     }
 
     async fn ping(&self) -> Result<(), StoreError> {

@@ -155,7 +155,7 @@ impl Store for SqliteStore {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities { backend: "sqlite", durable: true, shared: false, row_level_security: false }
+        Capabilities { backend: "sqlite", durable: true, shared: false, row_level_security: false, lacks: &[] }
     }
 
     async fn ping(&self) -> Result<(), StoreError> {

@@ -18,7 +18,7 @@ use domain::{
 };
 use uuid::Uuid;
 
-use crate::{ManualClock, SeededIds};
+use crate::{ManualClock, Person, SeededIds};
 
 /// Makes valid entities with ids and times of its own.
 #[derive(Debug, Default)]
@@ -69,6 +69,13 @@ impl Fixtures {
         let slug = Slug::parse(slug).expect("a slug");
         let name = format!("Tenant {}", slug.as_str());
         Tenant { id: self.id(), name, slug, created_at: self.now(), updated_at: self.now() }
+    }
+
+    /// A user of this name, in a tenant of its own.
+    #[must_use]
+    pub fn person(&self, name: &str) -> Person {
+        let tenant = self.tenant(&self.id::<Uuid>().simple().to_string());
+        Person { user: self.user(Some(tenant.id), name), tenant }
     }
 
     /// An active user of this name; the e-mail address names the tenant too, so that it is unique.

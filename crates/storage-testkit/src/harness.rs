@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use domain::store::Store;
+use domain::{clock::Clock, store::Store};
 
-use crate::World;
+use crate::{ManualClock, World};
 
 /// A backend under test, with one fresh, empty, migrated database. It lives as long as one case.
 #[async_trait]
@@ -18,15 +18,19 @@ pub trait Harness: Send + Sync + Sized {
 }
 
 /// Runs one case on a runtime of its own with two workers, so that tasks are really concurrent.
-pub fn run<H: Harness>(make: impl AsyncFnOnce() -> H, case: impl AsyncFnOnce(World)) {
+///
+/// The store is made with the suite's clock, which stands still until a case moves it: so a case can
+/// say which time a column must show.
+pub fn run<H: Harness>(make: impl AsyncFnOnce(Arc<dyn Clock>) -> H, case: impl AsyncFnOnce(World)) {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()
         .expect("a runtime can be built");
     runtime.block_on(async {
-        let harness = make().await;
-        case(World::new(harness.store())).await;
+        let clock = Arc::new(ManualClock::default());
+        let harness = make(Arc::clone(&clock) as Arc<dyn Clock>).await;
+        case(World::with_clock(harness.store(), clock)).await;
         harness.close().await;
     });
 }

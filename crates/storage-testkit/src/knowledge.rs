@@ -5,6 +5,7 @@ pub mod chunks;
 pub mod citations;
 pub mod collections;
 pub mod index_reach;
+pub mod runs;
 pub mod sources;
 pub mod versions;
 

@@ -37,8 +37,7 @@ suite! { ($)
         a_refused_value_ends_the_unit_of_work,
         a_stale_command_leaves_the_unit_of_work_usable,
         a_read_transaction_refuses_writes,
-        sign_in_reaches_nothing_else,
-        the_installation_reaches_no_content,
+        commands_across_tenants_need_the_installation,
         the_store_answers;
     values in storage_testkit::values:
         times_keep_their_microseconds,
@@ -49,62 +48,82 @@ suite! { ($)
         nul_is_refused_in_json;
     tenants in storage_testkit::tenancy:
         round_trip,
-        a_slug_is_unique_in_the_installation,
+        keys_are_unique,
+        strangers_are_kept_out,
         a_tenant_sees_itself_only,
         a_tenant_is_added_in_its_own_scope;
     users in storage_testkit::identity::users:
         round_trip,
+        keys_are_unique,
+        references_are_checked,
+        the_list_is_newest_first,
+        strangers_are_kept_out,
+        what_is_removed_is_gone,
         superadmins_belong_to_the_installation,
         an_email_is_unique_among_the_living,
-        a_username_is_unique_in_its_tenant,
-        deleted_users_are_gone,
-        others_are_out_of_reach,
-        the_list_is_newest_first,
-        a_login_is_noted,
-        a_user_needs_its_tenant;
+        an_update_keeps_the_keys;
     roles in storage_testkit::identity::roles:
         round_trip,
-        names_and_assignments_are_unique,
-        roles_stay_in_their_tenant;
+        keys_are_unique,
+        references_are_checked,
+        strangers_are_kept_out,
+        a_user_has_its_roles,
+        roles_are_a_tenants;
+    assignments in storage_testkit::identity::roles::assignments:
+        keys_are_unique,
+        references_are_checked,
+        strangers_are_kept_out;
     sessions in storage_testkit::identity::sessions:
         round_trip,
+        keys_are_unique,
+        references_are_checked,
+        strangers_are_kept_out,
         superadmins_have_sessions,
-        a_session_is_extended_and_revoked,
+        a_session_is_extended_and_revoked;
+    refresh_tokens in storage_testkit::identity::refresh_tokens:
+        round_trip,
+        keys_are_unique,
+        references_are_checked,
+        strangers_are_kept_out,
         a_successor_is_given_once,
-        a_token_is_used_once,
-        sessions_are_out_of_reach_for_others,
-        references_and_hashes_are_checked;
+        a_token_is_used_once;
     api_keys in storage_testkit::identity::api_keys:
         round_trip,
-        a_hash_is_unique,
-        a_key_is_used_and_revoked,
-        keys_are_out_of_reach_for_others,
+        keys_are_unique,
+        references_are_checked,
         the_list_is_newest_first,
-        a_key_needs_its_owner;
+        strangers_are_kept_out,
+        no_scopes_are_not_an_empty_set,
+        a_key_is_revoked_once;
     sign_in in storage_testkit::identity::sign_in:
         an_email_leads_to_its_account,
         a_username_needs_its_tenant,
         only_living_active_accounts_are_found,
-        hashes_lead_to_their_owners;
+        hashes_lead_to_their_owners,
+        no_other_scope_looks_up_accounts;
     conversations in storage_testkit::conversations::conversation:
         round_trip,
-        an_update_writes_its_fields,
-        a_deleted_conversation_is_gone,
+        keys_are_unique,
+        references_are_checked,
+        the_list_is_newest_first,
+        strangers_are_kept_out,
+        what_is_removed_is_gone,
+        choices_and_origins_come_back,
+        a_deleted_conversation_takes_all_along,
         the_head_moves_within_the_conversation,
         usage_adds_up,
         the_list_is_filtered,
-        the_list_is_newest_first,
-        reaches_are_predicates,
-        strangers_change_nothing,
-        references_stay_in_the_tenant;
+        a_list_holds_ones_own_unless_others_are_asked_for;
     messages in storage_testkit::conversations::messages:
         round_trip,
+        keys_are_unique,
+        references_are_checked,
+        strangers_are_kept_out,
+        messages_of_all_roles_come_back,
         a_call_may_refer_to_its_own_messages,
         a_parent_is_of_the_same_conversation,
         a_message_comes_after_its_parent,
-        seq_is_unique_in_its_conversation,
         the_grammar_of_roles_is_kept,
-        messages_are_out_of_reach_for_others,
         deleted_messages_are_gone;
     tree in storage_testkit::conversations::tree:
         a_branch_is_read_page_by_page,
@@ -118,55 +137,70 @@ suite! { ($)
         random_trees_match_the_oracle;
     answers in storage_testkit::conversations::answers:
         an_answer_is_written,
-        only_allowed_steps_are_taken,
-        strangers_write_no_answers;
+        only_allowed_steps_are_taken;
     concurrent in storage_testkit::conversations::concurrent:
         usage_of_many_turns_adds_up,
         many_sends_lose_no_message;
     streams in storage_testkit::conversations::streams:
         round_trip,
+        keys_are_unique,
+        references_are_checked,
+        strangers_are_kept_out,
+        events_of_all_types_come_back,
         one_stream_runs_per_message,
         running_streams_are_known,
         events_are_appended_and_read,
         a_stream_ends_once,
         a_stop_is_told_to_the_pump,
-        streams_are_out_of_reach_for_others,
-        references_stay_in_the_tenant;
+        events_are_out_of_reach_for_others,
+        a_stream_stays_in_its_conversation;
     takeover in storage_testkit::conversations::takeover:
         an_old_epoch_appends_nothing,
         streams_of_all_tenants_are_taken,
         a_stream_is_taken_once;
     collections in storage_testkit::knowledge::collections:
         round_trip,
-        reaches_are_predicates,
+        keys_are_unique,
+        references_are_checked,
         the_list_is_newest_first,
+        strangers_are_kept_out,
+        a_collection_may_be_the_tenants,
+        restricted_is_not_shown,
+        children_are_listed,
         collections_nest,
-        references_stay_in_the_tenant,
         changes_are_counted,
         it_is_known_whether_there_are_chunks;
     sources in storage_testkit::knowledge::sources:
         round_trip,
-        content_is_unique_in_a_collection,
+        keys_are_unique,
+        references_are_checked,
+        the_list_is_newest_first,
+        strangers_are_kept_out,
+        a_source_may_be_the_tenants,
+        content_may_be_in_two_collections,
         only_allowed_steps_are_taken,
         a_failure_keeps_its_reason,
         reaches_are_predicates,
-        the_list_is_newest_first,
-        references_stay_in_the_tenant,
         files_without_a_row_are_known;
     versions in storage_testkit::knowledge::versions:
         round_trip,
-        an_update_leaves_the_status,
-        numbers_and_references_are_checked,
+        keys_are_unique,
+        references_are_checked,
+        strangers_are_kept_out,
+        the_newest_has_the_greatest_number,
+        a_version_is_of_its_sources_collection,
         only_allowed_steps_are_taken,
         publishing_flips_the_pointer,
-        only_own_versions_are_published,
-        versions_are_out_of_reach_for_others;
+        only_own_versions_are_published;
     chunks in storage_testkit::knowledge::chunks:
         round_trip,
+        keys_are_unique,
+        references_are_checked,
+        strangers_are_kept_out,
+        chunks_come_in_the_order_asked_for,
         a_version_is_read_by_ordinal,
         a_repeated_batch_changes_nothing,
-        references_stay_in_the_tenant,
-        chunks_are_out_of_reach_for_others;
+        a_chunk_is_of_its_sources_version;
     chunk_index in storage_testkit::knowledge::chunk_index:
         the_nearest_are_those_of_an_exact_scan,
         only_the_current_version_is_found,
@@ -179,18 +213,30 @@ suite! { ($)
         reaches_are_predicates,
         a_choice_of_collections_narrows,
         strangers_publish_nothing;
-    citations in storage_testkit::knowledge::citations:
+    runs in storage_testkit::knowledge::runs:
+        keys_are_unique,
+        references_are_checked,
+        strangers_are_kept_out,
         a_search_is_kept,
-        references_stay_in_the_tenant,
-        citations_round_trip,
+        hits_are_checked;
+    citations in storage_testkit::knowledge::citations:
+        round_trip,
+        keys_are_unique,
+        references_are_checked,
+        strangers_are_kept_out,
+        citations_stand_by_number,
         citations_grow_old,
         words_out_of_reach_are_not_told;
     ledger in storage_testkit::usage::ledger:
         round_trip,
+        keys_are_unique,
+        references_are_checked,
+        strangers_are_kept_out,
+        a_row_keeps_its_price,
         the_list_is_filtered,
         a_call_is_counted_once,
         reaches_are_predicates,
-        references_stay_in_the_tenant;
+        the_books_need_the_whole_tenant;
     summary in storage_testkit::usage::summary:
         rows_are_grouped,
         days_are_those_of_utc,
@@ -198,10 +244,13 @@ suite! { ($)
         wrong_books_are_found;
     calls in storage_testkit::usage::calls:
         round_trip,
+        references_are_checked,
+        strangers_are_kept_out,
+        what_is_removed_is_gone,
+        a_call_may_be_nobodys,
         a_call_is_renewed_and_forgotten,
         the_store_records_a_call_by_itself,
-        abandoned_calls_are_found,
-        calls_stay_in_their_tenant;
+        abandoned_calls_are_found;
     prices in storage_testkit::usage::prices:
         nothing_and_unknown_differ;
     installation in storage_testkit::admin::installation:
@@ -211,17 +260,24 @@ suite! { ($)
         one_of_many_setups_wins;
     audit in storage_testkit::admin::audit:
         round_trip,
+        keys_are_unique,
+        references_are_checked,
+        the_list_is_newest_first,
+        strangers_are_kept_out,
+        an_act_may_be_nobodys,
         each_tenant_has_its_own_log,
         a_row_is_read_where_it_was_written,
         a_refused_row_undoes_the_change,
         a_row_goes_with_its_change;
     jobs in storage_testkit::admin::jobs:
         round_trip,
+        keys_are_unique,
+        references_are_checked,
+        strangers_are_kept_out,
         the_newest_job_of_a_source_is_found,
         a_due_job_is_claimed,
         tenants_take_turns,
-        each_job_is_claimed_once,
-        jobs_stay_in_their_tenant;
+        each_job_is_claimed_once;
     leases in storage_testkit::admin::leases:
         a_worker_finishes_its_job,
         a_failure_is_retried_or_final,
@@ -231,7 +287,13 @@ suite! { ($)
         leases_stay_in_their_tenant;
     idempotency in storage_testkit::admin::idempotency:
         round_trip,
+        keys_are_unique,
+        references_are_checked,
+        strangers_are_kept_out,
+        an_empty_answer_is_kept,
         a_key_is_taken_while_its_record_lives,
         keys_of_users_never_meet,
         expired_records_are_forgotten;
+    matrix in storage_testkit::matrix:
+        the_committed_matrix_holds;
 }

@@ -1,26 +1,82 @@
 //! Tenants.
 
-use domain::{access::Scope, store::StoreError};
+use async_trait::async_trait;
+use domain::{
+    access::{Permission, Scope},
+    store::{StoreError, Tx},
+    tenancy::Tenant,
+};
+use uuid::Uuid;
 
-use crate::{World, assert_conflict, assert_refused, page::walk, scopes};
+use crate::{
+    Fixtures, Key, Listing, Needs, Person, Subject, Unique, Verb, World, assert_refused, page::walk, scopes,
+    standard::standard_cases,
+};
 
-/// Every field comes back.
-pub async fn round_trip(world: World) {
-    let mut tenant = world.make.tenant("acme-labs");
-    tenant.name = "Acme Labs, Inc. – Ünïcode 🦀".to_owned();
-    tenant.updated_at = world.make.in_seconds(1);
-    let scope = Scope::system_in(tenant.id);
-    world.write(&scope, async |tx| tx.tenants().insert(&tenant).await).await;
-    assert_eq!(world.read(&scope, async |tx| tx.tenants().get(tenant.id).await).await, Some(tenant));
+/// The tenant of a person.
+pub struct Tenants(Tenant);
+
+#[async_trait]
+impl Subject for Tenants {
+    type Row = Tenant;
+    type Whole = Tenant;
+
+    const NAME: &'static str = "tenants";
+    const ACCESS: [Permission; 2] = [Permission::ProfileRead, Permission::TenantsWrite];
+    const NEEDS: Needs = Needs::Nothing;
+
+    fn new(_: &Fixtures, person: &Person) -> Self {
+        Self(person.tenant.clone())
+    }
+
+    fn plain(&self, _: &Fixtures) -> Tenant {
+        self.0.clone()
+    }
+
+    fn full(&self, make: &Fixtures) -> Tenant {
+        Tenant {
+            name: "Acme Labs, Inc. – Ünïcode 🦀".to_owned(), updated_at: make.in_seconds(1), ..self.another(make)
+        }
+    }
+
+    fn another(&self, make: &Fixtures) -> Tenant {
+        make.tenant(&format!("acme-{}", make.id::<Uuid>().simple()))
+    }
+
+    fn whole<'a>(&'a self, tenant: &'a Tenant) -> &'a Tenant {
+        tenant
+    }
+
+    async fn insert(&self, tx: &dyn Tx, tenant: &Tenant) -> Result<(), StoreError> {
+        tx.tenants().insert(tenant).await
+    }
+
+    async fn find(&self, tx: &dyn Tx, tenant: &Tenant) -> Result<Option<Tenant>, StoreError> {
+        tx.tenants().get(tenant.id).await
+    }
+
+    fn listing() -> Option<Listing<Self>> {
+        Some(Listing::new(|_, tx, page| tx.tenants().list(page), |tenant| (tenant.created_at, tenant.id.0)))
+    }
+
+    fn verbs() -> Vec<Verb<Self>> {
+        vec![Verb::<Self>::look_up("find_by_slug", |_, tx, tenant, _| {
+            Box::pin(async move { Ok(tx.tenants().find_by_slug(tenant.slug.as_str()).await?.as_ref() == Some(tenant)) })
+        })]
+    }
+
+    fn keys() -> Vec<Key<Self>> {
+        vec![
+            Key::<Self>::new(&["tenants"], Unique::Installation, |stored, fresh| Tenant { id: stored.id, ..fresh }),
+            Key::<Self>::new(&["tenants", "slug"], Unique::Installation, |stored, fresh| Tenant {
+                slug: stored.slug.clone(),
+                ..fresh
+            }),
+        ]
+    }
 }
 
-/// A slug is taken once in the whole installation.
-pub async fn a_slug_is_unique_in_the_installation(world: World) {
-    world.tenant("acme").await;
-    let twin = world.make.tenant("acme");
-    let outcome = world.attempt(&Scope::system_in(twin.id), async |tx| tx.tenants().insert(&twin).await).await;
-    assert_conflict(outcome, &["tenants", "slug"]);
-}
+standard_cases! { Tenants: round_trip, keys_are_unique, strangers_are_kept_out }
 
 /// A tenant sees itself only; the installation sees all, newest first.
 pub async fn a_tenant_sees_itself_only(world: World) {

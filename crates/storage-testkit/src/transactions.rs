@@ -4,7 +4,6 @@
 use domain::{
     access::Scope,
     knowledge::{ProcessingStatus, VersionProgress},
-    page::PageRequest,
     store::{Mode, StoreError},
 };
 
@@ -141,47 +140,21 @@ pub async fn a_read_transaction_refuses_writes(world: World) {
     assert_eq!(world.read(&scope, async |tx| tx.collections().get(collection.id).await).await, None);
 }
 
-/// The scope of sign-in reaches its own look-ups only: nothing else answers a row or takes one.
-pub async fn sign_in_reaches_nothing_else(world: World) {
+/// What is done across tenants is done by the installation: no other scope can.
+pub async fn commands_across_tenants_need_the_installation(world: World) {
     let cast = world.cast().await;
-    let scope = Scope::sign_in();
-    let conversation = world.make.conversation(&cast.ada);
-    world.write(&scopes::own(&cast.ada), async |tx| tx.conversations().insert(&conversation).await).await;
-    let tx = world.begin(&scope, Mode::Write).await;
-    assert_refused!(tx.users().get(cast.ada.id).await, StoreError::OutOfScope(_));
-    assert_refused!(tx.users().list(PageRequest::default()).await, StoreError::OutOfScope(_));
-    assert_refused!(tx.conversations().get(conversation.id).await, StoreError::OutOfScope(_));
-    assert_refused!(tx.tenants().list(PageRequest::default()).await, StoreError::OutOfScope(_));
-    assert_refused!(tx.audit().list(PageRequest::default()).await, StoreError::OutOfScope(_));
-    assert_refused!(tx.jobs().claim(world.make.now(), world.make.in_seconds(20)).await, StoreError::OutOfScope(_));
-    assert_refused!(tx.conversations().insert(&conversation).await, StoreError::OutOfScope(_));
-}
-
-/// The scope of the installation has no tenant, so it reaches nothing that belongs to one, but for
-/// the commands that are made for it.
-pub async fn the_installation_reaches_no_content(world: World) {
-    let cast = world.cast().await;
-    let scope = Scope::system("contract suite");
-    let conversation = world.make.conversation(&cast.ada);
-    let collection = world.make.collection(&cast.ada);
-    world
-        .write(&scopes::own(&cast.ada), async |tx| {
-            tx.conversations().insert(&conversation).await?;
-            tx.collections().insert(&collection).await
-        })
-        .await;
-    let tx = world.begin(&scope, Mode::Write).await;
-    assert_refused!(tx.conversations().get(conversation.id).await, StoreError::OutOfScope(_));
-    assert_refused!(tx.collections().get(collection.id).await, StoreError::OutOfScope(_));
-    assert_eq!(tx.users().get(cast.ada.id).await.unwrap(), None);
-    drop(tx);
-    // And what is made for the installation is not for tenants.
-    let tx = world.begin(&scopes::system(&cast.ada), Mode::Write).await;
     let (now, later) = (world.make.now(), world.make.in_seconds(20));
-    assert_refused!(tx.jobs().claim(now, later).await, StoreError::OutOfScope(_));
-    assert_refused!(tx.streams().take_expired(now, later, 10).await, StoreError::OutOfScope(_));
-    assert_refused!(tx.usage().abandoned_calls(now, 10).await, StoreError::OutOfScope(_));
-    assert_refused!(tx.idempotency().remove_expired(now, 10).await, StoreError::OutOfScope(_));
+    for scope in [scopes::system(&cast.ada), scopes::whole(&cast.ada), Scope::sign_in()] {
+        let tx = world.begin(&scope, Mode::Write).await;
+        assert_refused!(tx.jobs().claim(now, later).await, StoreError::OutOfScope(_));
+        assert_refused!(tx.streams().take_expired(now, later, 10).await, StoreError::OutOfScope(_));
+        assert_refused!(tx.usage().abandoned_calls(now, 10).await, StoreError::OutOfScope(_));
+        assert_refused!(tx.idempotency().remove_expired(now, 10).await, StoreError::OutOfScope(_));
+    }
+    let token = world.make.hash();
+    let tx = world.begin(&Scope::sign_in(), Mode::Write).await;
+    assert_refused!(tx.installation().offer_setup(&token).await, StoreError::OutOfScope(_));
+    assert_refused!(tx.installation().complete_setup(None, now).await, StoreError::OutOfScope(_));
 }
 
 /// The store answers, and says what it is.

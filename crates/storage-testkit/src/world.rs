@@ -10,7 +10,7 @@ use domain::{
     tenancy::Tenant,
 };
 
-use crate::{Fixtures, scopes};
+use crate::{Fixtures, ManualClock, scopes};
 
 /// The store under test, with everything that a case needs to fill it.
 #[derive(Clone)]
@@ -22,10 +22,16 @@ pub struct World {
 }
 
 impl World {
-    /// A world around an empty store.
+    /// A world around an empty store that goes by a clock of its own.
     #[must_use]
     pub fn new(store: Arc<dyn Store>) -> Self {
         Self { store, make: Arc::default() }
+    }
+
+    /// A world around an empty store that goes by this clock.
+    #[must_use]
+    pub fn with_clock(store: Arc<dyn Store>, clock: Arc<ManualClock>) -> Self {
+        Self { store, make: Arc::new(Fixtures { clock, ..Fixtures::default() }) }
     }
 
     /// Begins a unit of work.

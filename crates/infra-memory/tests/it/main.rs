@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use domain::store::Store;
+use domain::{clock::Clock, store::Store};
 use infra_memory::MemoryStore;
 use storage_testkit::Harness;
 
@@ -16,8 +16,8 @@ impl Harness for Memory {
     }
 }
 
-async fn harness() -> Memory {
-    Memory(MemoryStore::default())
+async fn harness(clock: Arc<dyn Clock>) -> Memory {
+    Memory(MemoryStore::new(clock))
 }
 
 storage_testkit::contract_tests!(harness);

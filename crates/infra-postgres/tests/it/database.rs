@@ -5,8 +5,10 @@ use std::{
     sync::Arc,
 };
 
-use domain::clock::SystemClock;
-use domain::ids::{IdGen, RandomIds};
+use domain::{
+    clock::{Clock, SystemClock},
+    ids::{IdGen, RandomIds},
+};
 use infra_postgres::{PostgresOptions, PostgresStore, migrate_up, prepare};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Row};
 
@@ -90,6 +92,11 @@ async fn template(admin: &mut PgConnection) -> String {
     name
 }
 
+/// The clock of tests that look at no time.
+pub(crate) fn system_clock() -> Arc<dyn Clock> {
+    Arc::new(SystemClock)
+}
+
 /// A migrated, empty database that goes with the test.
 pub(crate) struct TestDatabase {
     pub(crate) name: String,
@@ -107,10 +114,15 @@ impl TestDatabase {
         Self { url: as_login(LOGIN.0, LOGIN.1, &name), name }
     }
 
-    /// A store on it, with small pools, so that tests may run at once.
+    /// A store on it by the system's clock.
     pub(crate) async fn store(&self) -> PostgresStore {
+        self.store_by(system_clock()).await
+    }
+
+    /// A store on it, with small pools, so that tests may run at once.
+    pub(crate) async fn store_by(&self, clock: Arc<dyn Clock>) -> PostgresStore {
         let options = PostgresOptions { app_connections: 8, job_connections: 4, ..PostgresOptions::default() };
-        PostgresStore::connect(&self.url, &options, Arc::new(SystemClock)).await.unwrap()
+        PostgresStore::connect(&self.url, &options, clock).await.unwrap()
     }
 
     /// A connection as superuser, who sees past every policy.

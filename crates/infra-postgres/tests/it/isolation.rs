@@ -8,7 +8,10 @@ use domain::{
 use sqlx::{AssertSqlSafe, Connection, PgConnection, Row};
 use storage_testkit::{Harness, World};
 
-use crate::{database::run, harness};
+use crate::{
+    database::{run, system_clock},
+    harness,
+};
 
 /// Every table with a `tenant_id` that the application may read, from the catalogue.
 async fn tenant_tables(admin: &mut PgConnection) -> Vec<String> {
@@ -25,7 +28,7 @@ async fn tenant_tables(admin: &mut PgConnection) -> Vec<String> {
 
 #[tokio::test]
 async fn every_table_with_a_tenant_has_forced_policies_for_all_commands() {
-    let harness = harness().await;
+    let harness = harness(system_clock()).await;
     let mut admin = harness.database.superuser().await;
     let rows = sqlx::query(
         "SELECT c.relname::text, c.relrowsecurity AND c.relforcerowsecurity, \
@@ -120,7 +123,7 @@ const INSUFFICIENT_PRIVILEGE: &str = "42501";
 
 #[tokio::test]
 async fn without_the_predicate_only_own_rows_are_there_in_every_table() {
-    let harness = harness().await;
+    let harness = harness(system_clock()).await;
     let world = World::new(harness.store());
     let [own, other] = [world.make.id::<TenantId>(), world.make.id::<TenantId>()];
     let mut admin = harness.database.superuser().await;
@@ -169,7 +172,7 @@ async fn without_the_predicate_only_own_rows_are_there_in_every_table() {
 
 #[tokio::test]
 async fn a_scope_of_one_tenant_does_not_set_another_free() {
-    let harness = harness().await;
+    let harness = harness(system_clock()).await;
     let world = World::new(harness.store());
     let acme = world.tenant("acme").await;
     world.tenant("other").await;

@@ -12,7 +12,7 @@ mod wakeups;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use domain::store::Store;
+use domain::{clock::Clock, store::Store};
 use infra_postgres::PostgresStore;
 use storage_testkit::Harness;
 
@@ -35,9 +35,9 @@ impl Harness for PostgresHarness {
     }
 }
 
-async fn harness() -> PostgresHarness {
+async fn harness(clock: Arc<dyn Clock>) -> PostgresHarness {
     let database = TestDatabase::create().await;
-    let store = Arc::new(database.store().await);
+    let store = Arc::new(database.store_by(clock).await);
     PostgresHarness { database, store }
 }
 

@@ -2,11 +2,14 @@
 
 use storage_testkit::{Harness, World, recall};
 
-use crate::{database::run, harness};
+use crate::{
+    database::{run, system_clock},
+    harness,
+};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn small_tenants_and_narrow_rights_find_what_an_exact_scan_finds() {
-    let harness = harness().await;
+    let harness = harness(system_clock()).await;
     // More than the 10,000 chunks up to which everything is compared.
     let settings = recall::RecallSettings { chunks: 12_000, dimension: 384, questions: 20, seed: 7 };
     // Built at once the graph takes a tenth of the time that it takes row by row.

@@ -15,7 +15,7 @@ use tokio::runtime::{Builder, Runtime};
 use uuid::Uuid;
 
 use crate::{
-    database::{TestDatabase, run},
+    database::{TestDatabase, run, system_clock},
     harness,
 };
 use storage_testkit::Harness;
@@ -55,7 +55,7 @@ async fn make_table(database: &TestDatabase) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn f01_f02_a_storm_of_cancellations_loses_nothing_and_crosses_no_tenant() {
-    let harness = harness().await;
+    let harness = harness(system_clock()).await;
     make_table(&harness.database).await;
     let pool = harness.store.app_pool().clone();
     let settings = StormSettings { tasks: 32, duration: Duration::from_secs(6), seed: 1 };
@@ -96,7 +96,7 @@ fn idle_runtime() -> Runtime {
 /// Begins a unit of work, has it dropped, and sees that its connection is closed.
 fn closes_its_connection(drop: impl FnOnce(Box<dyn Tx>)) {
     let runtime = idle_runtime();
-    let harness = runtime.block_on(harness());
+    let harness = runtime.block_on(harness(system_clock()));
     let pool = harness.store.app_pool().clone();
     let scope = Scope::system_in(TenantId(RandomIds.random()));
     let unit = runtime.block_on(harness.store.begin(&scope, Mode::Write)).unwrap();
@@ -127,7 +127,7 @@ fn a_connection_that_nobody_can_clean_any_more_is_closed() {
 
 #[tokio::test]
 async fn a_connection_that_the_server_has_ended_is_met_once() {
-    let harness = harness().await;
+    let harness = harness(system_clock()).await;
     harness.store.ping().await.unwrap();
     let mut admin = harness.database.superuser().await;
     let ended: i64 = sqlx::query_scalar(

@@ -13,7 +13,7 @@ use infra_sqlite::SqliteOptions;
 use storage_testkit::{Harness, World, scopes};
 use tokio::time::timeout;
 
-use crate::{SqliteHarness, harness, open};
+use crate::{SqliteHarness, harness, open, system_clock};
 
 /// Longer than anything here takes.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -30,7 +30,7 @@ async fn is_there(world: &World, tenant: &Tenant) -> bool {
 
 #[tokio::test]
 async fn the_file_is_for_its_owner_only_and_keeps_what_was_committed() {
-    let SqliteHarness { store, folder } = harness().await;
+    let SqliteHarness { store, folder } = harness(system_clock()).await;
     let world = World::new(Arc::clone(&store) as Arc<dyn Store>);
     let tenant = world.tenant("acme").await;
     for file in ["banyan.db", "banyan.db-wal", "banyan.db-shm"] {
@@ -38,13 +38,13 @@ async fn the_file_is_for_its_owner_only_and_keeps_what_was_committed() {
         assert_eq!(mode & 0o777, 0o600, "{file}");
     }
     drop((world, store));
-    let again = World::new(open(&folder, &SqliteOptions::default()).await);
+    let again = World::new(open(&folder, &SqliteOptions::default(), system_clock()).await);
     assert!(is_there(&again, &tenant).await);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_dropped_transaction_in_the_lane_takes_nobody_with_it() {
-    let harness = harness().await;
+    let harness = harness(system_clock()).await;
     let world = World::new(harness.store());
     let store = harness.store();
     let (first, dropped, last) = (world.make.tenant("first"), world.make.tenant("dropped"), world.make.tenant("last"));
@@ -68,7 +68,7 @@ async fn a_dropped_transaction_in_the_lane_takes_nobody_with_it() {
 async fn who_waits_too_long_is_told_and_the_lane_goes_on() {
     let folder = tempfile::tempdir().unwrap();
     let options = SqliteOptions { acquire_timeout: Duration::from_millis(100), ..SqliteOptions::default() };
-    let store: Arc<dyn Store> = open(&folder, &options).await;
+    let store: Arc<dyn Store> = open(&folder, &options, system_clock()).await;
     let world = World::new(Arc::clone(&store));
     let tenant = world.make.tenant("acme");
     let holder = store.begin(&Scope::system_in(tenant.id), Mode::Write).await.unwrap();
@@ -88,7 +88,7 @@ async fn broken(store: &Arc<dyn Store>, scope: &Scope, mut conversation: Convers
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_key_that_fails_at_the_commit_is_told_and_others_may_try_again() {
-    let harness = harness().await;
+    let harness = harness(system_clock()).await;
     let world = World::new(harness.store());
     let store = harness.store();
     let cast = world.cast().await;

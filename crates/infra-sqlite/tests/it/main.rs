@@ -9,7 +9,10 @@ mod storm;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use domain::{clock::SystemClock, store::Store};
+use domain::{
+    clock::{Clock, SystemClock},
+    store::Store,
+};
 use infra_sqlite::{SqliteOptions, SqliteStore};
 use storage_testkit::Harness;
 use tempfile::TempDir;
@@ -27,15 +30,19 @@ impl Harness for SqliteHarness {
     }
 }
 
-async fn harness() -> SqliteHarness {
+async fn harness(clock: Arc<dyn Clock>) -> SqliteHarness {
     let folder = tempfile::tempdir().unwrap();
-    let store = open(&folder, &SqliteOptions::default()).await;
+    let store = open(&folder, &SqliteOptions::default(), clock).await;
     SqliteHarness { store, folder }
 }
 
-async fn open(folder: &TempDir, options: &SqliteOptions) -> Arc<SqliteStore> {
+async fn open(folder: &TempDir, options: &SqliteOptions, clock: Arc<dyn Clock>) -> Arc<SqliteStore> {
     let path = folder.path().join("banyan.db");
-    Arc::new(SqliteStore::open(&path, options, Arc::new(SystemClock)).await.unwrap())
+    Arc::new(SqliteStore::open(&path, options, clock).await.unwrap())
+}
+
+fn system_clock() -> Arc<dyn Clock> {
+    Arc::new(SystemClock)
 }
 
 storage_testkit::contract_tests!(harness);

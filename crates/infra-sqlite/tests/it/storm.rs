@@ -7,11 +7,11 @@ use storage_testkit::{
     storm::{StormSettings, storm},
 };
 
-use crate::harness;
+use crate::{harness, system_clock};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn f01_f02_a_storm_of_cancellations_loses_nothing_and_crosses_no_tenant() {
-    let harness = harness().await;
+    let harness = harness(system_clock()).await;
     let settings = StormSettings { tasks: 32, duration: Duration::from_secs(6), seed: 1 };
     let report = storm(harness.store(), settings, None).await.unwrap();
     println!("{report:?}");

@@ -1,27 +1,94 @@
 //! Idempotency keys.
 
+use async_trait::async_trait;
 use chrono::TimeDelta;
 use domain::{
-    access::Scope,
+    access::{Permission, Purpose, Scope},
     admin::{IdempotencyRecord, KeptAnswer},
+    identity::User,
+    store::{StoreError, Tx},
+};
+use uuid::Uuid;
+
+use crate::{
+    Fixtures, Key, Person, Reference, Subject, Unique, World, assert_conflict, scopes, standard::standard_cases,
 };
 
-use crate::{World, assert_conflict, scopes};
+/// The keys of a user.
+pub struct IdempotencyKeys(User);
 
-/// Every field comes back, the body byte for byte.
-pub async fn round_trip(world: World) {
+#[async_trait]
+impl Subject for IdempotencyKeys {
+    type Row = IdempotencyRecord;
+    type Whole = IdempotencyRecord;
+
+    const NAME: &'static str = "idempotency_keys";
+    // What is done under a key may be of any area.
+    const ACCESS: [Permission; 2] = [Permission::KnowledgeWrite, Permission::KnowledgeWrite];
+    const ALIKE: &'static [&'static str] = &["tenant_id", "user_id"];
+
+    fn new(_: &Fixtures, person: &Person) -> Self {
+        Self(person.user.clone())
+    }
+
+    fn plain(&self, make: &Fixtures) -> IdempotencyRecord {
+        make.idempotency(&self.0, &make.id::<Uuid>().to_string())
+    }
+
+    fn full(&self, make: &Fixtures) -> IdempotencyRecord {
+        let answer = KeptAnswer { status: 202, body: (0..=255).collect() };
+        IdempotencyRecord { answer, ..make.idempotency(&self.0, &format!("bytes – ü {}", make.id::<Uuid>())) }
+    }
+
+    fn whole<'a>(&'a self, record: &'a IdempotencyRecord) -> &'a IdempotencyRecord {
+        record
+    }
+
+    fn home(&self, _: &IdempotencyRecord) -> Scope {
+        scopes::own(&self.0)
+    }
+
+    async fn insert(&self, tx: &dyn Tx, record: &IdempotencyRecord) -> Result<(), StoreError> {
+        tx.idempotency().insert(record).await
+    }
+
+    async fn find(&self, tx: &dyn Tx, record: &IdempotencyRecord) -> Result<Option<IdempotencyRecord>, StoreError> {
+        tx.idempotency().get(&record.key, record.created_at).await
+    }
+
+    fn keys() -> Vec<Key<Self>> {
+        vec![Key::<Self>::new(&["idempotency_keys"], Unique::Tenant, |stored, fresh| IdempotencyRecord {
+            key: stored.key.clone(),
+            ..fresh
+        })]
+    }
+
+    fn references() -> Vec<Reference<Self>> {
+        vec![Reference::<Self>::anywhere("user_id", |record, other| IdempotencyRecord {
+            user_id: other.0.id,
+            ..record
+        })]
+    }
+
+    /// A key is found by its user, in whatever area the use case is at home, and by nobody else.
+    fn reaches(&self, _: &str, scope: &Scope, record: &IdempotencyRecord, _: Purpose) -> Result<bool, StoreError> {
+        let user = scope.tenant().and_then(|scope| scope.user_id);
+        let user = user.ok_or(StoreError::OutOfScope("idempotency keys belong to a user"))?;
+        Ok(scope.tenant_id() == Some(record.tenant_id) && user == record.user_id)
+    }
+}
+
+standard_cases! { IdempotencyKeys: round_trip, keys_are_unique, references_are_checked, strangers_are_kept_out }
+
+/// An answer may have no body.
+pub async fn an_empty_answer_is_kept(world: World) {
     let cast = world.cast().await;
     let scope = scopes::own(&cast.ada);
-    let answer = KeptAnswer { status: 202, body: (0..=255).collect() };
-    let bytes = IdempotencyRecord { answer, ..world.make.idempotency(&cast.ada, "bytes – ü") };
-    let empty = KeptAnswer { status: 204, body: Vec::new() };
-    let empty = IdempotencyRecord { answer: empty, ..world.make.idempotency(&cast.ada, "empty") };
+    let answer = KeptAnswer { status: 204, body: Vec::new() };
+    let empty = IdempotencyRecord { answer, ..world.make.idempotency(&cast.ada, "empty") };
     let now = world.make.now();
-    for record in [&bytes, &empty] {
-        world.write(&scope, async |tx| tx.idempotency().insert(record).await).await;
-        let found = world.read(&scope, async |tx| tx.idempotency().get(&record.key, now).await).await;
-        assert_eq!(found.as_ref(), Some(record));
-    }
+    world.write(&scope, async |tx| tx.idempotency().insert(&empty).await).await;
+    assert_eq!(world.read(&scope, async |tx| tx.idempotency().get("empty", now).await).await, Some(empty));
 }
 
 /// While a record lives, its key is taken; once it has expired, another takes its place.

@@ -2,18 +2,193 @@
 
 use std::collections::BTreeSet;
 
+use async_trait::async_trait;
 use domain::{
-    access::Scope,
-    admin::{Job, JobKind, JobState},
-    store::{Mode, StoreError},
+    access::{Permission, Purpose, Scope},
+    admin::{Job, JobFailure, JobKind, JobLease, JobState},
+    identity::User,
+    ids::SourceId,
+    knowledge::{Collection, CollectionVisibility, Source},
+    store::{Mode, StoreError, Tx},
 };
 
 use super::job;
-use crate::{World, assert_conflict, assert_refused, scopes};
+use crate::{Fixtures, Key, Person, Reference, Subject, Unique, Verb, World, scopes, standard::standard_cases};
 
 const SYSTEM: Scope = Scope::system("contract suite");
 /// Jobs that many workers share.
 const MANY: usize = 20;
+
+/// Jobs of a user, about a source of its.
+pub struct Jobs {
+    user: User,
+    collection: Collection,
+    source: Source,
+}
+
+fn about(job: &Job) -> SourceId {
+    let JobKind::Ingest { source_id, .. } = job.kind;
+    source_id
+}
+
+fn lease(job: &Job) -> JobLease {
+    JobLease { id: job.id, fence: job.fence }
+}
+
+/// A verb under the lease of a running job.
+fn leased(verb: Verb<Jobs>) -> Verb<Jobs> {
+    verb.on(|_, job, at| {
+        job.state = JobState::Running;
+        job.fence = 3;
+        job.attempts = 1;
+        job.lease_expires_at = Some(at.make.in_seconds(20));
+    })
+}
+
+fn left(job: &mut Job, state: JobState) {
+    job.state = state;
+    job.lease_expires_at = None;
+}
+
+#[async_trait]
+impl Subject for Jobs {
+    type Row = Job;
+    type Whole = Job;
+
+    const NAME: &'static str = "jobs";
+    const ACCESS: [Permission; 2] = [Permission::KnowledgeRead, Permission::KnowledgeWrite];
+    const ALWAYS_SET: &'static [&'static str] = &["user_id"];
+    const ALIKE: &'static [&'static str] = &["tenant_id"];
+
+    fn new(make: &Fixtures, person: &Person) -> Self {
+        let collection = make.collection(&person.user);
+        Self { user: person.user.clone(), source: make.source(&collection), collection }
+    }
+
+    fn shown(self) -> Option<Self> {
+        let collection = Collection { visibility: CollectionVisibility::Shared, ..self.collection };
+        Some(Self { collection, ..self })
+    }
+
+    async fn store(&self, tx: &dyn Tx) -> Result<(), StoreError> {
+        tx.collections().insert(&self.collection).await?;
+        tx.sources().insert(&self.source).await
+    }
+
+    fn plain(&self, make: &Fixtures) -> Job {
+        Job { user_id: Some(self.user.id), ..make.job(&self.source) }
+    }
+
+    fn full(&self, make: &Fixtures) -> Job {
+        Job {
+            state: JobState::Dead,
+            step: Some("embed".to_owned()),
+            progress_done: 3,
+            progress_total: 9,
+            attempts: 5,
+            fence: 7,
+            lease_expires_at: Some(make.in_seconds(1)),
+            run_at: make.in_seconds(2),
+            error: Some("it broke – ü".to_owned()),
+            updated_at: make.in_seconds(3),
+            ..self.plain(make)
+        }
+    }
+
+    fn whole<'a>(&'a self, job: &'a Job) -> &'a Job {
+        job
+    }
+
+    async fn insert(&self, tx: &dyn Tx, job: &Job) -> Result<(), StoreError> {
+        tx.jobs().enqueue(job).await
+    }
+
+    async fn find(&self, tx: &dyn Tx, job: &Job) -> Result<Option<Job>, StoreError> {
+        tx.jobs().get(job.id).await
+    }
+
+    fn verbs() -> Vec<Verb<Self>> {
+        vec![
+            Verb::<Self>::look_up("find_by_source", |_, tx, job, _| {
+                Box::pin(async move { Ok(tx.jobs().find_by_source(about(job)).await?.as_ref() == Some(job)) })
+            }),
+            leased(Verb::<Self>::command("hold", |_, tx, job, _| tx.jobs().hold(lease(job)), |_, _| ())),
+            leased(Verb::<Self>::command(
+                "renew",
+                |_, tx, job, at| tx.jobs().renew(lease(job), at.time),
+                |job, at| {
+                    job.lease_expires_at = Some(at.time);
+                    job.updated_at = at.now();
+                },
+            )),
+            leased(Verb::<Self>::command(
+                "record_progress",
+                |_, tx, job, _| tx.jobs().record_progress(lease(job), "embed", 3, 9),
+                |job, at| {
+                    (job.step, job.progress_done, job.progress_total) = (Some("embed".to_owned()), 3, 9);
+                    job.updated_at = at.now();
+                },
+            )),
+            leased(Verb::<Self>::command(
+                "finish",
+                |_, tx, job, at| tx.jobs().finish(lease(job), at.time),
+                |job, at| {
+                    left(job, JobState::Done);
+                    job.updated_at = at.time;
+                },
+            )),
+            leased(Verb::<Self>::command(
+                "fail",
+                |_, tx, job, at| {
+                    Box::pin(async move {
+                        let failure = JobFailure { error: "away".to_owned(), retry_at: Some(at.make.in_seconds(30)) };
+                        tx.jobs().fail(lease(job), &failure, at.time).await
+                    })
+                },
+                |job, at| {
+                    left(job, JobState::Queued);
+                    job.error = Some("away".to_owned());
+                    job.run_at = at.make.in_seconds(30);
+                    job.updated_at = at.time;
+                },
+            )),
+            leased(Verb::<Self>::command(
+                "release",
+                |_, tx, job, at| tx.jobs().release(lease(job), at.time),
+                |job, at| {
+                    left(job, JobState::Queued);
+                    job.attempts -= 1;
+                    job.run_at = at.time;
+                    job.updated_at = at.time;
+                },
+            )),
+        ]
+    }
+
+    fn keys() -> Vec<Key<Self>> {
+        vec![Key::<Self>::new(&["jobs"], Unique::AtLeastTenant, |stored, fresh| Job { id: stored.id, ..fresh })]
+    }
+
+    fn references() -> Vec<Reference<Self>> {
+        vec![
+            Reference::<Self>::anywhere("user_id", |job, other| Job { user_id: Some(other.user.id), ..job }),
+            Reference::<Self>::new("source_id", |job, other| {
+                let JobKind::Ingest { source_version_id, .. } = job.kind;
+                Job { kind: JobKind::Ingest { source_id: other.source.id, source_version_id }, ..job }
+            }),
+        ]
+    }
+
+    /// How far the work on a source is, is told to whoever reads the source.
+    fn reaches(&self, verb: &str, scope: &Scope, job: &Job, purpose: Purpose) -> Result<bool, StoreError> {
+        match verb {
+            "find_by_source" => Ok(scope.filter::<Collection>(purpose)?.admits_source(&self.source, &self.collection)),
+            _ => Ok(scope.filter::<Job>(purpose)?.admits(job)),
+        }
+    }
+}
+
+standard_cases! { Jobs: round_trip, keys_are_unique, references_are_checked, strangers_are_kept_out }
 
 async fn enqueue(world: &World, job: &Job) {
     world.write(&Scope::system_in(job.tenant_id), async |tx| tx.jobs().enqueue(job).await).await;
@@ -22,34 +197,6 @@ async fn enqueue(world: &World, job: &Job) {
 async fn claim(world: &World) -> Option<Job> {
     let (now, until) = (world.make.now(), world.make.in_seconds(20));
     world.write(&SYSTEM, async |tx| tx.jobs().claim(now, until).await).await
-}
-
-/// Every field comes back.
-pub async fn round_trip(world: World) {
-    let cast = world.cast().await;
-    let full = Job {
-        user_id: Some(cast.ada.id),
-        state: JobState::Dead,
-        step: Some("embed".to_owned()),
-        progress_done: 3,
-        progress_total: 9,
-        attempts: 5,
-        fence: 7,
-        lease_expires_at: Some(world.make.in_seconds(1)),
-        run_at: world.make.in_seconds(2),
-        error: Some("it broke – ü".to_owned()),
-        updated_at: world.make.in_seconds(3),
-        ..job(&world, &cast.ada).await
-    };
-    for job in [full, job(&world, &cast.ada).await] {
-        enqueue(&world, &job).await;
-        for scope in [scopes::system(&cast.ada), SYSTEM] {
-            let found = world.read(&scope, async |tx| tx.jobs().get(job.id).await).await;
-            assert_eq!(found.as_ref(), Some(&job));
-        }
-        let outcome = world.attempt(&scopes::system(&cast.ada), async |tx| tx.jobs().enqueue(&job).await).await;
-        assert_conflict(outcome, &["jobs"]);
-    }
 }
 
 /// The newest job about a source.
@@ -157,23 +304,4 @@ pub async fn each_job_is_claimed_once(world: World) {
     }
     assert_eq!(claimed.len(), queued.len());
     assert_eq!(claimed.into_iter().collect::<BTreeSet<_>>(), queued);
-}
-
-/// A job is of its tenant, as its source is; who caused it is somebody.
-pub async fn jobs_stay_in_their_tenant(world: World) {
-    let cast = world.cast().await;
-    let ours = job(&world, &cast.ada).await;
-    let (scope, theirs) = (scopes::system(&cast.ada), scopes::system(&cast.eve));
-    let outcome = world.attempt(&theirs, async |tx| tx.jobs().enqueue(&ours).await).await;
-    assert_refused!(outcome, StoreError::OutOfScope(_));
-    enqueue(&world, &ours).await;
-    assert_eq!(world.read(&theirs, async |tx| tx.jobs().get(ours.id).await).await, None);
-    let foreign = job(&world, &cast.eve).await;
-    for broken in [
-        Job { user_id: Some(world.make.id()), id: world.make.id(), ..ours.clone() },
-        Job { tenant_id: ours.tenant_id, ..foreign },
-    ] {
-        let outcome = world.attempt(&scope, async |tx| tx.jobs().enqueue(&broken).await).await;
-        assert_refused!(outcome, StoreError::ForeignKey);
-    }
 }

@@ -53,19 +53,28 @@ pub async fn a_worker_finishes_its_job(world: World) {
     let scope = scopes::system(&cast.ada);
     let (job, lease) = claimed(&world, &cast).await;
     let later = world.make.in_seconds(99);
+    let second = chrono::TimeDelta::seconds(1);
     world
         .write(&scope, async |tx| {
             tx.jobs().hold(lease).await?;
+            world.make.clock.advance(second);
             tx.jobs().renew(lease, later).await?;
+            world.make.clock.advance(second);
             tx.jobs().record_progress(lease, "embed", 3, 9).await
         })
         .await;
-    let found = get(&world, &job).await;
-    assert_eq!(found.lease_expires_at, Some(later));
-    assert_eq!((found.step.as_deref(), found.progress_done, found.progress_total), (Some("embed"), 3, 9));
+    let busy = Job {
+        lease_expires_at: Some(later),
+        step: Some("embed".to_owned()),
+        progress_done: 3,
+        progress_total: 9,
+        updated_at: world.make.now(),
+        ..job.clone()
+    };
+    assert_eq!(get(&world, &job).await, busy);
     world.write(&scope, async |tx| tx.jobs().finish(lease, later).await).await;
-    let found = get(&world, &job).await;
-    assert_eq!((found.state, found.lease_expires_at, found.attempts), (JobState::Done, None, 1));
+    let done = Job { state: JobState::Done, lease_expires_at: None, updated_at: later, ..busy };
+    assert_eq!((get(&world, &job).await, done.attempts), (done, 1));
     assert_lost(&world, &scope, lease).await;
     assert_eq!(claim(&world).await, None);
 }
@@ -75,12 +84,18 @@ pub async fn a_failure_is_retried_or_final(world: World) {
     let cast = world.cast().await;
     let scope = scopes::system(&cast.ada);
     let (job, lease) = claimed(&world, &cast).await;
-    let (now, retry_at) = (world.make.now(), world.make.in_seconds(30));
+    let (now, retry_at) = (world.make.in_seconds(1), world.make.in_seconds(30));
     let failure = JobFailure { error: "the model is away".to_owned(), retry_at: Some(retry_at) };
     world.write(&scope, async |tx| tx.jobs().fail(lease, &failure, now).await).await;
-    let found = get(&world, &job).await;
-    assert_eq!((found.state, found.run_at, found.lease_expires_at), (JobState::Queued, retry_at, None));
-    assert_eq!((found.error.as_deref(), found.attempts), (Some("the model is away"), 1));
+    let failed = Job {
+        state: JobState::Queued,
+        run_at: retry_at,
+        lease_expires_at: None,
+        error: Some("the model is away".to_owned()),
+        updated_at: now,
+        ..job.clone()
+    };
+    assert_eq!((get(&world, &job).await, failed.attempts), (failed, 1));
     assert_lost(&world, &scope, lease).await;
     assert_eq!(claim(&world).await, None);
     world.make.clock.set(retry_at);
@@ -88,9 +103,16 @@ pub async fn a_failure_is_retried_or_final(world: World) {
     assert_eq!((again.id, again.attempts, again.fence), (job.id, 2, 2));
     let lease = JobLease { id: again.id, fence: again.fence };
     let failure = JobFailure { error: "for good".to_owned(), retry_at: None };
-    world.write(&scope, async |tx| tx.jobs().fail(lease, &failure, retry_at).await).await;
-    let found = get(&world, &job).await;
-    assert_eq!((found.state, found.error.as_deref()), (JobState::Dead, Some("for good")));
+    let at = world.make.clock.advance(chrono::TimeDelta::seconds(1));
+    world.write(&scope, async |tx| tx.jobs().fail(lease, &failure, at).await).await;
+    let dead = Job {
+        state: JobState::Dead,
+        lease_expires_at: None,
+        error: Some("for good".to_owned()),
+        updated_at: at,
+        ..again
+    };
+    assert_eq!(get(&world, &job).await, dead);
     world.make.clock.advance(chrono::TimeDelta::days(1));
     assert_eq!(claim(&world).await, None);
 }
@@ -100,10 +122,11 @@ pub async fn a_released_job_is_untried(world: World) {
     let cast = world.cast().await;
     let scope = scopes::system(&cast.ada);
     let (job, lease) = claimed(&world, &cast).await;
-    let now = world.make.now();
+    let now = world.make.clock.advance(chrono::TimeDelta::seconds(1));
     world.write(&scope, async |tx| tx.jobs().release(lease, now).await).await;
-    let found = get(&world, &job).await;
-    assert_eq!((found.state, found.attempts, found.lease_expires_at), (JobState::Queued, 0, None));
+    let released =
+        Job { state: JobState::Queued, attempts: 0, lease_expires_at: None, run_at: now, updated_at: now, ..job };
+    assert_eq!(get(&world, &released).await, released);
     assert_lost(&world, &scope, lease).await;
     let again = claim(&world).await.unwrap();
     assert_eq!((again.id, again.attempts), (job.id, 1));

@@ -86,16 +86,3 @@ pub async fn only_allowed_steps_are_taken(world: World) {
         }
     }
 }
-
-/// Nobody else writes an answer.
-pub async fn strangers_write_no_answers(world: World) {
-    let cast = world.cast().await;
-    let (_, chain) = talk(&world, &cast, 2).await;
-    let step = update(&world, MessageStatus::Complete);
-    for scope in cast.strangers() {
-        let outcome = world.attempt(&scope, async |tx| tx.messages().update_answer(chain[1].id, &step).await).await;
-        assert_refused!(outcome, StoreError::Stale);
-    }
-    let found = world.read(&scopes::own(&cast.ada), async |tx| tx.messages().get(chain[1].id).await).await;
-    assert_eq!(found.as_ref(), Some(&chain[1]));
-}

@@ -1,60 +1,248 @@
 //! Conversations.
 
+use async_trait::async_trait;
 use domain::{
+    access::{Permission, Scope},
     conversations::{Conversation, ConversationFilter, HeadMove, Origin, RetrievalChoice, Visibility},
+    identity::User,
+    knowledge::Collection,
     money::Money,
-    store::StoreError,
+    store::{StoreError, Tx},
     usage::{TokenUsage, UsageTotals},
 };
 
 use super::talk;
-use crate::{Cast, World, add_stream, assert_refused, page::walk, scopes};
+use crate::{
+    Fixtures, Key, Listing, Person, Reference, Subject, Unique, Verb, World, add_stream, assert_refused, scopes,
+    standard::standard_cases,
+};
 
-/// Every field comes back, with all origins and choices of retrieval.
-pub async fn round_trip(world: World) {
+/// The conversations of a user.
+pub struct Conversations {
+    user: User,
+    visibility: Visibility,
+    collection: Collection,
+    /// What others are forks of.
+    origin: Conversation,
+}
+
+const ONE_CALL: UsageTotals =
+    UsageTotals { requests: 1, input_tokens: 10, output_tokens: 5, cost: Money(-3), unknown_costs: 1 };
+const CONTEXT: TokenUsage =
+    TokenUsage { input_tokens: 8, cached_input_tokens: 1, output_tokens: 2, reasoning_tokens: 1 };
+
+fn renamed(conversation: &Conversation, at: crate::At<'_>) -> Conversation {
+    Conversation {
+        title: Some("new".to_owned()),
+        visibility: Visibility::Public,
+        model: Some("ollama/llama".to_owned()),
+        system_prompt: Some("rhyme".to_owned()),
+        archived_at: Some(at.time),
+        updated_at: at.time,
+        ..conversation.clone()
+    }
+}
+
+#[async_trait]
+impl Subject for Conversations {
+    type Row = Conversation;
+    type Whole = Conversation;
+
+    const NAME: &'static str = "conversations";
+    const ACCESS: [Permission; 2] = [Permission::ConversationsRead, Permission::ConversationsWrite];
+    const NEVER_SET: &'static [&'static str] = &["current_message_id", "deleted_at"];
+    const ALIKE: &'static [&'static str] = &["tenant_id", "user_id"];
+
+    fn new(make: &Fixtures, person: &Person) -> Self {
+        Self {
+            user: person.user.clone(),
+            visibility: Visibility::Private,
+            collection: make.collection(&person.user),
+            origin: make.conversation(&person.user),
+        }
+    }
+
+    fn shown(self) -> Option<Self> {
+        Some(Self { visibility: Visibility::Public, ..self })
+    }
+
+    async fn store(&self, tx: &dyn Tx) -> Result<(), StoreError> {
+        tx.collections().insert(&self.collection).await?;
+        tx.conversations().insert(&self.origin).await
+    }
+
+    fn plain(&self, make: &Fixtures) -> Conversation {
+        Conversation { visibility: self.visibility, ..make.conversation(&self.user) }
+    }
+
+    fn full(&self, make: &Fixtures) -> Conversation {
+        Conversation {
+            title: Some("Über Bäume 🌳".to_owned()),
+            visibility: Visibility::Public,
+            model: Some("openai/gpt".to_owned()),
+            system_prompt: Some("be brief".to_owned()),
+            retrieval: RetrievalChoice::Collections(vec![self.collection.id]),
+            head_version: 4,
+            next_seq: 9,
+            origin: Origin::Fork,
+            forked_from_conversation_id: Some(self.origin.id),
+            archived_at: Some(make.in_seconds(5)),
+            last_context: Some(CONTEXT),
+            message_count: 7,
+            totals: UsageTotals { requests: 1, input_tokens: 2, output_tokens: 3, cost: Money(4), unknown_costs: 5 },
+            updated_at: make.in_seconds(6),
+            ..self.plain(make)
+        }
+    }
+
+    fn whole<'a>(&'a self, conversation: &'a Conversation) -> &'a Conversation {
+        conversation
+    }
+
+    async fn insert(&self, tx: &dyn Tx, conversation: &Conversation) -> Result<(), StoreError> {
+        tx.conversations().insert(conversation).await
+    }
+
+    async fn find(&self, tx: &dyn Tx, conversation: &Conversation) -> Result<Option<Conversation>, StoreError> {
+        tx.conversations().get(conversation.id).await
+    }
+
+    fn listing() -> Option<Listing<Self>> {
+        Some(Listing::new(
+            |_, tx, page| {
+                Box::pin(async move {
+                    let everything = ConversationFilter { include_others: true, ..ConversationFilter::default() };
+                    tx.conversations().list(&everything, page).await
+                })
+            },
+            |conversation| (conversation.created_at, conversation.id.0),
+        ))
+    }
+
+    fn verbs() -> Vec<Verb<Self>> {
+        vec![
+            Verb::<Self>::look_up_to_change("lock", |_, tx, conversation, _| {
+                Box::pin(
+                    async move { Ok(tx.conversations().lock(conversation.id).await?.as_ref() == Some(conversation)) },
+                )
+            }),
+            // An update writes what it names and nothing else.
+            Verb::<Self>::command(
+                "update",
+                |_, tx, conversation, at| {
+                    Box::pin(async move {
+                        let asked = Conversation {
+                            head_version: 99,
+                            next_seq: 99,
+                            message_count: 99,
+                            origin: Origin::Import,
+                            totals: UsageTotals { requests: 99, ..UsageTotals::default() },
+                            ..renamed(conversation, at)
+                        };
+                        tx.conversations().update(&asked).await
+                    })
+                },
+                |conversation, at| *conversation = renamed(conversation, at),
+            ),
+            Verb::<Self>::command(
+                "move_head",
+                |_, tx, conversation, at| {
+                    Box::pin(async move {
+                        let head = HeadMove {
+                            current_message_id: None,
+                            head_version: 5,
+                            next_seq: 8,
+                            message_count: 7,
+                            at: at.time,
+                        };
+                        tx.conversations().move_head(conversation.id, &head).await
+                    })
+                },
+                |conversation, at| {
+                    conversation.head_version = 5;
+                    conversation.next_seq = 8;
+                    conversation.message_count = 7;
+                    conversation.updated_at = at.time;
+                },
+            ),
+            Verb::<Self>::command(
+                "add_usage",
+                |_, tx, conversation, _| tx.conversations().add_usage(conversation.id, ONE_CALL, Some(CONTEXT)),
+                |conversation, at| {
+                    conversation.totals = ONE_CALL;
+                    conversation.last_context = Some(CONTEXT);
+                    conversation.updated_at = at.now();
+                },
+            ),
+            Verb::<Self>::removal("update(deleted)", |_, tx, conversation, at| {
+                Box::pin(async move {
+                    let deleted = Conversation { deleted_at: Some(at.time), ..conversation.clone() };
+                    tx.conversations().update(&deleted).await
+                })
+            }),
+        ]
+    }
+
+    fn keys() -> Vec<Key<Self>> {
+        vec![Key::<Self>::new(&["conversations"], Unique::AtLeastTenant, |stored, fresh| Conversation {
+            id: stored.id,
+            ..fresh
+        })]
+    }
+
+    fn references() -> Vec<Reference<Self>> {
+        vec![
+            Reference::<Self>::new("user_id", |row, other| Conversation { user_id: other.user.id, ..row }),
+            Reference::<Self>::new("retrieval", |row, other| Conversation {
+                retrieval: RetrievalChoice::Collections(vec![other.collection.id]),
+                ..row
+            }),
+            Reference::<Self>::new("forked_from_conversation_id", |row, other| Conversation {
+                forked_from_conversation_id: Some(other.origin.id),
+                ..row
+            }),
+        ]
+    }
+
+    async fn add_parts(&self, tx: &dyn Tx, conversation: &Conversation, make: &Fixtures) -> Result<(), StoreError> {
+        let chain = make.chain(conversation, 2);
+        tx.messages().insert(&chain).await?;
+        add_stream(tx, &make.stream(&chain[1], &self.user), &make.events([1])).await
+    }
+
+    async fn parts_left(&self, tx: &dyn Tx, conversation: &Conversation) -> Result<usize, StoreError> {
+        let messages = tx.messages().tree(conversation.id, 0, 10).await?.items;
+        Ok(messages.len() + tx.streams().running(conversation.id).await?.len())
+    }
+}
+
+standard_cases! { Conversations:
+    round_trip, keys_are_unique, references_are_checked, the_list_is_newest_first, strangers_are_kept_out,
+    what_is_removed_is_gone
+}
+
+/// Every choice of retrieval comes back, and every origin.
+pub async fn choices_and_origins_come_back(world: World) {
     let cast = world.cast().await;
     let scope = scopes::own(&cast.ada);
     let collections = [world.make.collection(&cast.ada), world.make.collection(&cast.ada)];
-    let source = world.make.conversation(&cast.ada);
     world
         .write(&scope, async |tx| {
             for collection in &collections {
                 tx.collections().insert(collection).await?;
             }
-            tx.conversations().insert(&source).await
+            Ok(())
         })
         .await;
     let mut ids: Vec<_> = collections.iter().map(|collection| collection.id).collect();
     ids.sort_unstable();
-    let full = Conversation {
-        title: Some("Über Bäume 🌳".to_owned()),
-        visibility: Visibility::Public,
-        model: Some("openai/gpt".to_owned()),
-        system_prompt: Some("be brief".to_owned()),
-        retrieval: RetrievalChoice::Collections(ids),
-        head_version: 4,
-        next_seq: 9,
-        origin: Origin::Fork,
-        forked_from_conversation_id: Some(source.id),
-        archived_at: Some(world.make.in_seconds(5)),
-        last_context: Some(TokenUsage {
-            input_tokens: 1,
-            cached_input_tokens: 2,
-            output_tokens: 3,
-            reasoning_tokens: 4,
-        }),
-        message_count: 7,
-        totals: UsageTotals { requests: 1, input_tokens: 2, output_tokens: 3, cost: Money(4), unknown_costs: 5 },
-        updated_at: world.make.in_seconds(6),
-        ..world.make.conversation(&cast.ada)
-    };
-    let none_chosen = Conversation {
-        retrieval: RetrievalChoice::Collections(Vec::new()),
-        origin: Origin::Import,
-        ..world.make.conversation(&cast.ada)
-    };
-    let openai = Conversation { origin: Origin::OpenAi, ..world.make.conversation(&cast.ada) };
-    for conversation in [full, none_chosen, openai, world.make.conversation(&cast.ada)] {
+    for (retrieval, origin) in [
+        (RetrievalChoice::Collections(ids), Origin::Fork),
+        (RetrievalChoice::Collections(Vec::new()), Origin::Import),
+        (RetrievalChoice::All, Origin::OpenAi),
+        (RetrievalChoice::All, Origin::App),
+    ] {
+        let conversation = Conversation { retrieval, origin, ..world.make.conversation(&cast.ada) };
         world.write(&scope, async |tx| tx.conversations().insert(&conversation).await).await;
         let mut found = world.read(&scope, async |tx| tx.conversations().get(conversation.id).await).await;
         if let Some(Conversation { retrieval: RetrievalChoice::Collections(ids), .. }) = &mut found {
@@ -64,34 +252,8 @@ pub async fn round_trip(world: World) {
     }
 }
 
-/// An update writes what it names and nothing else.
-pub async fn an_update_writes_its_fields(world: World) {
-    let cast = world.cast().await;
-    let scope = scopes::own(&cast.ada);
-    let (stored, _) = talk(&world, &cast, 1).await;
-    let changed = Conversation {
-        title: Some("new".to_owned()),
-        visibility: Visibility::Public,
-        model: Some("ollama/llama".to_owned()),
-        system_prompt: Some("rhyme".to_owned()),
-        archived_at: Some(world.make.in_seconds(1)),
-        updated_at: world.make.in_seconds(2),
-        ..stored.clone()
-    };
-    let ignored = Conversation {
-        head_version: 99,
-        next_seq: 99,
-        message_count: 99,
-        origin: Origin::Import,
-        totals: UsageTotals { requests: 99, ..UsageTotals::default() },
-        ..changed.clone()
-    };
-    world.write(&scope, async |tx| tx.conversations().update(&ignored).await).await;
-    assert_eq!(world.read(&scope, async |tx| tx.conversations().get(stored.id).await).await, Some(changed));
-}
-
-/// A deleted conversation is as if it did not exist, with all below it.
-pub async fn a_deleted_conversation_is_gone(world: World) {
+/// What is below a deleted conversation is found by no way.
+pub async fn a_deleted_conversation_takes_all_along(world: World) {
     let cast = world.cast().await;
     let scope = scopes::own(&cast.ada);
     let (conversation, chain) = talk(&world, &cast, 2).await;
@@ -101,14 +263,10 @@ pub async fn a_deleted_conversation_is_gone(world: World) {
     world.write(&scope, async |tx| tx.conversations().update(&deleted).await).await;
     world
         .write(&scope, async |tx| {
-            assert_eq!(tx.conversations().get(conversation.id).await?, None);
-            assert_eq!(tx.conversations().lock(conversation.id).await?, None);
-            assert_eq!(tx.conversations().list(&ConversationFilter::default(), Default::default()).await?.items, []);
             assert_eq!(tx.messages().get(chain[0].id).await?, None);
             assert_eq!(tx.messages().branch(chain[1].id, 10).await?, []);
             assert_eq!(tx.streams().get(stream.id).await?, None);
             assert_eq!(tx.streams().events(stream.id, 0, 10).await?, []);
-            assert_refused!(tx.conversations().update(&conversation).await, StoreError::Stale);
             Ok(())
         })
         .await;
@@ -151,17 +309,23 @@ pub async fn usage_adds_up(world: World) {
     let cast = world.cast().await;
     let scope = scopes::own(&cast.ada);
     let (conversation, _) = talk(&world, &cast, 1).await;
-    let context = TokenUsage { input_tokens: 8, output_tokens: 2, ..TokenUsage::default() };
-    let add = UsageTotals { requests: 1, input_tokens: 10, output_tokens: 5, cost: Money(-3), unknown_costs: 1 };
+    let second = chrono::TimeDelta::seconds(1);
     world
         .write(&scope, async |tx| {
-            tx.conversations().add_usage(conversation.id, add, Some(context)).await?;
-            tx.conversations().add_usage(conversation.id, add, None).await
+            world.make.clock.advance(second);
+            tx.conversations().add_usage(conversation.id, ONE_CALL, Some(CONTEXT)).await?;
+            world.make.clock.advance(second);
+            tx.conversations().add_usage(conversation.id, ONE_CALL, None).await
         })
         .await;
-    let found = world.read(&scope, async |tx| tx.conversations().get(conversation.id).await).await.unwrap();
-    assert_eq!(found.totals, add.checked_add(add).unwrap());
-    assert_eq!(found.last_context, Some(context));
+    let found = world.read(&scope, async |tx| tx.conversations().get(conversation.id).await).await;
+    let expected = Conversation {
+        totals: ONE_CALL.checked_add(ONE_CALL).unwrap(),
+        last_context: Some(CONTEXT),
+        updated_at: world.make.now(),
+        ..conversation
+    };
+    assert_eq!(found, Some(expected));
 }
 
 /// What the list leaves out, and what each wish brings in.
@@ -201,123 +365,17 @@ pub async fn the_list_is_filtered(world: World) {
     }
 }
 
-/// The list is complete and in order, page by page, also among conversations of the same microsecond.
-pub async fn the_list_is_newest_first(world: World) {
+/// Without the wish for others, a list holds the user's own, however far the scope reaches.
+pub async fn a_list_holds_ones_own_unless_others_are_asked_for(world: World) {
     let cast = world.cast().await;
-    let scope = scopes::own(&cast.ada);
-    let mut stored = Vec::new();
-    for number in 0..9 {
-        if number == 4 {
-            world.make.clock.advance(chrono::TimeDelta::microseconds(1));
-        }
-        stored.push(world.make.conversation(&cast.ada));
-    }
-    for conversation in &stored {
-        world.write(&scope, async |tx| tx.conversations().insert(conversation).await).await;
-    }
-    stored.sort_by_key(|item| std::cmp::Reverse((item.created_at, item.id)));
-    let filter = ConversationFilter::default();
-    for limit in [1, 4, 9, 200] {
-        let listed =
-            walk(limit, async |page| world.read(&scope, async |tx| tx.conversations().list(&filter, page).await).await);
-        assert_eq!(listed.await, stored);
-    }
-}
-
-async fn public_and_private(world: &World, cast: &Cast) -> (Conversation, Conversation) {
     let public = Conversation { visibility: Visibility::Public, ..world.make.conversation(&cast.ada) };
-    let private = world.make.conversation(&cast.ada);
-    world
-        .write(&scopes::own(&cast.ada), async |tx| {
-            tx.conversations().insert(&public).await?;
-            tx.conversations().insert(&private).await
-        })
-        .await;
-    (public, private)
-}
-
-/// Own: the user's. Visible: also public ones of the tenant. Tenant: all of it. Nothing: none.
-pub async fn reaches_are_predicates(world: World) {
-    let cast = world.cast().await;
-    let (public, private) = public_and_private(&world, &cast).await;
-    let everything = ConversationFilter { include_others: true, ..ConversationFilter::default() };
-    for (scope, sees_public, sees_private) in [
-        (scopes::own(&cast.ada), true, true),
-        (scopes::own(&cast.bob), false, false),
-        (scopes::visible(&cast.bob), true, false),
-        (scopes::whole(&cast.bob), true, true),
-        (scopes::system(&cast.bob), true, true),
-        (scopes::nothing(&cast.ada), false, false),
-        (scopes::visible(&cast.eve), false, false),
-        (scopes::whole(&cast.eve), false, false),
-    ] {
-        for (conversation, seen) in [(&public, sees_public), (&private, sees_private)] {
-            let found = world.read(&scope, async |tx| tx.conversations().get(conversation.id).await).await;
-            assert_eq!(found.is_some(), seen, "{scope:?}");
-            let locked = world.write(&scope, async |tx| tx.conversations().lock(conversation.id).await).await;
-            assert_eq!(locked.is_some(), seen, "{scope:?}");
-            let list =
-                world.read(&scope, async |tx| tx.conversations().list(&everything, Default::default()).await).await;
-            assert_eq!(list.items.iter().any(|item| item.id == conversation.id), seen, "{scope:?}");
-        }
-    }
-    // Without the wish for others, a list holds the user's own, however far the scope reaches.
-    for scope in [scopes::visible(&cast.bob), scopes::whole(&cast.bob)] {
-        let list = async |tx: &dyn domain::store::Tx| {
-            tx.conversations().list(&ConversationFilter::default(), Default::default()).await
-        };
-        assert_eq!(world.read(&scope, list).await.items, []);
-    }
-}
-
-/// Writes through a scope that does not reach the conversation change nothing.
-pub async fn strangers_change_nothing(world: World) {
-    let cast = world.cast().await;
-    let (conversation, chain) = talk(&world, &cast, 2).await;
-    let renamed = Conversation { title: Some("changed".to_owned()), ..conversation.clone() };
-    let head = HeadMove {
-        current_message_id: Some(chain[1].id),
-        head_version: 9,
-        next_seq: 9,
-        message_count: 9,
-        at: world.make.now(),
+    world.write(&scopes::own(&cast.ada), async |tx| tx.conversations().insert(&public).await).await;
+    let list = async |scope: Scope| {
+        let page =
+            async |tx: &dyn Tx| tx.conversations().list(&ConversationFilter::default(), Default::default()).await;
+        world.read(&scope, page).await.items
     };
-    let usage = UsageTotals { requests: 1, ..UsageTotals::default() };
-    for scope in cast.strangers() {
-        world
-            .write(&scope, async |tx| {
-                let conversations = tx.conversations();
-                assert_refused!(conversations.update(&renamed).await, StoreError::Stale);
-                let outcome = conversations.add_usage(conversation.id, usage, None).await;
-                assert_refused!(outcome, StoreError::Stale);
-                Ok(())
-            })
-            .await;
-        let outcome =
-            world.attempt(&scope, async |tx| tx.conversations().move_head(conversation.id, &head).await).await;
-        assert_refused!(outcome, StoreError::Stale);
-    }
-    let scope = scopes::own(&cast.ada);
-    assert_eq!(world.read(&scope, async |tx| tx.conversations().get(conversation.id).await).await, Some(conversation));
-}
-
-/// Owners and chosen collections must be of the tenant; a conversation is added in its tenant only.
-pub async fn references_stay_in_the_tenant(world: World) {
-    let cast = world.cast().await;
-    let scope = scopes::system(&cast.ada);
-    let foreign_collection = world.make.collection(&cast.eve);
-    world.write(&scopes::own(&cast.eve), async |tx| tx.collections().insert(&foreign_collection).await).await;
-    let ours = world.make.conversation(&cast.ada);
-    for broken in [
-        Conversation { user_id: cast.eve.id, ..ours.clone() },
-        Conversation { user_id: world.make.id(), ..ours.clone() },
-        Conversation { retrieval: RetrievalChoice::Collections(vec![foreign_collection.id]), ..ours.clone() },
-        Conversation { retrieval: RetrievalChoice::Collections(vec![world.make.id()]), ..ours.clone() },
-    ] {
-        let outcome = world.attempt(&scope, async |tx| tx.conversations().insert(&broken).await).await;
-        assert_refused!(outcome, StoreError::ForeignKey);
-    }
-    let outcome = world.attempt(&scopes::system(&cast.eve), async |tx| tx.conversations().insert(&ours).await).await;
-    assert_refused!(outcome, StoreError::OutOfScope(_));
-    assert_eq!(world.read(&scope, async |tx| tx.conversations().get(ours.id).await).await, None);
+    assert_eq!(list(scopes::visible(&cast.bob)).await, []);
+    assert_eq!(list(scopes::whole(&cast.bob)).await, []);
+    assert_eq!(list(scopes::whole(&cast.ada)).await, [public]);
 }

@@ -1,31 +1,131 @@
 //! Streams and their events.
 
+use async_trait::async_trait;
 use domain::{
+    access::{Permission, Purpose, Scope},
     conversations::{
-        MostRunning, Stream, StreamEvent, StreamLease, StreamState, TurnEvent, TurnFailure, event::RetrievedItem,
+        Conversation, Message, MostRunning, Stream, StreamEvent, StreamLease, StreamState, TurnEvent, TurnFailure,
+        Visibility, event::RetrievedItem,
     },
+    identity::{ApiKey, User},
     money::Money,
-    store::{Mode, StoreError},
+    store::{Mode, StoreError, Tx},
     usage::TokenUsage,
 };
 
 use super::talk;
-use crate::{World, add_stream, assert_conflict, assert_refused, lease_of, open_stream, scopes};
+use crate::{
+    Fixtures, Key, Person, Reference, Subject, Unique, Verb, World, add_stream, assert_conflict, assert_refused,
+    lease_of, may_add_part, open_stream, scopes, standard::standard_cases,
+};
 
-/// Every field comes back, with events of every type.
-pub async fn round_trip(world: World) {
+/// Streams of an answer.
+pub struct Streams {
+    user: User,
+    key: ApiKey,
+    conversation: Conversation,
+    chain: Vec<Message>,
+}
+
+#[async_trait]
+impl Subject for Streams {
+    type Row = Stream;
+    type Whole = Conversation;
+
+    const NAME: &'static str = "streams";
+    const ACCESS: [Permission; 2] = [Permission::ConversationsRead, Permission::ConversationsWrite];
+    const ALIKE: &'static [&'static str] = &["tenant_id", "conversation_id", "message_id", "user_id"];
+
+    fn new(make: &Fixtures, person: &Person) -> Self {
+        let conversation = make.conversation(&person.user);
+        let chain = make.chain(&conversation, 2);
+        Self { user: person.user.clone(), key: make.api_key(&person.user), conversation, chain }
+    }
+
+    fn shown(self) -> Option<Self> {
+        let conversation = Conversation { visibility: Visibility::Public, ..self.conversation };
+        Some(Self { conversation, ..self })
+    }
+
+    async fn store(&self, tx: &dyn Tx) -> Result<(), StoreError> {
+        tx.api_keys().insert(&self.key).await?;
+        tx.conversations().insert(&self.conversation).await?;
+        tx.messages().insert(&self.chain).await
+    }
+
+    fn plain(&self, make: &Fixtures) -> Stream {
+        make.stream(&self.chain[1], &self.user)
+    }
+
+    fn full(&self, make: &Fixtures) -> Stream {
+        Stream {
+            api_key_id: Some(self.key.id),
+            estimated_input_tokens: Some(i64::MAX.unsigned_abs()),
+            state: StreamState::Failed,
+            epoch: 3,
+            stop_requested_at: Some(make.in_seconds(1)),
+            last_event: 9,
+            ended_at: Some(make.in_seconds(2)),
+            updated_at: make.in_seconds(2),
+            ..self.plain(make)
+        }
+    }
+
+    fn whole<'a>(&'a self, _: &'a Stream) -> &'a Conversation {
+        &self.conversation
+    }
+
+    async fn insert(&self, tx: &dyn Tx, stream: &Stream) -> Result<(), StoreError> {
+        open_stream(tx, stream).await
+    }
+
+    async fn find(&self, tx: &dyn Tx, stream: &Stream) -> Result<Option<Stream>, StoreError> {
+        tx.streams().get(stream.id).await
+    }
+
+    fn verbs() -> Vec<Verb<Self>> {
+        vec![
+            Verb::<Self>::look_up("running", |_, tx, stream, _| {
+                Box::pin(async move { Ok(tx.streams().running(stream.conversation_id).await?.contains(stream)) })
+            }),
+            Verb::<Self>::telling(
+                "request_stop",
+                |_, tx, stream, at| tx.streams().request_stop(stream.id, at.time),
+                |stream, at| {
+                    stream.stop_requested_at = Some(at.time);
+                    stream.updated_at = at.time;
+                },
+            ),
+        ]
+    }
+
+    fn keys() -> Vec<Key<Self>> {
+        vec![Key::<Self>::new(&["streams"], Unique::AtLeastTenant, |stored, fresh| Stream { id: stored.id, ..fresh })]
+    }
+
+    fn references() -> Vec<Reference<Self>> {
+        vec![
+            Reference::<Self>::new("message_id", |stream, other| Stream { message_id: other.chain[1].id, ..stream }),
+            Reference::<Self>::new("user_id", |stream, other| Stream { user_id: other.user.id, ..stream }),
+            Reference::<Self>::new("api_key_id", |stream, other| Stream { api_key_id: Some(other.key.id), ..stream }),
+        ]
+    }
+
+    fn may_add(&self, scope: &Scope, stream: &Stream) -> Result<(), StoreError> {
+        let is_reached = self.reaches("insert", scope, stream, Purpose::Change)?;
+        may_add_part(scope, &self.conversation, is_reached)
+    }
+}
+
+standard_cases! { Streams: round_trip, keys_are_unique, references_are_checked, strangers_are_kept_out }
+
+/// A stream ends with its last events, of every type.
+pub async fn events_of_all_types_come_back(world: World) {
     let cast = world.cast().await;
     let scope = scopes::own(&cast.ada);
     let (_, chain) = talk(&world, &cast, 2).await;
-    let key = world.make.api_key(&cast.ada);
     let events = every_event(&world);
-    let stream = Stream {
-        api_key_id: Some(key.id),
-        estimated_input_tokens: Some(i64::MAX.unsigned_abs()),
-        epoch: 3,
-        stop_requested_at: Some(world.make.in_seconds(1)),
-        ..world.make.stream(&chain[1], &cast.ada)
-    };
+    let stream = world.make.stream(&chain[1], &cast.ada);
     let ended_at = world.make.in_seconds(2);
     let ended = Stream {
         state: StreamState::Failed,
@@ -34,20 +134,15 @@ pub async fn round_trip(world: World) {
         updated_at: ended_at,
         ..stream.clone()
     };
-    let plain = world.make.stream(&chain[1], &cast.ada);
     world
         .write(&scope, async |tx| {
-            tx.api_keys().insert(&key).await?;
             open_stream(tx, &stream).await?;
-            assert_eq!(tx.streams().get(stream.id).await?, Some(stream.clone()));
-            tx.streams().finish(lease_of(&stream), StreamState::Failed, &events, ended_at).await?;
-            open_stream(tx, &plain).await
+            tx.streams().finish(lease_of(&stream), StreamState::Failed, &events, ended_at).await
         })
         .await;
     world
         .read(&scope, async |tx| {
             assert_eq!(tx.streams().get(stream.id).await?, Some(ended));
-            assert_eq!(tx.streams().get(plain.id).await?, Some(plain));
             assert_eq!(tx.streams().events(stream.id, 0, 100).await?, events);
             Ok(())
         })
@@ -176,11 +271,13 @@ pub async fn events_are_appended_and_read(world: World) {
     let (lease, later) = (lease_of(&stream), world.make.in_seconds(99));
     world.write(&scope, async |tx| open_stream(tx, &stream).await).await;
     for events in [&all[..4], &[], &all[4..]] {
+        world.make.clock.advance(chrono::TimeDelta::seconds(1));
         let stop = world.write(&scope, async |tx| tx.streams().append(lease, events, later).await).await;
         assert!(!stop);
     }
-    let found = world.read(&scope, async |tx| tx.streams().get(stream.id).await).await.unwrap();
-    assert_eq!((found.last_event, found.lease_expires_at), (7, later));
+    let found = async || world.read(&scope, async |tx| tx.streams().get(stream.id).await).await;
+    let appended = Stream { last_event: 7, lease_expires_at: later, updated_at: world.make.now(), ..stream.clone() };
+    assert_eq!(found().await.as_ref(), Some(&appended));
     let events =
         async |after, limit| world.read(&scope, async |tx| tx.streams().events(stream.id, after, limit).await).await;
     assert_eq!(events(0, 3).await, all[..3]);
@@ -188,9 +285,10 @@ pub async fn events_are_appended_and_read(world: World) {
     assert_eq!(events(6, 3).await, all[6..]);
     assert_eq!(events(7, 3).await, []);
     // The call is put on record under the lease as well.
+    let at = world.make.clock.advance(chrono::TimeDelta::seconds(1));
     world.write(&scope, async |tx| tx.streams().record_call(lease, 42).await).await;
-    let found = world.read(&scope, async |tx| tx.streams().get(stream.id).await).await.unwrap();
-    assert_eq!(found.estimated_input_tokens, Some(42));
+    let called = Stream { estimated_input_tokens: Some(42), updated_at: at, ..appended };
+    assert_eq!(found().await, Some(called));
     // A number is given once.
     let again = &all[6..];
     let outcome = world.attempt(&scope, async |tx| tx.streams().append(lease, again, later).await).await;
@@ -213,8 +311,14 @@ pub async fn a_stream_ends_once(world: World) {
         .await;
     world
         .write(&scope, async |tx| {
-            let found = tx.streams().get(stream.id).await?.unwrap();
-            assert_eq!((found.state, found.ended_at, found.last_event), (StreamState::Interrupted, Some(at), 2));
+            let ended = Stream {
+                state: StreamState::Interrupted,
+                ended_at: Some(at),
+                last_event: 2,
+                updated_at: at,
+                ..stream.clone()
+            };
+            assert_eq!(tx.streams().get(stream.id).await?, Some(ended));
             assert_eq!(tx.streams().events(stream.id, 0, 10).await?, events);
             let more = world.make.events([3]);
             assert_refused!(tx.streams().append(lease, &more, at).await, StoreError::Stale);
@@ -239,62 +343,58 @@ pub async fn a_stop_is_told_to_the_pump(world: World) {
             open_stream(tx, &stream).await?;
             assert!(tx.streams().request_stop(stream.id, at).await?);
             assert!(tx.streams().request_stop(stream.id, world.make.in_seconds(2)).await?);
-            assert!(tx.streams().append(lease, &[], world.make.in_seconds(20)).await?);
-            assert_eq!(tx.streams().get(stream.id).await?.unwrap().stop_requested_at, Some(at));
+            world.make.clock.advance(chrono::TimeDelta::seconds(3));
+            let until = world.make.in_seconds(20);
+            assert!(tx.streams().append(lease, &[], until).await?);
+            let stopping = Stream {
+                stop_requested_at: Some(at),
+                lease_expires_at: until,
+                updated_at: world.make.now(),
+                ..stream.clone()
+            };
+            assert_eq!(tx.streams().get(stream.id).await?, Some(stopping));
             assert!(!tx.streams().request_stop(world.make.id(), at).await?);
             Ok(())
         })
         .await;
 }
 
-/// Nobody else reads a stream, stops it or appends to it, with the right lease or without.
-pub async fn streams_are_out_of_reach_for_others(world: World) {
+/// The events of a stream are read as it is; a lease is of no use in another tenant.
+pub async fn events_are_out_of_reach_for_others(world: World) {
     let cast = world.cast().await;
     let scope = scopes::own(&cast.ada);
-    let (conversation, chain) = talk(&world, &cast, 2).await;
+    let (_, chain) = talk(&world, &cast, 2).await;
     let stream = world.make.stream(&chain[1], &cast.ada);
     let events = world.make.events([1]);
     world.write(&scope, async |tx| add_stream(tx, &stream, &events).await).await;
     let now = world.make.now();
     for stranger in cast.strangers() {
-        world
-            .write(&stranger, async |tx| {
-                let streams = tx.streams();
-                assert_eq!(streams.get(stream.id).await?, None);
-                assert_eq!(streams.running(conversation.id).await?, []);
-                assert_eq!(streams.events(stream.id, 0, 10).await?, []);
-                assert!(!streams.request_stop(stream.id, now).await?);
-                Ok(())
-            })
-            .await;
+        let found = world.read(&stranger, async |tx| tx.streams().events(stream.id, 0, 10).await).await;
+        assert_eq!(found, []);
     }
     let theirs = scopes::system(&cast.eve);
     let (lease, more) = (lease_of(&stream), world.make.events([2]));
     let outcome = world.attempt(&theirs, async |tx| tx.streams().append(lease, &more, now).await).await;
     assert_refused!(outcome, StoreError::Stale);
+    let outcome = world.attempt(&theirs, async |tx| tx.streams().record_call(lease, 7).await).await;
+    assert_refused!(outcome, StoreError::Stale);
     let outcome =
         world.attempt(&theirs, async |tx| tx.streams().finish(lease, StreamState::Failed, &more, now).await).await;
     assert_refused!(outcome, StoreError::Stale);
     let found = world.read(&scope, async |tx| tx.streams().get(stream.id).await).await.unwrap();
-    assert_eq!((found.state, found.last_event), (StreamState::Running, 1));
+    assert_eq!((found.state, found.last_event, found.estimated_input_tokens), (StreamState::Running, 1, None));
 }
 
-/// A stream belongs to a message of its conversation and to people of its tenant.
-pub async fn references_stay_in_the_tenant(world: World) {
+/// A stream is of a message of its conversation; a lease of what is not there is stale.
+pub async fn a_stream_stays_in_its_conversation(world: World) {
     let cast = world.cast().await;
     let scope = scopes::system(&cast.ada);
     let (_, chain) = talk(&world, &cast, 2).await;
     let (_, elsewhere) = talk(&world, &cast, 2).await;
     let stream = world.make.stream(&chain[1], &cast.ada);
-    for broken in [
-        Stream { message_id: elsewhere[1].id, ..stream.clone() },
-        Stream { message_id: world.make.id(), ..stream.clone() },
-        Stream { user_id: cast.eve.id, ..stream.clone() },
-        Stream { api_key_id: Some(world.make.id()), ..stream.clone() },
-    ] {
-        let outcome = world.attempt(&scope, async |tx| open_stream(tx, &broken).await).await;
-        assert_refused!(outcome, StoreError::ForeignKey);
-    }
+    let broken = Stream { message_id: elsewhere[1].id, ..stream.clone() };
+    let outcome = world.attempt(&scope, async |tx| open_stream(tx, &broken).await).await;
+    assert_refused!(outcome, StoreError::ForeignKey);
     let lease = StreamLease { id: stream.id, epoch: 1 };
     let outcome = world.attempt(&scope, async |tx| tx.streams().append(lease, &[], world.make.now()).await).await;
     assert_refused!(outcome, StoreError::Stale);

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use chrono::TimeDelta;
 use domain::{
     access::Scope,
-    conversations::{ExpiredStream, StreamLease, StreamState},
+    conversations::{ExpiredStream, Stream, StreamLease, StreamState},
     store::{Mode, StoreError},
 };
 
@@ -36,8 +36,14 @@ pub async fn an_old_epoch_appends_nothing(world: World) {
             let outcome = tx.streams().finish(old, StreamState::Completed, &events, later).await;
             assert_refused!(outcome, StoreError::Stale);
             assert_eq!(tx.streams().events(stream.id, 0, 10).await?.len(), 1);
-            let found = tx.streams().get(stream.id).await?.unwrap();
-            assert_eq!((found.epoch, found.lease_expires_at, found.last_event), (2, until, 1));
+            let taken = Stream {
+                epoch: 2,
+                lease_expires_at: until,
+                last_event: 1,
+                updated_at: stream.lease_expires_at,
+                ..stream.clone()
+            };
+            assert_eq!(tx.streams().get(stream.id).await?, Some(taken));
             assert_refused!(tx.streams().record_call(old, 7).await, StoreError::Stale);
             assert!(!tx.streams().append(new, &events, later).await?);
             tx.streams().finish(new, StreamState::Interrupted, &[], later).await

@@ -105,15 +105,22 @@ pub async fn an_active_path_leads_to_its_leaf(world: World) {
     let leaf = async |id| world.read(&scope, async |tx| tx.messages().leaf(id).await).await;
     // Nothing is active yet: the newest child each.
     assert_eq!(leaf(chain[0].id).await, below.id);
+    let first = world.make.clock.advance(chrono::TimeDelta::seconds(1));
     world.write(&scope, async |tx| tx.messages().activate_path(chain[2].id).await).await;
     assert_eq!(leaf(chain[0].id).await, chain[3].id);
     assert_eq!(leaf(other.id).await, below.id);
+    let second = world.make.clock.advance(chrono::TimeDelta::seconds(1));
     world.write(&scope, async |tx| tx.messages().activate_path(other.id).await).await;
     assert_eq!(leaf(chain[0].id).await, below.id);
     // The branch that is left keeps its own way.
     assert_eq!(leaf(chain[1].id).await, chain[3].id);
-    let root = world.read(&scope, async |tx| tx.messages().get(chain[0].id).await).await.unwrap();
-    assert_eq!(root.active_child_id, Some(other.id));
+    // What points another way has changed, and nothing else.
+    let stored = async |message: &Message| world.read(&scope, async |tx| tx.messages().get(message.id).await).await;
+    let root = Message { active_child_id: Some(other.id), updated_at: second, ..chain[0].clone() };
+    assert_eq!(stored(&chain[0]).await, Some(root));
+    let left = Message { active_child_id: Some(chain[2].id), updated_at: first, ..chain[1].clone() };
+    assert_eq!(stored(&chain[1]).await, Some(left));
+    assert_eq!(stored(&other).await.as_ref(), Some(&other));
     let missing = world.make.id();
     assert_refused!(
         world.attempt(&scope, async |tx| tx.messages().activate_path(missing).await).await,
@@ -127,15 +134,16 @@ pub async fn only_a_child_becomes_active(world: World) {
     let scope = scopes::own(&cast.ada);
     let (_, chain) = talk(&world, &cast, 3).await;
     let (_, elsewhere) = talk(&world, &cast, 2).await;
+    let at = world.make.clock.advance(chrono::TimeDelta::seconds(1));
     world.write(&scope, async |tx| tx.messages().set_active_child(chain[0].id, chain[1].id).await).await;
-    let found = world.read(&scope, async |tx| tx.messages().get(chain[0].id).await).await.unwrap();
-    assert_eq!(found.active_child_id, Some(chain[1].id));
+    let pointing = Message { active_child_id: Some(chain[1].id), updated_at: at, ..chain[0].clone() };
+    let found = async || world.read(&scope, async |tx| tx.messages().get(chain[0].id).await).await;
+    assert_eq!(found().await.as_ref(), Some(&pointing));
     for wrong in [elsewhere[1].id, world.make.id()] {
         let outcome = world.attempt(&scope, async |tx| tx.messages().set_active_child(chain[0].id, wrong).await).await;
         assert!(outcome.is_err(), "a message of another conversation became an active child");
     }
-    let found = world.read(&scope, async |tx| tx.messages().get(chain[0].id).await).await.unwrap();
-    assert_eq!(found.active_child_id, Some(chain[1].id));
+    assert_eq!(found().await, Some(pointing));
 }
 
 /// A chain of 2,000 messages is walked like any other.

@@ -1,15 +1,152 @@
 //! Roles and who has them.
 
+use async_trait::async_trait;
 use domain::{
-    access::{Permission, SystemRole},
+    access::{Permission, Scope, SystemRole},
     identity::{Role, UserRole},
-    store::StoreError,
+    ids::TenantId,
+    store::{StoreError, Tx},
+};
+use uuid::Uuid;
+
+use crate::{
+    Fixtures, Key, Needs, Person, Reading, Reference, Subject, Unique, Verb, World, assert_refused, scopes,
+    standard::standard_cases,
 };
 
-use crate::{World, assert_conflict, assert_refused, scopes};
+/// Roles of a tenant.
+pub struct Roles(TenantId);
 
-/// Every field of a role comes back, by name and by user.
-pub async fn round_trip(world: World) {
+#[async_trait]
+impl Subject for Roles {
+    type Row = Role;
+    type Whole = Role;
+
+    const NAME: &'static str = "roles";
+    const ACCESS: [Permission; 2] = [Permission::UsersRead, Permission::UsersWrite];
+    const NEEDS: Needs = Needs::Tenant;
+    const READING: Reading = Reading::Otherwise;
+    const ALIKE: &'static [&'static str] = &["tenant_id"];
+
+    fn new(_: &Fixtures, person: &Person) -> Self {
+        Self(person.tenant.id)
+    }
+
+    fn plain(&self, make: &Fixtures) -> Role {
+        make.role(self.0, &format!("role-{}", make.id::<Uuid>()))
+    }
+
+    fn full(&self, make: &Fixtures) -> Role {
+        Role {
+            description: Some("what nobody else may – ü".to_owned()),
+            permissions: Permission::ALL.into(),
+            is_system: true,
+            updated_at: make.in_seconds(1),
+            ..self.plain(make)
+        }
+    }
+
+    fn whole<'a>(&'a self, role: &'a Role) -> &'a Role {
+        role
+    }
+
+    async fn insert(&self, tx: &dyn Tx, role: &Role) -> Result<(), StoreError> {
+        tx.roles().insert(role).await
+    }
+
+    async fn find(&self, tx: &dyn Tx, role: &Role) -> Result<Option<Role>, StoreError> {
+        tx.roles().find_by_name(&role.name).await
+    }
+
+    fn verbs() -> Vec<Verb<Self>> {
+        vec![Verb::<Self>::look_up("find_by_name", |_, tx, role, _| {
+            Box::pin(async move { Ok(tx.roles().find_by_name(&role.name).await?.as_ref() == Some(role)) })
+        })]
+    }
+
+    fn keys() -> Vec<Key<Self>> {
+        vec![
+            Key::<Self>::new(&["roles"], Unique::AtLeastTenant, |stored, fresh| Role { id: stored.id, ..fresh }),
+            Key::<Self>::new(&["roles", "name"], Unique::Tenant, |stored, fresh| Role {
+                name: stored.name.clone(),
+                ..fresh
+            }),
+        ]
+    }
+}
+
+/// The roles of a person.
+pub struct UserRoles {
+    person: Person,
+    role: Role,
+}
+
+#[async_trait]
+impl Subject for UserRoles {
+    type Row = UserRole;
+    type Whole = UserRole;
+
+    const NAME: &'static str = "user_roles";
+    const ACCESS: [Permission; 2] = [Permission::UsersRead, Permission::UsersWrite];
+    const READING: Reading = Reading::Never;
+
+    fn new(make: &Fixtures, person: &Person) -> Self {
+        Self { person: person.clone(), role: make.role(person.tenant.id, "editor") }
+    }
+
+    async fn store(&self, tx: &dyn Tx) -> Result<(), StoreError> {
+        tx.roles().insert(&self.role).await
+    }
+
+    fn plain(&self, make: &Fixtures) -> UserRole {
+        make.assignment(&self.person.user, &self.role)
+    }
+
+    fn full(&self, make: &Fixtures) -> UserRole {
+        UserRole { assigned_by: Some(self.person.user.id), ..self.plain(make) }
+    }
+
+    fn whole<'a>(&'a self, assignment: &'a UserRole) -> &'a UserRole {
+        assignment
+    }
+
+    async fn insert(&self, tx: &dyn Tx, assignment: &UserRole) -> Result<(), StoreError> {
+        tx.roles().assign(assignment).await
+    }
+
+    fn verbs() -> Vec<Verb<Self>> {
+        vec![Verb::<Self>::look_up("of_user", |subject, tx, assignment, _| {
+            Box::pin(async move { Ok(tx.roles().of_user(assignment.user_id).await?.contains(&subject.role)) })
+        })]
+    }
+
+    fn keys() -> Vec<Key<Self>> {
+        vec![Key::<Self>::new(&["user_roles"], Unique::AtLeastTenant, |_, fresh| fresh)]
+    }
+
+    fn references() -> Vec<Reference<Self>> {
+        vec![
+            Reference::<Self>::new("user_id", |row, other| UserRole { user_id: other.person.user.id, ..row }),
+            Reference::<Self>::new("role_id", |row, other| UserRole { role_id: other.role.id, ..row }),
+            Reference::<Self>::anywhere("assigned_by", |row, other| UserRole {
+                assigned_by: Some(other.person.user.id),
+                ..row
+            }),
+        ]
+    }
+}
+
+standard_cases! { Roles: round_trip, keys_are_unique, references_are_checked, strangers_are_kept_out }
+
+/// The cases of assignments.
+pub mod assignments {
+    use super::UserRoles;
+
+    super::standard_cases! { UserRoles: keys_are_unique, references_are_checked, strangers_are_kept_out }
+}
+
+/// The roles of a user come back whole, by user and by name: those of the system, and any others.
+pub async fn a_user_has_its_roles(world: World) {
     let cast = world.cast().await;
     let scope = scopes::system(&cast.ada);
     let mut roles = Vec::new();
@@ -43,48 +180,18 @@ pub async fn round_trip(world: World) {
     assert_eq!(world.read(&scope, async |tx| tx.roles().of_user(cast.bob.id).await).await, []);
 }
 
-/// A name is taken once in a tenant, and a user has a role once.
-pub async fn names_and_assignments_are_unique(world: World) {
+/// The installation has no roles of tenants, and nobody's.
+pub async fn roles_are_a_tenants(world: World) {
     let cast = world.cast().await;
-    let scope = scopes::system(&cast.ada);
-    let tenant = cast.ada.tenant_id.unwrap();
-    let role = world.make.role(tenant, "editor");
+    let root = world.make.user(None, "root");
+    let installation = Scope::system("contract suite");
+    world.write(&installation, async |tx| tx.users().insert(&root).await).await;
     world
-        .write(&scope, async |tx| {
-            tx.roles().insert(&role).await?;
-            tx.roles().assign(&world.make.assignment(&cast.ada, &role)).await
-        })
-        .await;
-    let twin = world.make.role(tenant, "editor");
-    assert_conflict(world.attempt(&scope, async |tx| tx.roles().insert(&twin).await).await, &["roles", "name"]);
-    let again = world.make.assignment(&cast.ada, &role);
-    assert_conflict(world.attempt(&scope, async |tx| tx.roles().assign(&again).await).await, &["user_roles"]);
-    let namesake = world.make.role(cast.eve.tenant_id.unwrap(), "editor");
-    world.write(&scopes::system(&cast.eve), async |tx| tx.roles().insert(&namesake).await).await;
-}
-
-/// Roles of another tenant are not seen and cannot be given, nor can ours be given to its users.
-pub async fn roles_stay_in_their_tenant(world: World) {
-    let cast = world.cast().await;
-    let (ours, theirs) = (scopes::system(&cast.ada), scopes::system(&cast.eve));
-    let role = world.make.role(cast.ada.tenant_id.unwrap(), "editor");
-    world
-        .write(&ours, async |tx| {
-            tx.roles().insert(&role).await?;
-            tx.roles().assign(&world.make.assignment(&cast.ada, &role)).await
-        })
-        .await;
-    world
-        .read(&theirs, async |tx| {
-            assert_eq!(tx.roles().find_by_name("editor").await?, None);
-            assert_eq!(tx.roles().of_user(cast.ada.id).await?, []);
+        .read(&installation, async |tx| {
+            assert_refused!(tx.roles().of_user(root.id).await, StoreError::OutOfScope(_));
+            assert_refused!(tx.roles().of_user(cast.ada.id).await, StoreError::OutOfScope(_));
+            assert_refused!(tx.roles().find_by_name("editor").await, StoreError::OutOfScope(_));
             Ok(())
         })
         .await;
-    let stolen = UserRole { tenant_id: cast.eve.tenant_id.unwrap(), ..world.make.assignment(&cast.eve, &role) };
-    let outcome = world.attempt(&theirs, async |tx| tx.roles().assign(&stolen).await).await;
-    assert_refused!(outcome, StoreError::ForeignKey);
-    let given = world.make.assignment(&cast.eve, &role);
-    let outcome = world.attempt(&ours, async |tx| tx.roles().assign(&given).await).await;
-    assert_refused!(outcome, StoreError::ForeignKey);
 }

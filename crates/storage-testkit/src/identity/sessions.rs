@@ -1,44 +1,99 @@
-//! Sessions and their refresh tokens.
+//! Sessions.
 
+use async_trait::async_trait;
 use domain::{
-    access::Scope,
-    identity::{RefreshToken, Session},
-    store::{Mode, StoreError},
+    access::{Permission, Scope},
+    identity::{Session, User},
+    store::{StoreError, Tx},
 };
 
-use crate::{World, assert_conflict, assert_refused, scopes};
+use crate::{
+    Fixtures, Key, Person, Reference, Subject, Unique, Verb, World, assert_refused, scopes, standard::standard_cases,
+};
 
-/// Every field comes back.
-pub async fn round_trip(world: World) {
-    let cast = world.cast().await;
-    let scope = scopes::own(&cast.ada);
-    let session = Session {
-        token_hash: Some(world.make.hash()),
-        version: 7,
-        ip_address: Some("198.51.100.7".parse().unwrap()),
-        user_agent: Some("curl/8 – ü".to_owned()),
-        revoked_at: Some(world.make.in_seconds(5)),
-        updated_at: world.make.in_seconds(6),
-        ..world.make.session(&cast.ada)
-    };
-    let token = RefreshToken { used_at: Some(world.make.in_seconds(3)), ..world.make.refresh_token(&session) };
-    let plain = world.make.session(&cast.ada);
-    world
-        .write(&scope, async |tx| {
-            tx.sessions().insert(&session).await?;
-            tx.sessions().insert(&plain).await?;
-            tx.sessions().insert_refresh_token(&token).await
-        })
-        .await;
-    world
-        .read(&scope, async |tx| {
-            assert_eq!(tx.sessions().get(session.id).await?, Some(session));
-            assert_eq!(tx.sessions().get(plain.id).await?, Some(plain));
-            assert_eq!(tx.sessions().refresh_token(token.id).await?, Some(token));
-            Ok(())
-        })
-        .await;
+/// The sessions of a user.
+pub struct Sessions(User);
+
+#[async_trait]
+impl Subject for Sessions {
+    type Row = Session;
+    type Whole = Session;
+
+    const NAME: &'static str = "sessions";
+    const ACCESS: [Permission; 2] = [Permission::ProfileRead, Permission::ProfileWrite];
+    const ALWAYS_SET: &'static [&'static str] = &["tenant_id"];
+    const ALIKE: &'static [&'static str] = &["user_id"];
+
+    fn new(_: &Fixtures, person: &Person) -> Self {
+        Self(person.user.clone())
+    }
+
+    fn plain(&self, make: &Fixtures) -> Session {
+        make.session(&self.0)
+    }
+
+    fn full(&self, make: &Fixtures) -> Session {
+        Session {
+            token_hash: Some(make.hash()),
+            version: 7,
+            ip_address: Some("198.51.100.7".parse().unwrap()),
+            user_agent: Some("curl/8 – ü".to_owned()),
+            revoked_at: Some(make.in_seconds(5)),
+            updated_at: make.in_seconds(6),
+            ..self.plain(make)
+        }
+    }
+
+    fn whole<'a>(&'a self, session: &'a Session) -> &'a Session {
+        session
+    }
+
+    async fn insert(&self, tx: &dyn Tx, session: &Session) -> Result<(), StoreError> {
+        tx.sessions().insert(session).await
+    }
+
+    async fn find(&self, tx: &dyn Tx, session: &Session) -> Result<Option<Session>, StoreError> {
+        tx.sessions().get(session.id).await
+    }
+
+    fn verbs() -> Vec<Verb<Self>> {
+        vec![
+            Verb::<Self>::command(
+                "extend",
+                |_, tx, session, at| tx.sessions().extend(session.id, at.time),
+                |session, at| {
+                    session.idle_expires_at = at.time;
+                    session.updated_at = at.now();
+                },
+            ),
+            Verb::<Self>::command(
+                "revoke",
+                |_, tx, session, at| tx.sessions().revoke(session.id, at.time),
+                |session, at| {
+                    session.revoked_at = Some(at.time);
+                    session.version += 1;
+                    session.updated_at = at.time;
+                },
+            ),
+        ]
+    }
+
+    fn keys() -> Vec<Key<Self>> {
+        vec![
+            Key::<Self>::new(&["sessions"], Unique::AtLeastTenant, |stored, fresh| Session { id: stored.id, ..fresh }),
+            Key::<Self>::new(&["sessions", "token_hash"], Unique::Installation, |stored, fresh| Session {
+                token_hash: stored.token_hash.clone(),
+                ..fresh
+            }),
+        ]
+    }
+
+    fn references() -> Vec<Reference<Self>> {
+        vec![Reference::<Self>::new("user_id", |session, other| Session { user_id: other.0.id, ..session })]
+    }
 }
+
+standard_cases! { Sessions: round_trip, keys_are_unique, references_are_checked, strangers_are_kept_out }
 
 /// A superadmin's session lives in the scope of the installation.
 pub async fn superadmins_have_sessions(world: World) {
@@ -61,7 +116,8 @@ pub async fn superadmins_have_sessions(world: World) {
     assert_eq!(world.read(&installation, async |tx| tx.sessions().get(session.id).await).await, Some(session));
 }
 
-/// Extending moves the idle expiry; revoking raises the version once.
+/// Extending moves the idle expiry; revoking raises the version once, and ending what has ended changes
+/// nothing, the time of the last change included.
 pub async fn a_session_is_extended_and_revoked(world: World) {
     let cast = world.cast().await;
     let scope = scopes::own(&cast.ada);
@@ -75,116 +131,10 @@ pub async fn a_session_is_extended_and_revoked(world: World) {
             tx.sessions().revoke(session.id, second).await
         })
         .await;
-    let found = world.read(&scope, async |tx| tx.sessions().get(session.id).await).await.unwrap();
-    assert_eq!(found.idle_expires_at, later);
-    assert_eq!((found.revoked_at, found.version), (Some(first), 2));
+    let ended =
+        Session { idle_expires_at: later, revoked_at: Some(first), version: 2, updated_at: first, ..session.clone() };
+    assert_eq!(world.read(&scope, async |tx| tx.sessions().get(session.id).await).await, Some(ended));
     let missing = world.make.id();
     let outcome = world.attempt(&scope, async |tx| tx.sessions().extend(missing, later).await).await;
     assert_refused!(outcome, StoreError::Stale);
-}
-
-/// Two refreshes at once give the same successor: the second one changes nothing.
-pub async fn a_successor_is_given_once(world: World) {
-    let cast = world.cast().await;
-    let scope = scopes::own(&cast.ada);
-    let session = world.make.session(&cast.ada);
-    let token = world.make.refresh_token(&session);
-    let again = RefreshToken { id: world.make.id(), ..token.clone() };
-    world
-        .write(&scope, async |tx| {
-            tx.sessions().insert(&session).await?;
-            tx.sessions().insert_refresh_token(&token).await?;
-            tx.sessions().insert_refresh_token(&again).await
-        })
-        .await;
-    world
-        .read(&scope, async |tx| {
-            assert_eq!(tx.sessions().refresh_token(token.id).await?, Some(token));
-            assert_eq!(tx.sessions().refresh_token(again.id).await?, None);
-            Ok(())
-        })
-        .await;
-}
-
-/// Of any number of users of one token at once exactly one is told that it was the first.
-pub async fn a_token_is_used_once(world: World) {
-    let cast = world.cast().await;
-    let scope = scopes::own(&cast.ada);
-    let session = world.make.session(&cast.ada);
-    let token = world.make.refresh_token(&session);
-    world
-        .write(&scope, async |tx| {
-            tx.sessions().insert(&session).await?;
-            tx.sessions().insert_refresh_token(&token).await
-        })
-        .await;
-    let tasks: Vec<_> = (0..16)
-        .map(|seconds| {
-            let (store, scope, at) = (world.store.clone(), scope.clone(), world.make.in_seconds(seconds));
-            tokio::spawn(async move {
-                let tx = store.begin(&scope, Mode::Write).await?;
-                let first = tx.sessions().use_refresh_token(token.id, at).await?;
-                tx.commit().await?;
-                Ok::<_, StoreError>(first.then_some(at))
-            })
-        })
-        .collect();
-    let mut winners = Vec::new();
-    for task in tasks {
-        winners.extend(task.await.unwrap().unwrap());
-    }
-    assert_eq!(winners.len(), 1);
-    let found = world.read(&scope, async |tx| tx.sessions().refresh_token(token.id).await).await.unwrap();
-    assert_eq!(found.used_at, Some(winners[0]));
-}
-
-/// Nobody else sees or ends a session, or uses its tokens.
-pub async fn sessions_are_out_of_reach_for_others(world: World) {
-    let cast = world.cast().await;
-    let scope = scopes::own(&cast.ada);
-    let session = world.make.session(&cast.ada);
-    let token = world.make.refresh_token(&session);
-    world
-        .write(&scope, async |tx| {
-            tx.sessions().insert(&session).await?;
-            tx.sessions().insert_refresh_token(&token).await
-        })
-        .await;
-    let at = world.make.in_seconds(1);
-    for stranger in cast.strangers() {
-        world
-            .write(&stranger, async |tx| {
-                assert_eq!(tx.sessions().get(session.id).await?, None);
-                assert_eq!(tx.sessions().refresh_token(token.id).await?, None);
-                assert_refused!(tx.sessions().extend(session.id, at).await, StoreError::Stale);
-                assert_refused!(tx.sessions().revoke(session.id, at).await, StoreError::Stale);
-                assert!(!tx.sessions().use_refresh_token(token.id, at).await?);
-                Ok(())
-            })
-            .await;
-    }
-    world
-        .read(&scope, async |tx| {
-            assert_eq!(tx.sessions().get(session.id).await?, Some(session));
-            assert_eq!(tx.sessions().refresh_token(token.id).await?, Some(token));
-            Ok(())
-        })
-        .await;
-}
-
-/// References stay in the tenant, and cookies' hashes are unique.
-pub async fn references_and_hashes_are_checked(world: World) {
-    let cast = world.cast().await;
-    let scope = scopes::system(&cast.ada);
-    let foreign = Session { tenant_id: cast.ada.tenant_id, ..world.make.session(&cast.eve) };
-    let outcome = world.attempt(&scope, async |tx| tx.sessions().insert(&foreign).await).await;
-    assert_refused!(outcome, StoreError::ForeignKey);
-    let orphan = world.make.refresh_token(&world.make.session(&cast.ada));
-    let outcome = world.attempt(&scope, async |tx| tx.sessions().insert_refresh_token(&orphan).await).await;
-    assert_refused!(outcome, StoreError::ForeignKey);
-    let hash = Some(world.make.hash());
-    let [first, second] = [(); 2].map(|()| Session { token_hash: hash.clone(), ..world.make.session(&cast.ada) });
-    world.write(&scope, async |tx| tx.sessions().insert(&first).await).await;
-    let outcome = world.attempt(&scope, async |tx| tx.sessions().insert(&second).await).await;
-    assert_conflict(outcome, &["sessions", "token_hash"]);
 }

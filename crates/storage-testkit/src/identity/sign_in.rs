@@ -6,9 +6,10 @@ use domain::{
         User,
         repo::{CredentialOwner, SignInAccount},
     },
+    store::StoreError,
 };
 
-use crate::{World, scopes};
+use crate::{World, assert_refused, scopes};
 
 async fn by_email(world: &World, email: &str) -> Option<SignInAccount> {
     world.read(&Scope::sign_in(), async |tx| tx.sign_in().account_by_email(email).await).await
@@ -104,4 +105,22 @@ pub async fn hashes_lead_to_their_owners(world: World) {
             Ok(())
         })
         .await;
+}
+
+/// The look-ups are those of sign-in: no other scope needs them, and none has them.
+pub async fn no_other_scope_looks_up_accounts(world: World) {
+    let cast = world.cast().await;
+    let hash = world.make.hash();
+    for scope in [scopes::whole(&cast.ada), scopes::system(&cast.ada), Scope::system("contract suite")] {
+        world
+            .read(&scope, async |tx| {
+                let look_ups = tx.sign_in();
+                assert_refused!(look_ups.account_by_email(cast.ada.email.as_str()).await, StoreError::OutOfScope(_));
+                assert_refused!(look_ups.account_by_username("ada", Some("acme")).await, StoreError::OutOfScope(_));
+                assert_refused!(look_ups.refresh_token(&hash).await, StoreError::OutOfScope(_));
+                assert_refused!(look_ups.api_key(&hash).await, StoreError::OutOfScope(_));
+                Ok(())
+            })
+            .await;
+    }
 }

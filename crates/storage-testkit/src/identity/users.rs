@@ -1,11 +1,26 @@
 //! Users.
 
-use domain::{access::Scope, identity::User, store::StoreError};
+use async_trait::async_trait;
+use domain::{
+    access::{Permission, Scope},
+    identity::User,
+    ids::TenantId,
+    store::{StoreError, Tx},
+};
+use uuid::Uuid;
 
-use crate::{World, assert_conflict, assert_refused, page::walk, scopes};
+use crate::{
+    Fixtures, Key, Listing, Needs, Person, Subject, Unique, Verb, World, assert_conflict, assert_refused, scopes,
+    standard::standard_cases,
+};
 
-fn full(world: &World, user: User) -> User {
-    let make = &world.make;
+/// A person's own account, and others of its tenant.
+pub struct Users {
+    tenant: TenantId,
+    user: User,
+}
+
+fn full(make: &Fixtures, user: User) -> User {
     User {
         password_hash: Some("$argon2id$v=19$m=47104,t=1,p=1$c2FsdA$aGFzaA".to_owned()),
         display_name: Some("Ada L. 🦀".to_owned()),
@@ -23,28 +38,93 @@ fn full(world: &World, user: User) -> User {
     }
 }
 
-/// Every field comes back, from an insert and from an update.
-pub async fn round_trip(world: World) {
-    let tenant = world.tenant("acme").await;
-    let scope = Scope::system_in(tenant.id);
-    let plain = world.make.user(Some(tenant.id), "ada");
-    let inserted = full(&world, world.make.user(Some(tenant.id), "bob"));
-    world
-        .write(&scope, async |tx| {
-            tx.users().insert(&plain).await?;
-            tx.users().insert(&inserted).await
-        })
-        .await;
-    let updated = full(&world, plain.clone());
-    world
-        .read(&scope, async |tx| {
-            assert_eq!(tx.users().get(plain.id).await?, Some(plain));
-            assert_eq!(tx.users().get(inserted.id).await?, Some(inserted));
-            Ok(())
-        })
-        .await;
-    world.write(&scope, async |tx| tx.users().update(&updated).await).await;
-    assert_eq!(world.read(&scope, async |tx| tx.users().get(updated.id).await).await, Some(updated));
+fn deleted(make: &Fixtures, user: &User) -> User {
+    User { deleted_at: Some(make.now()), ..user.clone() }
+}
+
+#[async_trait]
+impl Subject for Users {
+    type Row = User;
+    type Whole = User;
+
+    const NAME: &'static str = "users";
+    const ACCESS: [Permission; 2] = [Permission::UsersRead, Permission::UsersWrite];
+    const NEEDS: Needs = Needs::Tenant;
+    const NEVER_SET: &'static [&'static str] = &["deleted_at"];
+    const ALWAYS_SET: &'static [&'static str] = &["tenant_id"];
+
+    fn new(_: &Fixtures, person: &Person) -> Self {
+        Self { tenant: person.tenant.id, user: person.user.clone() }
+    }
+
+    fn plain(&self, _: &Fixtures) -> User {
+        self.user.clone()
+    }
+
+    fn full(&self, make: &Fixtures) -> User {
+        full(make, self.another(make))
+    }
+
+    fn another(&self, make: &Fixtures) -> User {
+        make.user(Some(self.tenant), &format!("user-{}", make.id::<Uuid>().simple()))
+    }
+
+    fn whole<'a>(&'a self, user: &'a User) -> &'a User {
+        user
+    }
+
+    async fn insert(&self, tx: &dyn Tx, user: &User) -> Result<(), StoreError> {
+        tx.users().insert(user).await
+    }
+
+    async fn find(&self, tx: &dyn Tx, user: &User) -> Result<Option<User>, StoreError> {
+        tx.users().get(user.id).await
+    }
+
+    fn listing() -> Option<Listing<Self>> {
+        Some(Listing::new(|_, tx, page| tx.users().list(page), |user| (user.created_at, user.id.0)))
+    }
+
+    fn verbs() -> Vec<Verb<Self>> {
+        vec![
+            Verb::<Self>::command(
+                "update",
+                |_, tx, user, at| Box::pin(async move { tx.users().update(&full(at.make, user.clone())).await }),
+                |user, at| *user = full(at.make, user.clone()),
+            ),
+            Verb::<Self>::command(
+                "record_login",
+                |_, tx, user, at| tx.users().record_login(user.id, at.time, "192.0.2.1".parse().ok()),
+                |user, at| {
+                    user.last_login_at = Some(at.time);
+                    user.last_login_ip = "192.0.2.1".parse().ok();
+                    user.updated_at = at.time;
+                },
+            ),
+            Verb::<Self>::removal("update(deleted)", |_, tx, user, at| {
+                Box::pin(async move { tx.users().update(&deleted(at.make, user)).await })
+            }),
+        ]
+    }
+
+    fn keys() -> Vec<Key<Self>> {
+        vec![
+            Key::<Self>::new(&["users"], Unique::AtLeastTenant, |stored, fresh| User { id: stored.id, ..fresh }),
+            Key::<Self>::new(&["users", "email"], Unique::Installation, |stored, fresh| User {
+                email: stored.email.clone(),
+                ..fresh
+            }),
+            Key::<Self>::new(&["users", "username"], Unique::Tenant, |stored, fresh| User {
+                username: stored.username.clone(),
+                ..fresh
+            }),
+        ]
+    }
+}
+
+standard_cases! { Users:
+    round_trip, keys_are_unique, references_are_checked, the_list_is_newest_first, strangers_are_kept_out,
+    what_is_removed_is_gone
 }
 
 /// A superadmin has no tenant and is seen by the installation only.
@@ -57,6 +137,12 @@ pub async fn superadmins_belong_to_the_installation(world: World) {
     world.write(&installation, async |tx| tx.users().insert(&root).await).await;
     assert_eq!(world.read(&installation, async |tx| tx.users().get(root.id).await).await.as_ref(), Some(&root));
     assert_eq!(world.read(&scopes::whole(&cast.ada), async |tx| tx.users().get(root.id).await).await, None);
+    let page = world.read(&installation, async |tx| tx.users().list(Default::default()).await).await;
+    assert_eq!(page.items, std::slice::from_ref(&root), "users of tenants are not the installation's");
+    let at = world.make.in_seconds(1);
+    world.write(&installation, async |tx| tx.users().record_login(root.id, at, None).await).await;
+    let found = world.read(&installation, async |tx| tx.users().get(root.id).await).await;
+    assert_eq!(found, Some(User { last_login_at: Some(at), updated_at: at, ..root }));
 }
 
 /// An e-mail address is unique among the living of the installation.
@@ -66,96 +152,21 @@ pub async fn an_email_is_unique_among_the_living(world: World) {
     let insert = async |user: &User| {
         world.attempt(&Scope::system_in(user.tenant_id.unwrap()), async |tx| tx.users().insert(user).await).await
     };
-    assert_conflict(insert(&twin(cast.ada.tenant_id)).await, &["users", "email"]);
     assert_conflict(insert(&twin(cast.eve.tenant_id)).await, &["users", "email"]);
-    let deleted = User { deleted_at: Some(world.make.now()), ..cast.ada.clone() };
+    let deleted = deleted(&world.make, &cast.ada);
     world.write(&scopes::own(&cast.ada), async |tx| tx.users().update(&deleted).await).await;
     insert(&twin(cast.eve.tenant_id)).await.unwrap();
 }
 
-/// A user name is unique in its tenant, and free in another.
-pub async fn a_username_is_unique_in_its_tenant(world: World) {
+/// An update takes no name or address that another user has.
+pub async fn an_update_keeps_the_keys(world: World) {
     let cast = world.cast().await;
-    let email = |text: &str| domain::identity::Email::parse(text).unwrap();
-    let twin = User { email: email("twin@example.com"), ..world.make.user(cast.ada.tenant_id, "ada") };
-    let outcome = world.attempt(&scopes::system(&cast.ada), async |tx| tx.users().insert(&twin).await).await;
+    let scope = scopes::whole(&cast.ada);
+    let renamed = User { username: cast.bob.username.clone(), ..cast.ada.clone() };
+    let outcome = world.attempt(&scope, async |tx| tx.users().update(&renamed).await).await;
     assert_conflict(outcome, &["users", "username"]);
-    let namesake = world.make.user(cast.eve.tenant_id, "ada");
-    world.write(&scopes::system(&cast.eve), async |tx| tx.users().insert(&namesake).await).await;
-}
-
-/// Deleted users are as if they did not exist.
-pub async fn deleted_users_are_gone(world: World) {
-    let cast = world.cast().await;
-    let scope = scopes::whole(&cast.bob);
-    let deleted = User { deleted_at: Some(world.make.now()), ..cast.ada.clone() };
-    world.write(&scope, async |tx| tx.users().update(&deleted).await).await;
-    world
-        .read(&scope, async |tx| {
-            assert_eq!(tx.users().get(cast.ada.id).await?, None);
-            let page = tx.users().list(Default::default()).await?;
-            assert_eq!(page.items, std::slice::from_ref(&cast.bob));
-            Ok(())
-        })
-        .await;
-    let outcome = world.attempt(&scope, async |tx| tx.users().update(&cast.ada).await).await;
-    assert_refused!(outcome, StoreError::Stale);
-}
-
-/// Others are not seen and not changed; those who see the tenant see all of it, and no more.
-pub async fn others_are_out_of_reach(world: World) {
-    let cast = world.cast().await;
-    let renamed = User { display_name: Some("changed".to_owned()), ..cast.ada.clone() };
-    for scope in cast.strangers() {
-        assert_eq!(world.read(&scope, async |tx| tx.users().get(cast.ada.id).await).await, None);
-        let outcome = world.attempt(&scope, async |tx| tx.users().update(&renamed).await).await;
-        assert_refused!(outcome, StoreError::Stale);
-        let at = world.make.now();
-        let outcome = world.attempt(&scope, async |tx| tx.users().record_login(cast.ada.id, at, None).await).await;
-        assert_refused!(outcome, StoreError::Stale);
-    }
-    for scope in [scopes::own(&cast.ada), scopes::whole(&cast.bob), scopes::system(&cast.ada)] {
-        let found = world.read(&scope, async |tx| tx.users().get(cast.ada.id).await).await;
-        assert_eq!(found.as_ref(), Some(&cast.ada));
-    }
-    let missing = world.make.user(cast.eve.tenant_id, "mallory");
-    let outcome = world.attempt(&scopes::system(&cast.ada), async |tx| tx.users().insert(&missing).await).await;
-    assert_refused!(outcome, StoreError::OutOfScope(_));
-}
-
-/// The list is complete and in order, page by page, also among users of the same microsecond.
-pub async fn the_list_is_newest_first(world: World) {
-    let tenant = world.tenant("acme").await;
-    world.user(&world.tenant("other").await, "eve").await;
-    let mut users = Vec::new();
-    for number in 0..8 {
-        if number == 5 {
-            world.make.clock.advance(chrono::TimeDelta::microseconds(1));
-        }
-        users.push(world.user(&tenant, &format!("user-{number}")).await);
-    }
-    users.sort_by_key(|user| std::cmp::Reverse((user.created_at, user.id)));
-    let scope = Scope::system_in(tenant.id);
-    for limit in [1, 3, 4, 8, 200] {
-        let listed = walk(limit, async |page| world.read(&scope, async |tx| tx.users().list(page).await).await).await;
-        assert_eq!(listed, users);
-    }
-}
-
-/// A sign-in leaves its time and address.
-pub async fn a_login_is_noted(world: World) {
-    let cast = world.cast().await;
-    let scope = scopes::own(&cast.ada);
-    let (at, ip) = (world.make.in_seconds(7), "192.0.2.1".parse().ok());
-    world.write(&scope, async |tx| tx.users().record_login(cast.ada.id, at, ip).await).await;
-    let found = world.read(&scope, async |tx| tx.users().get(cast.ada.id).await).await.unwrap();
-    assert_eq!((found.last_login_at, found.last_login_ip), (Some(at), ip));
-}
-
-/// A user's tenant must exist.
-pub async fn a_user_needs_its_tenant(world: World) {
-    let tenant = world.make.tenant("missing");
-    let user = world.make.user(Some(tenant.id), "ada");
-    let outcome = world.attempt(&Scope::system_in(tenant.id), async |tx| tx.users().insert(&user).await).await;
-    assert_refused!(outcome, StoreError::ForeignKey);
+    let moved = User { email: cast.eve.email.clone(), ..cast.ada.clone() };
+    let outcome = world.attempt(&scope, async |tx| tx.users().update(&moved).await).await;
+    assert_conflict(outcome, &["users", "email"]);
+    assert_eq!(world.read(&scope, async |tx| tx.users().get(cast.ada.id).await).await, Some(cast.ada));
 }

@@ -1,18 +1,144 @@
-//! Searches that are kept, and citations.
+//! Citations.
 
+use async_trait::async_trait;
 use domain::{
-    conversations::{Conversation, Visibility},
+    access::{Permission, Purpose, Scope},
+    conversations::{Conversation, Message, Visibility},
     ids::MessageId,
     knowledge::{
-        Chunk, Citation, CitationStanding, CitedPassage, Collection, CollectionVisibility, RetrievalHit, RetrievalMode,
-        RetrievalRun,
+        Chunk, Citation, CitationStanding, CitedPassage, Collection, CollectionVisibility, Source, SourceVersion,
     },
-    store::StoreError,
+    store::{StoreError, Tx},
 };
-use serde_json::json;
 
 use super::{add_chunks, publish};
-use crate::{Cast, World, assert_conflict, assert_refused, scopes};
+use crate::{
+    Cast, Fixtures, Key, Person, Reading, Reference, Subject, Unique, Verb, World, assert_conflict, may_add_part,
+    scopes, standard::standard_cases,
+};
+
+/// Citations of a chunk in an answer.
+pub struct Citations {
+    conversation: Conversation,
+    chain: Vec<Message>,
+    collection: Collection,
+    source: Source,
+    version: SourceVersion,
+    chunk: Chunk,
+}
+
+#[async_trait]
+impl Subject for Citations {
+    type Row = Citation;
+    type Whole = Conversation;
+
+    const NAME: &'static str = "citations";
+    const ACCESS: [Permission; 2] = [Permission::ConversationsRead, Permission::ConversationsWrite];
+    const READING: Reading = Reading::Otherwise;
+    const ALIKE: &'static [&'static str] = &["tenant_id", "conversation_id", "message_id"];
+
+    fn new(make: &Fixtures, person: &Person) -> Self {
+        let conversation = make.conversation(&person.user);
+        let collection = make.collection(&person.user);
+        let source = make.source(&collection);
+        let version = make.version(&source, 1);
+        Self {
+            chain: make.chain(&conversation, 4),
+            chunk: make.chunk(&version, 0, "Zebras have stripes."),
+            conversation,
+            collection,
+            source,
+            version,
+        }
+    }
+
+    fn shown(self) -> Option<Self> {
+        let conversation = Conversation { visibility: Visibility::Public, ..self.conversation };
+        Some(Self { conversation, ..self })
+    }
+
+    async fn store(&self, tx: &dyn Tx) -> Result<(), StoreError> {
+        tx.conversations().insert(&self.conversation).await?;
+        tx.messages().insert(&self.chain).await?;
+        tx.collections().insert(&self.collection).await?;
+        tx.sources().insert(&self.source).await?;
+        tx.sources().insert_version(&self.version).await?;
+        tx.chunks().insert(std::slice::from_ref(&self.chunk)).await
+    }
+
+    fn plain(&self, make: &Fixtures) -> Citation {
+        Citation {
+            chunk_id: None,
+            source_id: None,
+            source_version_id: None,
+            ..make.citation(&self.chain[1], &self.chunk, 1)
+        }
+    }
+
+    fn full(&self, make: &Fixtures) -> Citation {
+        Citation {
+            filename: "laws – ü.pdf".to_owned(),
+            page: Some(7),
+            quote: "stripes – „ja“".to_owned(),
+            quote_start: 7,
+            quote_end: 19,
+            ..make.citation(&self.chain[1], &self.chunk, 2)
+        }
+    }
+
+    fn whole<'a>(&'a self, _: &'a Citation) -> &'a Conversation {
+        &self.conversation
+    }
+
+    async fn insert(&self, tx: &dyn Tx, citation: &Citation) -> Result<(), StoreError> {
+        tx.retrieval().insert_citations(std::slice::from_ref(citation)).await
+    }
+
+    async fn find(&self, tx: &dyn Tx, citation: &Citation) -> Result<Option<Citation>, StoreError> {
+        let cited = tx.retrieval().citations_of(&[citation.message_id]).await?;
+        Ok(cited.into_iter().map(|passage| passage.citation).find(|found| found.id == citation.id))
+    }
+
+    fn verbs() -> Vec<Verb<Self>> {
+        vec![Verb::<Self>::look_up("citations_of", |subject, tx, citation, _| {
+            Box::pin(async move { Ok(subject.find(tx, citation).await?.as_ref() == Some(citation)) })
+        })]
+    }
+
+    fn keys() -> Vec<Key<Self>> {
+        vec![
+            Key::<Self>::new(&["citations"], Unique::AtLeastTenant, |stored, fresh| Citation {
+                id: stored.id,
+                ..fresh
+            }),
+            // A number is given once in a message.
+            Key::<Self>::new(&["citations"], Unique::Tenant, |stored, fresh| Citation { index: stored.index, ..fresh }),
+        ]
+    }
+
+    fn references() -> Vec<Reference<Self>> {
+        vec![
+            Reference::<Self>::new("conversation_id", |row, other| Citation {
+                conversation_id: other.conversation.id,
+                ..row
+            }),
+            Reference::<Self>::new("message_id", |row, other| Citation { message_id: other.chain[1].id, ..row }),
+            Reference::<Self>::new("chunk_id", |row, other| Citation { chunk_id: Some(other.chunk.id), ..row }),
+            Reference::<Self>::new("source_id", |row, other| Citation { source_id: Some(other.source.id), ..row }),
+            Reference::<Self>::new("source_version_id", |row, other| Citation {
+                source_version_id: Some(other.version.id),
+                ..row
+            }),
+        ]
+    }
+
+    fn may_add(&self, scope: &Scope, citation: &Citation) -> Result<(), StoreError> {
+        let is_reached = self.reaches("insert", scope, citation, Purpose::Change)?;
+        may_add_part(scope, &self.conversation, is_reached)
+    }
+}
+
+standard_cases! { Citations: round_trip, keys_are_unique, references_are_checked, strangers_are_kept_out }
 
 /// An answer of Ada in a public conversation, and a published chunk in a collection.
 async fn answer_and_chunk(
@@ -41,84 +167,8 @@ async fn answer_and_chunk(
     (chain[1].clone(), chunk)
 }
 
-fn run(world: &World, cast: &Cast) -> RetrievalRun {
-    RetrievalRun {
-        id: world.make.id(),
-        tenant_id: cast.ada.tenant_id.unwrap(),
-        user_id: Some(cast.ada.id),
-        conversation_id: None,
-        message_id: None,
-        query: "stripes?".to_owned(),
-        mode: RetrievalMode::Hybrid,
-        parameters: json!({ "k": 10 }),
-        embedding_model: Some("local/mini".to_owned()),
-        duration_ms: 3,
-        created_at: world.make.now(),
-    }
-}
-
-fn hit(chunk: &Chunk, rank: u32) -> RetrievalHit {
-    RetrievalHit {
-        chunk_id: chunk.id,
-        rank,
-        score: 0.5,
-        vector_rank: Some(1),
-        vector_score: Some(0.9),
-        lexical_rank: None,
-        lexical_score: None,
-        is_used: true,
-    }
-}
-
-/// A search is kept with its hits, once.
-pub async fn a_search_is_kept(world: World) {
-    let cast = world.cast().await;
-    let scope = scopes::own(&cast.ada);
-    let (answer, chunk) = answer_and_chunk(&world, &cast, CollectionVisibility::Private).await;
-    let kept = RetrievalRun {
-        conversation_id: Some(answer.conversation_id),
-        message_id: Some(answer.id),
-        ..run(&world, &cast)
-    };
-    world.write(&scope, async |tx| tx.retrieval().insert_run(&kept, &[hit(&chunk, 1)]).await).await;
-    let outcome = world.attempt(&scope, async |tx| tx.retrieval().insert_run(&kept, &[]).await).await;
-    assert_conflict(outcome, &["retrieval_runs"]);
-    world.write(&scope, async |tx| tx.retrieval().insert_run(&run(&world, &cast), &[]).await).await;
-}
-
-/// What a search or citation names is of its tenant.
-pub async fn references_stay_in_the_tenant(world: World) {
-    let cast = world.cast().await;
-    let scope = scopes::system(&cast.ada);
-    let (answer, chunk) = answer_and_chunk(&world, &cast, CollectionVisibility::Private).await;
-    for broken in [
-        RetrievalRun { user_id: Some(world.make.id()), ..run(&world, &cast) },
-        RetrievalRun { message_id: Some(world.make.id()), ..run(&world, &cast) },
-    ] {
-        let outcome = world.attempt(&scope, async |tx| tx.retrieval().insert_run(&broken, &[]).await).await;
-        assert_refused!(outcome, StoreError::ForeignKey);
-    }
-    let foreign = RetrievalRun { tenant_id: cast.eve.tenant_id.unwrap(), user_id: None, ..run(&world, &cast) };
-    let outcome = world
-        .attempt(&scopes::system(&cast.eve), async |tx| tx.retrieval().insert_run(&foreign, &[hit(&chunk, 1)]).await)
-        .await;
-    assert_refused!(outcome, StoreError::ForeignKey);
-    let citation = world.make.citation(&answer, &chunk, 1);
-    for broken in [
-        Citation { message_id: world.make.id(), ..citation.clone() },
-        Citation { chunk_id: Some(world.make.id()), ..citation.clone() },
-        Citation { source_id: Some(world.make.id()), ..citation.clone() },
-    ] {
-        let outcome = world.attempt(&scope, async |tx| tx.retrieval().insert_citations(&[broken]).await).await;
-        assert_refused!(outcome, StoreError::ForeignKey);
-    }
-    let outcome =
-        world.attempt(&scopes::system(&cast.eve), async |tx| tx.retrieval().insert_citations(&[citation]).await).await;
-    assert_refused!(outcome, StoreError::OutOfScope(_));
-}
-
-/// Citations come back with every field, by message and number.
-pub async fn citations_round_trip(world: World) {
+/// Citations come by message and number.
+pub async fn citations_stand_by_number(world: World) {
     let cast = world.cast().await;
     let scope = scopes::own(&cast.ada);
     let (answer, chunk) = answer_and_chunk(&world, &cast, CollectionVisibility::Private).await;

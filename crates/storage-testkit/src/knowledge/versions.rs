@@ -1,20 +1,35 @@
 //! Versions of sources.
 
+use std::sync::atomic::{AtomicI32, Ordering};
+
+use async_trait::async_trait;
 use domain::{
+    access::{Permission, Purpose, Scope},
     gateways::BlobKey,
-    ids::IdGen,
-    knowledge::{ChunkingSettings, ProcessingStatus, SourceVersion},
-    store::StoreError,
+    knowledge::{
+        ChunkingSettings, Collection, CollectionVisibility, ProcessingStatus, Source, SourceVersion, VersionProgress,
+    },
+    store::{StoreError, Tx},
 };
 
 use super::{progress, shelf};
-use crate::{World, assert_conflict, assert_refused, scopes};
+use crate::{
+    Fixtures, Key, Person, Reference, Subject, Unique, Verb, World, assert_refused, may_add_part, scopes,
+    standard::standard_cases,
+};
 
-fn full(world: &World, version: SourceVersion) -> SourceVersion {
-    let make = &world.make;
+/// Versions of a source.
+pub struct SourceVersions {
+    collection: Collection,
+    source: Source,
+    number: AtomicI32,
+}
+
+/// The version with all that an update may change; the same each time.
+fn changed(make: &Fixtures, version: SourceVersion) -> SourceVersion {
     SourceVersion {
-        content_hash: make.hash().as_str().to_owned(),
-        text_storage_key: Some(BlobKey::new(version.tenant_id, make.ids.random())),
+        content_hash: "0f".repeat(32),
+        text_storage_key: Some(BlobKey::new(version.tenant_id, version.id.0)),
         character_count: 1_000_000,
         page_count: Some(12),
         chunking: ChunkingSettings { target_tokens: 3, max_tokens: 4, overlap_tokens: 1 },
@@ -27,61 +42,168 @@ fn full(world: &World, version: SourceVersion) -> SourceVersion {
     }
 }
 
-/// Every field comes back; the newest version is the one with the greatest number.
-pub async fn round_trip(world: World) {
+#[async_trait]
+impl Subject for SourceVersions {
+    type Row = SourceVersion;
+    type Whole = Collection;
+
+    const NAME: &'static str = "source_versions";
+    const ACCESS: [Permission; 2] = [Permission::KnowledgeRead, Permission::KnowledgeWrite];
+    const ALIKE: &'static [&'static str] = &["tenant_id", "source_id", "collection_id"];
+
+    fn new(make: &Fixtures, person: &Person) -> Self {
+        let collection = make.collection(&person.user);
+        Self { source: make.source(&collection), collection, number: AtomicI32::new(1) }
+    }
+
+    fn shown(self) -> Option<Self> {
+        let collection = Collection { visibility: CollectionVisibility::Shared, ..self.collection };
+        Some(Self { collection, ..self })
+    }
+
+    async fn store(&self, tx: &dyn Tx) -> Result<(), StoreError> {
+        tx.collections().insert(&self.collection).await?;
+        tx.sources().insert(&self.source).await
+    }
+
+    fn plain(&self, make: &Fixtures) -> SourceVersion {
+        make.version(&self.source, self.number.fetch_add(1, Ordering::Relaxed))
+    }
+
+    fn full(&self, make: &Fixtures) -> SourceVersion {
+        let failed =
+            SourceVersion { status: ProcessingStatus::Error, error: Some("no".to_owned()), ..self.plain(make) };
+        changed(make, failed)
+    }
+
+    fn whole<'a>(&'a self, _: &'a SourceVersion) -> &'a Collection {
+        &self.collection
+    }
+
+    async fn insert(&self, tx: &dyn Tx, version: &SourceVersion) -> Result<(), StoreError> {
+        tx.sources().insert_version(version).await
+    }
+
+    async fn find(&self, tx: &dyn Tx, version: &SourceVersion) -> Result<Option<SourceVersion>, StoreError> {
+        tx.sources().version(version.id).await
+    }
+
+    fn verbs() -> Vec<Verb<Self>> {
+        vec![
+            Verb::<Self>::look_up("latest_version", |_, tx, version, _| {
+                Box::pin(
+                    async move { Ok(tx.sources().latest_version(version.source_id).await?.as_ref() == Some(version)) },
+                )
+            }),
+            // An update writes every field but the status, the error and the identity.
+            Verb::<Self>::command(
+                "update_version",
+                |_, tx, version, at| {
+                    Box::pin(async move {
+                        let asked = SourceVersion {
+                            status: ProcessingStatus::Processed,
+                            error: Some("ignored".to_owned()),
+                            version: 77,
+                            ..changed(at.make, version.clone())
+                        };
+                        tx.sources().update_version(&asked).await
+                    })
+                },
+                |version, at| *version = changed(at.make, version.clone()),
+            ),
+            Verb::<Self>::command(
+                "set_version_status",
+                |_, tx, version, at| {
+                    Box::pin(async move {
+                        let status = Some(ProcessingStatus::Processing);
+                        let step = VersionProgress { status, error: Some("so far".to_owned()), at: at.time };
+                        tx.sources().set_version_status(version.id, &step).await
+                    })
+                },
+                |version, at| {
+                    version.status = ProcessingStatus::Processing;
+                    version.error = Some("so far".to_owned());
+                    version.updated_at = at.time;
+                },
+            ),
+            Verb::<Self>::command(
+                "publish",
+                |_, tx, version, at| {
+                    Box::pin(
+                        async move { tx.sources().publish(version.source_id, version.id, at.time).await.map(drop) },
+                    )
+                },
+                |version, at| {
+                    version.published_at = Some(at.time);
+                    version.updated_at = at.time;
+                },
+            ),
+        ]
+    }
+
+    fn keys() -> Vec<Key<Self>> {
+        vec![
+            Key::<Self>::new(&["source_versions"], Unique::AtLeastTenant, |stored, fresh| SourceVersion {
+                id: stored.id,
+                ..fresh
+            }),
+            Key::<Self>::new(&["source_versions", "version"], Unique::Tenant, |stored, fresh| SourceVersion {
+                version: stored.version,
+                ..fresh
+            }),
+        ]
+    }
+
+    fn references() -> Vec<Reference<Self>> {
+        vec![
+            Reference::<Self>::new("source_id", |row, other| SourceVersion { source_id: other.source.id, ..row }),
+            Reference::<Self>::new("collection_id", |row, other| SourceVersion {
+                collection_id: other.collection.id,
+                ..row
+            }),
+        ]
+    }
+
+    fn reaches(&self, _: &str, scope: &Scope, _: &SourceVersion, purpose: Purpose) -> Result<bool, StoreError> {
+        Ok(scope.filter::<Collection>(purpose)?.admits_source(&self.source, &self.collection))
+    }
+
+    fn may_add(&self, scope: &Scope, version: &SourceVersion) -> Result<(), StoreError> {
+        may_add_part(scope, &self.collection, self.reaches("insert", scope, version, Purpose::Change)?)
+    }
+}
+
+standard_cases! { SourceVersions: round_trip, keys_are_unique, references_are_checked, strangers_are_kept_out }
+
+/// The newest version is the one with the greatest number.
+pub async fn the_newest_has_the_greatest_number(world: World) {
     let cast = world.cast().await;
     let scope = scopes::own(&cast.ada);
     let (_, source, first) = shelf(&world, &cast).await;
-    let second = SourceVersion {
-        status: ProcessingStatus::Error,
-        error: Some("no".to_owned()),
-        ..full(&world, world.make.version(&source, 2))
-    };
-    world.write(&scope, async |tx| tx.sources().insert_version(&second).await).await;
+    let [second, third] = [2, 3].map(|number| world.make.version(&source, number));
+    for version in [&third, &second] {
+        world.write(&scope, async |tx| tx.sources().insert_version(version).await).await;
+    }
     world
         .read(&scope, async |tx| {
             assert_eq!(tx.sources().version(first.id).await?, Some(first));
-            assert_eq!(tx.sources().version(second.id).await?.as_ref(), Some(&second));
-            assert_eq!(tx.sources().latest_version(source.id).await?, Some(second));
+            assert_eq!(tx.sources().version(second.id).await?, Some(second));
+            assert_eq!(tx.sources().latest_version(source.id).await?, Some(third));
             assert_eq!(tx.sources().latest_version(world.make.id()).await?, None);
             Ok(())
         })
         .await;
 }
 
-/// An update writes every field but the status, the error and the identity.
-pub async fn an_update_leaves_the_status(world: World) {
-    let cast = world.cast().await;
-    let scope = scopes::own(&cast.ada);
-    let (_, _, version) = shelf(&world, &cast).await;
-    let changed = full(&world, version.clone());
-    let asked = SourceVersion {
-        status: ProcessingStatus::Processed,
-        error: Some("ignored".to_owned()),
-        version: 77,
-        ..changed.clone()
-    };
-    world.write(&scope, async |tx| tx.sources().update_version(&asked).await).await;
-    assert_eq!(world.read(&scope, async |tx| tx.sources().version(version.id).await).await, Some(changed));
-}
-
-/// Numbers are given once in a source, and a version belongs to its source and collection.
-pub async fn numbers_and_references_are_checked(world: World) {
+/// A version belongs to its source and to the collection of that.
+pub async fn a_version_is_of_its_sources_collection(world: World) {
     let cast = world.cast().await;
     let scope = scopes::own(&cast.ada);
     let (_, source, _) = shelf(&world, &cast).await;
     let (other, ..) = shelf(&world, &cast).await;
-    let twin = world.make.version(&source, 1);
-    let outcome = world.attempt(&scope, async |tx| tx.sources().insert_version(&twin).await).await;
-    assert_conflict(outcome, &["source_versions", "version"]);
-    let next = world.make.version(&source, 2);
-    for broken in [
-        SourceVersion { source_id: world.make.id(), ..next.clone() },
-        SourceVersion { collection_id: other.id, ..next.clone() },
-    ] {
-        let outcome = world.attempt(&scope, async |tx| tx.sources().insert_version(&broken).await).await;
-        assert_refused!(outcome, StoreError::ForeignKey);
-    }
+    let broken = SourceVersion { collection_id: other.id, ..world.make.version(&source, 2) };
+    let outcome = world.attempt(&scope, async |tx| tx.sources().insert_version(&broken).await).await;
+    assert_refused!(outcome, StoreError::ForeignKey);
 }
 
 /// Every step of the status that is allowed is taken, every other is refused by a check.
@@ -125,10 +247,10 @@ pub async fn publishing_flips_the_pointer(world: World) {
         assert_eq!(previous, before);
         world
             .read(&scope, async |tx| {
-                let found = tx.sources().get(source.id).await?.unwrap();
-                assert_eq!(found.current_version_id, Some(version.id));
-                let found = tx.sources().version(version.id).await?.unwrap();
-                assert_eq!(found.published_at, Some(at));
+                let current = Source { current_version_id: Some(version.id), updated_at: at, ..source.clone() };
+                assert_eq!(tx.sources().get(source.id).await?, Some(current));
+                let published = SourceVersion { published_at: Some(at), updated_at: at, ..version.clone() };
+                assert_eq!(tx.sources().version(version.id).await?, Some(published));
                 Ok(())
             })
             .await;
@@ -146,33 +268,5 @@ pub async fn only_own_versions_are_published(world: World) {
         let outcome = world.attempt(&scope, async |tx| tx.sources().publish(source.id, wrong, at).await).await;
         assert!(outcome.is_err(), "a version of another source was published");
     }
-    assert_eq!(world.read(&scope, async |tx| tx.sources().get(source.id).await).await, Some(source));
-}
-
-/// Nobody else reads, changes or publishes a version.
-pub async fn versions_are_out_of_reach_for_others(world: World) {
-    let cast = world.cast().await;
-    let (_, source, version) = shelf(&world, &cast).await;
-    let changed = full(&world, version.clone());
-    let step = progress(&world, ProcessingStatus::Processing);
-    let at = world.make.now();
-    for stranger in cast.strangers() {
-        world
-            .read(&stranger, async |tx| {
-                assert_eq!(tx.sources().version(version.id).await?, None);
-                assert_eq!(tx.sources().latest_version(source.id).await?, None);
-                Ok(())
-            })
-            .await;
-        let outcome = world.attempt(&stranger, async |tx| tx.sources().update_version(&changed).await).await;
-        assert_refused!(outcome, StoreError::Stale);
-        let outcome =
-            world.attempt(&stranger, async |tx| tx.sources().set_version_status(version.id, &step).await).await;
-        assert_refused!(outcome, StoreError::Stale);
-        let outcome = world.attempt(&stranger, async |tx| tx.sources().publish(source.id, version.id, at).await).await;
-        assert_refused!(outcome, StoreError::Stale);
-    }
-    let scope = scopes::own(&cast.ada);
-    assert_eq!(world.read(&scope, async |tx| tx.sources().version(version.id).await).await, Some(version));
     assert_eq!(world.read(&scope, async |tx| tx.sources().get(source.id).await).await, Some(source));
 }
