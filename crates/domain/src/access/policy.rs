@@ -42,7 +42,8 @@ impl Policy {
         let scope = TenantScope::new(tenant_id, Some(actor.user_id), Reach::Nothing)
             .with(Area::Tenancy, Reach::Visible)
             .with(Area::Identity, Reach::Own)
-            .with(Area::Usage, Reach::Own);
+            // A superadmin owns nothing in a tenant: what it spends there is the tenant's.
+            .with(Area::Usage, if actor.owner().is_some() { Reach::Own } else { Reach::Tenant });
         let scope = match permission {
             Permission::ConversationsRead => scope.with(Area::Conversations, seen).with(Area::Knowledge, cited),
             Permission::ConversationsWrite | Permission::ModelsUse => {

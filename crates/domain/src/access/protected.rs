@@ -9,7 +9,7 @@
 use crate::{
     access::{Reach, Scope, TenantScope},
     admin::{AuditLog, IdempotencyRecord, Job},
-    conversations::{Conversation, Stream, Visibility},
+    conversations::{Conversation, Visibility},
     identity::{ApiKey, RefreshToken, Role, Session, User, UserRole},
     ids::{TenantId, UserId},
     knowledge::{Collection, CollectionVisibility, RetrievalRun, Source},
@@ -232,7 +232,6 @@ protected! {
     ApiKey: Identity, tenant |row| Some(row.tenant_id), owner |row| Some(row.user_id);
     Conversation: Conversations, tenant |row| Some(row.tenant_id), owner |row| Some(row.user_id),
         shown |row| row.visibility == Visibility::Public;
-    Stream: Conversations, tenant |row| Some(row.tenant_id), owner |row| Some(row.user_id);
     Collection: Knowledge, tenant |row| Some(row.tenant_id), owner |row| row.user_id,
         shown |row| row.visibility == CollectionVisibility::Shared;
     RetrievalRun: Knowledge, tenant |row| Some(row.tenant_id), owner |row| row.user_id, adding ByActor;

@@ -31,9 +31,6 @@ impl<B: SqlBackend> IdempotencyRepo for SqlRepos<B> {
     }
 
     async fn insert(&self, record: &IdempotencyRecord) -> Result<(), StoreError> {
-        if self.tenant()?.user_id != Some(record.user_id) {
-            return Err(StoreError::OutOfScope("an idempotency key is kept in the scope of its user"));
-        }
         let replaced = [
             Column::Fingerprint,
             Column::AnswerStatus,

@@ -83,9 +83,7 @@ impl<B: SqlBackend> StreamRepo for SqlRepos<B> {
     async fn insert(&self, streams: &[Stream], most: MostRunning) -> Result<bool, StoreError> {
         const RUNNING: &str = "(SELECT COUNT(*) FROM streams WHERE state = 'running' AND tenant_id = ";
         let Some(Stream { tenant_id, conversation_id, user_id, .. }) = streams.first() else { return Ok(true) };
-        for stream in streams {
-            self.backend.scope().may_add(stream)?;
-        }
+        self.all_of_tenant(streams.iter().map(|stream| stream.tenant_id))?;
         let rows = streams.iter().map(streams::Model::try_from).collect::<Result<Vec<_>, _>>()?;
         let few = |sql: Sql| {
             let sql = sql.text(RUNNING).bind(tenant_id.0).text(" AND conversation_id = ").bind(conversation_id.0);

@@ -7,7 +7,7 @@ use domain::{
     ids::{RefreshTokenId, SessionId},
     store::StoreError,
 };
-use sea_orm::{ColumnTrait, ExprTrait, prelude::Expr, sea_query::OnConflict};
+use sea_orm::{ColumnTrait, ExprTrait, sea_query::OnConflict};
 
 use super::rows::{
     refresh_tokens,
@@ -35,17 +35,19 @@ impl<B: SqlBackend> SessionRepo for SqlRepos<B> {
     }
 
     async fn revoke(&self, id: SessionId, at: Timestamp) -> Result<(), StoreError> {
-        // A session that has ended already keeps its version and its times.
-        let unless_ended = |value: Expr, column: Column| {
-            Expr::case(Column::RevokedAt.is_null(), value).finally(column.into_expr()).into()
-        };
         let command = self
             .changing::<Entity>("sessions.revoke")?
-            .set_to(Column::Version, unless_ended(Column::Version.into_expr().add(1), Column::Version))
-            .set_to(Column::UpdatedAt, unless_ended(Expr::value(at), Column::UpdatedAt))
-            .set_to(Column::RevokedAt, unless_ended(Expr::value(at), Column::RevokedAt))
-            .filter(Column::Id.eq(id.0));
-        self.change_one(command).await
+            .set_to(Column::Version, Column::Version.into_expr().add(1))
+            .set(Column::UpdatedAt, at)
+            .set(Column::RevokedAt, at)
+            .filter(Column::Id.eq(id.0))
+            .filter(Column::RevokedAt.is_null());
+        // One that has ended already stays as it is, its times too, which a command would move.
+        if self.change(command).await? > 0 || SessionRepo::get(self, id).await?.is_some() {
+            Ok(())
+        } else {
+            Err(StoreError::Stale)
+        }
     }
 
     async fn refresh_token(&self, id: RefreshTokenId) -> Result<Option<RefreshToken>, StoreError> {

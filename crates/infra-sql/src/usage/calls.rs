@@ -1,15 +1,21 @@
 //! Statements on calls under way.
 
 use domain::{
+    access::Purpose,
     clock::Timestamp,
     ids::RequestId,
     store::StoreError,
     usage::{ModelPrice, ProviderCall},
 };
 
+use sea_orm::ColumnTrait;
+
 use super::{
     prices::in_force,
-    rows::{model_prices, provider_calls},
+    rows::{
+        model_prices,
+        provider_calls::{self, Entity},
+    },
 };
 use crate::{SqlBackend, SqlRepos, sql::Sql};
 
@@ -42,13 +48,13 @@ impl<B: SqlBackend> SqlRepos<B> {
 
     pub(super) async fn remove_call(&self, request: RequestId) -> Result<(), StoreError> {
         let sql = Sql::new("usage.forget_call", "DELETE FROM provider_calls WHERE request_id = ").bind(request.0);
-        self.execute_later(vec![self.of_tenant(sql.text(" AND "), "tenant_id")?]).await
+        let sql = self.in_reach::<Entity, _>(sql.text(" AND "), "provider_calls", Purpose::Change)?;
+        self.execute_later(vec![sql]).await
     }
 
     pub(super) async fn find_call(&self, request: RequestId) -> Result<Option<ProviderCall>, StoreError> {
-        let sql = select("usage.call").text("p.request_id = ").bind(request.0).text(" AND ");
-        let row = self.row::<provider_calls::Model>(self.of_tenant(sql, "p.tenant_id")?).await?;
-        row.map(ProviderCall::try_from).transpose()
+        let query = self.reached::<Entity>("usage.call")?;
+        self.one(query.filter(provider_calls::Column::RequestId.eq(request.0))).await
     }
 
     pub(super) async fn find_abandoned_calls(

@@ -3,7 +3,7 @@
 use domain::{clock::Timestamp, conversations::Stream};
 use sea_orm::entity::prelude::*;
 
-use crate::{mapping::mapping, scope::scoped};
+use crate::mapping::mapping;
 
 #[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -30,7 +30,6 @@ pub(crate) struct Model {
 
 impl ActiveModelBehavior for ActiveModel {}
 
-scoped!(Stream, tenant TenantId, owner UserId);
 mapping!(Stream {
     id,
     tenant_id,
