@@ -11,13 +11,11 @@ use crate::builder::DocumentBuilder;
 mod fonts;
 mod outline;
 
-use fonts::TypeSizes;
+use fonts::{MAX_HEADING_LINES, TypeSizes};
 use outline::Headings;
 
 /// Most pages of a document.
 const MAX_PAGES: usize = 20_000;
-/// A heading may be wrapped into so many lines.
-const MAX_HEADING_LINES: usize = 3;
 /// How many unreadable pages are told one by one.
 const MAX_REMARKS: usize = 10;
 
