@@ -1,29 +1,33 @@
 //! Audit rows: who did what, in the transaction that did it.
 
-use domain::{
-    access::Actor,
-    admin::AuditLog,
-    ids::{AuditLogId, TenantId},
-    store::Tx,
-};
+use domain::{access::Actor, admin::AuditLog, ids::AuditLogId};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::{App, Result};
+use crate::{App, Result, unit_of_work::Uow};
 
 /// An act to be recorded. `after` holds allow-listed fields only.
-pub(crate) struct Act<'a> {
-    pub(crate) action: &'a str,
-    pub(crate) entity_type: &'a str,
-    pub(crate) entity_id: Option<Uuid>,
-    pub(crate) before: Option<Value>,
-    pub(crate) after: Option<Value>,
+#[derive(Clone)]
+#[must_use = "an act is recorded when its change returns it"]
+pub(crate) struct Act {
+    action: &'static str,
+    entity_type: &'static str,
+    entity_id: Option<Uuid>,
+    before: Option<Value>,
+    after: Option<Value>,
+    by: Option<Actor>,
 }
 
-impl<'a> Act<'a> {
+impl Act {
     /// An act on a thing, without changed fields.
-    pub(crate) fn on(action: &'a str, entity_type: &'a str, entity_id: impl Into<Uuid>) -> Self {
-        Self { action, entity_type, entity_id: Some(entity_id.into()), before: None, after: None }
+    pub(crate) fn on(action: &'static str, entity_type: &'static str, entity_id: impl Into<Uuid>) -> Self {
+        Self { action, entity_type, entity_id: Some(entity_id.into()), before: None, after: None, by: None }
+    }
+
+    /// The same with the fields as they were.
+    pub(crate) fn before(mut self, before: Value) -> Self {
+        self.before = Some(before);
+        self
     }
 
     /// The same with the fields as they are now.
@@ -31,44 +35,77 @@ impl<'a> Act<'a> {
         self.after = Some(after);
         self
     }
+
+    /// The same by somebody who became known in the work itself.
+    pub(crate) fn by(mut self, actor: Actor) -> Self {
+        self.by = Some(actor);
+        self
+    }
+}
+
+/// What a change leaves in the audit log. A change returns it with its value, so that one which says
+/// nothing of an audit row does not compile.
+pub(crate) struct Audited(Option<Act>);
+
+impl From<Act> for Audited {
+    fn from(act: Act) -> Self {
+        Self(Some(act))
+    }
+}
+
+impl Audited {
+    /// No row, because nothing was done that needs one.
+    pub(crate) fn nothing(why: &'static str) -> Self {
+        tracing::trace!(why, "no audit row");
+        Self(None)
+    }
+
+    /// Writes the row, unless that was done in the course of the work.
+    pub(crate) async fn write(self, tx: &Uow) -> Result<()> {
+        match self.0 {
+            Some(act) => Ok(tx.audit().insert(&row_of(tx, act)).await?),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Uow {
+    /// Writes an act at once. A work that returns its act has it written last, behind its other
+    /// statements; one whose round trips count writes it before its last statement, which takes the
+    /// row along (ADR 12), and one that does two things writes the first of them so.
+    pub(crate) async fn record(&self, act: Act) -> Result<Audited> {
+        Audited::from(act).write(self).await?;
+        Ok(Audited(None))
+    }
+}
+
+/// The row of an act, in the tenant of the unit of work (or on the installation), by whom the act
+/// names, or else by whom the unit of work was begun for.
+fn row_of(tx: &Uow, act: Act) -> AuditLog {
+    let tenant_id = tx.scope().tenant_id();
+    let actor = act.by.as_ref().or(tx.by());
+    // A superadmin is no user of the tenant that it entered; it is named among the facts.
+    let superadmin = actor.filter(|actor| actor.is_superadmin && tenant_id.is_some()).map(|actor| actor.user_id);
+    let changes = match (act.before, act.after, superadmin) {
+        (None, None, None) => None,
+        (before, after, None) => Some(json!({ "before": before, "after": after })),
+        (before, after, superadmin) => Some(json!({ "before": before, "after": after, "superadmin": superadmin })),
+    };
+    AuditLog {
+        id: AuditLogId(tx.app().parts.ids.ordered()),
+        tenant_id,
+        user_id: actor.filter(|_| superadmin.is_none()).map(|actor| actor.user_id),
+        action: act.action.to_owned(),
+        entity_type: act.entity_type.to_owned(),
+        entity_id: act.entity_id,
+        changes,
+        ip_address: actor.and_then(|actor| actor.ip_address),
+        user_agent: actor.and_then(|actor| actor.user_agent.clone()),
+        created_at: tx.now(),
+    }
 }
 
 impl App {
-    /// Writes an act of `actor` in its tenant.
-    pub(crate) async fn audit(&self, tx: &dyn Tx, actor: &Actor, act: Act<'_>) -> Result<()> {
-        self.audit_in(tx, actor.tenant_id, Some(actor), act).await
-    }
-
-    /// Writes an act in a tenant (`None`: on the installation), by an actor or by ourselves.
-    pub(crate) async fn audit_in(
-        &self,
-        tx: &dyn Tx,
-        tenant_id: Option<TenantId>,
-        actor: Option<&Actor>,
-        act: Act<'_>,
-    ) -> Result<()> {
-        // A superadmin is no user of the tenant that it entered; it is named among the facts.
-        let superadmin = actor.filter(|actor| actor.is_superadmin && tenant_id.is_some()).map(|actor| actor.user_id);
-        let changes = match (act.before, act.after, superadmin) {
-            (None, None, None) => None,
-            (before, after, None) => Some(json!({ "before": before, "after": after })),
-            (before, after, superadmin) => Some(json!({ "before": before, "after": after, "superadmin": superadmin })),
-        };
-        let row = AuditLog {
-            id: AuditLogId(self.parts.ids.ordered()),
-            tenant_id,
-            user_id: actor.filter(|_| superadmin.is_none()).map(|actor| actor.user_id),
-            action: act.action.to_owned(),
-            entity_type: act.entity_type.to_owned(),
-            entity_id: act.entity_id,
-            changes,
-            ip_address: actor.and_then(|actor| actor.ip_address),
-            user_agent: actor.and_then(|actor| actor.user_agent.clone()),
-            created_at: self.now(),
-        };
-        Ok(tx.audit().insert(&row).await?)
-    }
-
     /// Records that `actor` asked for something that is not there for it. One row for what exists
     /// elsewhere and for what exists nowhere, so that neither rows nor time tell them apart.
     ///
@@ -76,14 +113,8 @@ impl App {
     /// When the row cannot be written.
     pub async fn record_denial(&self, actor: &Actor, entity_type: &'static str, entity_id: Option<Uuid>) -> Result<()> {
         let Some(tenant_id) = actor.tenant_id else { return Ok(()) };
-        let app = self.clone();
-        let actor = actor.clone();
-        self.detached(async move {
-            let tx = app.write(&domain::access::Scope::system_in(tenant_id)).await?;
-            let act = Act { action: "authz_denied", entity_type, entity_id, before: None, after: None };
-            app.audit(tx.as_ref(), &actor, act).await?;
-            Ok(tx.commit().await?)
-        })
-        .await
+        let denied = Act { action: "authz_denied", entity_type, entity_id, before: None, after: None, by: None };
+        let scope = domain::access::Scope::system_in(tenant_id);
+        self.change(actor, scope, None, move |_| std::future::ready(Ok(((), denied.clone())))).await?.into_done()
     }
 }

@@ -6,7 +6,7 @@ use domain::{access::Scope, gateways::Topic, page::PageRequest};
 use futures::StreamExt;
 use tokio::time::timeout;
 
-use crate::{App, Result};
+use crate::{App, Result, unit_of_work::Uow};
 
 /// How often expired leases are looked for. With the lease itself (20 s) it keeps the promise that
 /// nothing stays unfinished for more than 30 s after a crash.
@@ -37,7 +37,7 @@ impl App {
         self.parts.tasks.spawn(async move { app.forget_actors().await });
     }
 
-    /// Stops: nothing new begins, what runs may end within `grace`, then it is told to; answers
+    /// Stops: nothing new begins, what runs may end within `grace`, then it is told to; returns
     /// whether everything ended by itself.
     pub async fn shutdown(&self, grace: Duration) -> bool {
         self.parts.shutdown.cancel();
@@ -101,14 +101,13 @@ impl App {
     }
 
     async fn sweep(&self) -> Result<()> {
-        let tx = self.write(&Scope::system("remove expired idempotency keys")).await?;
-        tx.idempotency().remove_expired(self.now(), SWEEP_BATCH).await?;
-        tx.commit().await?;
+        let scope = Scope::system("remove expired idempotency keys");
+        let remove = |tx: Uow| async move { Ok(tx.idempotency().remove_expired(tx.now(), SWEEP_BATCH).await?) };
+        self.unaudited(&scope, "a kept answer ends by its own date", remove).await?;
         let mut page = PageRequest::default();
         loop {
-            let tx = self.read(&Scope::system("sweep files that no row names")).await?;
-            let tenants = tx.tenants().list(page).await?;
-            tx.commit().await?;
+            let scope = Scope::system("sweep files that no row names");
+            let tenants = self.query_in(&scope, async |tx| Ok(tx.tenants().list(page).await?)).await?;
             for tenant in &tenants.items {
                 self.sweep_files(tenant.id).await?;
             }
@@ -130,9 +129,8 @@ impl App {
             .map(|(key, _)| key)
             .collect();
         for keys in old.chunks(SWEEP_BATCH as usize) {
-            let tx = self.read(&Scope::system_in(tenant)).await?;
-            let orphans = tx.sources().unnamed_files(keys).await?;
-            tx.commit().await?;
+            let find = async |tx: &Uow| Ok(tx.sources().unnamed_files(keys).await?);
+            let orphans = self.query_in(&Scope::system_in(tenant), find).await?;
             for key in &orphans {
                 tracing::info!(file = %key, "removing a file that no row names");
                 self.parts.blobs.remove(key).await?;

@@ -8,11 +8,13 @@ use domain::{
 
 use crate::App;
 
+mod blank;
 mod create;
 mod edit;
 mod follow;
 mod import_prompt;
 mod live;
+mod models;
 mod open;
 mod read;
 mod regenerate;
@@ -20,6 +22,7 @@ mod report;
 mod send;
 mod stop;
 mod switch;
+mod tree;
 pub(crate) mod turn;
 
 pub use create::NewConversation;

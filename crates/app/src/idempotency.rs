@@ -2,9 +2,15 @@
 
 use std::{fmt, sync::Arc};
 
-use domain::{admin::KeptAnswer, error::ValueError};
+use domain::{
+    admin::{IdempotencyRecord, KeptAnswer, idempotency::KEEP_HOURS},
+    error::ValueError,
+};
 
-use crate::Error;
+use crate::{
+    Error, ErrorKind, Result,
+    unit_of_work::{Uow, tenant_of},
+};
 
 /// Most characters of a key.
 pub const MAX_KEY_CHARS: usize = 255;
@@ -37,6 +43,32 @@ impl<T> Idempotent<T> {
             Err(ValueError::new("Idempotency-Key", "not_a_key", message))
         }
     }
+
+    /// The answer that a request under this key has left, if any has.
+    pub(crate) async fn kept(&self, tx: &Uow) -> Result<Option<KeptAnswer>> {
+        let Some(record) = tx.idempotency().get(&self.key, tx.now()).await? else { return Ok(None) };
+        if record.fingerprint != self.fingerprint {
+            let message = "this Idempotency-Key was used for another request; take a new key";
+            return Err(Error::new(ErrorKind::Invalid, "idempotency_key_reused", message));
+        }
+        Ok(Some(record.answer))
+    }
+
+    /// Keeps the answer of what was done now, in the unit of work that did it.
+    pub(crate) async fn keep(&self, tx: &Uow, value: &T) -> Result<()> {
+        let by = tx.by().ok_or_else(|| Error::internal("an idempotency key belongs to a user"))?;
+        let now = tx.now();
+        let record = IdempotencyRecord {
+            tenant_id: tenant_of(tx.scope())?,
+            user_id: by.user_id,
+            key: self.key.clone(),
+            fingerprint: self.fingerprint.clone(),
+            answer: (self.render)(value),
+            created_at: now,
+            expires_at: now + chrono::TimeDelta::hours(KEEP_HOURS),
+        };
+        Ok(tx.idempotency().insert(&record).await?)
+    }
 }
 
 impl<T> fmt::Debug for Idempotent<T> {
@@ -59,7 +91,7 @@ impl<T> Outcome<T> {
     ///
     /// # Errors
     /// `internal` after all, for a request that named one and had been done before.
-    pub fn into_done(self) -> crate::Result<T> {
+    pub fn into_done(self) -> Result<T> {
         match self {
             Self::Done(value) => Ok(value),
             Self::Replayed(_) => Err(Error::internal("a request without a key was replayed")),

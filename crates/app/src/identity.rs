@@ -13,17 +13,18 @@ mod login;
 mod password;
 mod profile;
 mod refresh;
+mod session;
 mod setup;
 mod users;
 
 pub(crate) use actor_cache::ActorCache;
 pub use api_keys::{CreatedApiKey, NewApiKey};
-pub use authenticate::RequestContext;
 pub(crate) use keys::Keys;
 pub use keys::ServerSecret;
-pub use login::{Login, SignedIn};
+pub use login::Login;
 pub(crate) use password::Passwords;
 pub use profile::{Profile, ProfileChange};
+pub use session::{RequestContext, SignedIn};
 pub use setup::{NewInstallation, SetUp};
 pub use users::NewUser;
 

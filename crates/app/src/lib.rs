@@ -1,9 +1,45 @@
 //! The use cases of Banyan. Embed this crate to have conversations, retrieval and accounting in
 //! your own service; the HTTP API stands on the same functions.
 //!
+//! ```
+//! use std::{sync::Arc, time::Duration};
+//!
+//! use app::{AppBuilder, conversations::NewMessage};
+//! use domain::conversations::Parts;
+//! use infra_memory::{MemoryBlobStore, MemoryStore, MemoryWakeups};
+//! use infra_providers::ProviderRegistry;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! // Storage, models (with no provider set, answers are quotations), files, wake-ups.
+//! let (store, models) = (Arc::new(MemoryStore::default()), Arc::new(ProviderRegistry::default()));
+//! let (blobs, wakeups) = (Arc::new(MemoryBlobStore::default()), Arc::new(MemoryWakeups::default()));
+//! let app = AppBuilder::new(store, models, blobs, wakeups).build();
+//! app.start_background();
+//!
+//! // The host signs its people in itself, and acts as them.
+//! let ada = app.identity().set_up_embedded("Acme", "ada@example.com", "ada").await?;
+//! let conversation = app.conversations().create(&ada, Default::default(), None).await?.into_done()?;
+//! let question = NewMessage { parts: Parts::text("What is a banyan?"), ..NewMessage::default() };
+//! let opened = app.conversations().send(&ada, conversation.id, question, None).await?.into_done()?;
+//!
+//! // The answer is written in the background; its stream ends with the message as it is stored.
+//! let (_, stream) = opened.answers[0];
+//! let mut events = app.conversations().follow(&ada, stream, 0).await?;
+//! let mut answer = None;
+//! while let Some(followed) = events.next().await? {
+//!     answer = followed.message.or(answer);
+//! }
+//! assert!(!answer.ok_or("a turn ends with its answer")?.message.parts.plain_text().is_empty());
+//! app.shutdown(Duration::from_secs(5)).await;
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! Each context is a struct with one verb a file: `app.conversations().send(…)`. A use case
 //! authorises, acts in one unit of work, writes its audit row in the same one, and returns domain
-//! values. What writes goes on when its caller gives up waiting.
+//! values. What writes goes on when its caller gives up waiting. `examples/embed.rs` goes from a
+//! document to a cited answer.
 
 use std::sync::Arc;
 

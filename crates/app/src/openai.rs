@@ -30,7 +30,7 @@ impl OpenAi {
     /// # Errors
     /// `forbidden`.
     pub async fn models(&self, actor: &Actor) -> Result<Vec<ModelDescription>> {
-        self.app.parts.policy.allow(actor, Permission::ModelsUse)?;
+        self.app.allow(actor, Permission::ModelsUse)?;
         Ok(self.app.parts.models.list().await)
     }
 

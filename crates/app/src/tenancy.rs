@@ -8,7 +8,7 @@ use domain::{
 };
 use serde_json::json;
 
-use crate::{App, Error, ErrorKind, Idempotent, Outcome, Result, audit::Act};
+use crate::{App, Error, ErrorKind, Idempotent, Outcome, Result, audit::Act, unit_of_work::Uow};
 
 /// The use cases of tenancy.
 #[derive(Clone)]
@@ -43,21 +43,16 @@ impl Tenancy {
         };
         let tenant = self.app.new_tenant(&name, slug);
         let scope = self.app.parts.policy.allow_new_tenant(actor, tenant.id)?;
-        let app = self.app.clone();
-        let actor = actor.clone();
-        self.app
-            .detached(async move {
-                let (app, actor, tenant) = (&app, &actor, &tenant);
-                app.effect(actor, &scope, idempotent.as_ref(), |tx| async move {
-                    app.insert_tenant(tx.as_ref(), tenant).await.map_err(taken)?;
-                    let after = json!({ "name": tenant.name, "slug": tenant.slug.as_str() });
-                    let act = Act::on("tenant_created", "tenant", tenant.id.0).now(after);
-                    app.audit_in(tx.as_ref(), Some(tenant.id), Some(actor), act).await?;
-                    Ok((tenant.clone(), tx))
-                })
-                .await
-            })
-            .await
+        let work = move |tx: Uow| {
+            let tenant = tenant.clone();
+            async move {
+                tx.app().insert_tenant(&tx, &tenant).await.map_err(taken)?;
+                let after = json!({ "name": tenant.name, "slug": tenant.slug.as_str() });
+                let act = Act::on("tenant_created", "tenant", tenant.id.0).now(after);
+                Ok((tenant, act))
+            }
+        };
+        self.app.change(actor, scope, idempotent, work).await
     }
 
     /// All tenants, newest first.
@@ -66,10 +61,7 @@ impl Tenancy {
     /// `forbidden` for everybody but a superadmin.
     pub async fn list(&self, actor: &Actor, page: PageRequest) -> Result<Page<Tenant>> {
         let scope = self.app.parts.policy.allow_installation(actor, Permission::TenantsRead, "list tenants")?;
-        let tx = self.app.read(&scope).await?;
-        let tenants = tx.tenants().list(page).await?;
-        tx.commit().await?;
-        Ok(tenants)
+        self.app.query_in(&scope, async |tx| Ok(tx.tenants().list(page).await?)).await
     }
 }
 

@@ -1,128 +1,121 @@
-//! Units of work: beginning them, doing an effect once, and not being cancelled in the middle.
+//! The unit of work as use cases hold it.
 
-use std::future::Future;
+use std::{
+    mem,
+    ops::Deref,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use domain::{
     access::{Actor, Scope},
-    admin::{IdempotencyRecord, idempotency::KEEP_HOURS},
-    ids::{TenantId, UserId},
+    clock::Timestamp,
+    gateways::Topic,
+    ids::TenantId,
     store::{Mode, Tx},
 };
 
-use crate::{App, Error, ErrorKind, Idempotent, Outcome, Result};
+use crate::{App, Error, Result};
 
-/// Tries of a unit of work that lost to another one.
-const MAX_TRIES: u32 = 5;
+mod frame;
+#[cfg(test)]
+mod tests;
 
-impl App {
-    /// Begins reading.
-    pub(crate) async fn read(&self, scope: &Scope) -> Result<Box<dyn Tx>> {
-        Ok(self.parts.store.begin(scope, Mode::Read).await?)
+/// An open unit of work: the repositories under a scope, and what is to follow the commit. Only the
+/// frame begins and ends one; dropping it undoes everything.
+///
+/// It is a type of its own, not `&dyn Tx`, so that the compiler can show that work which holds one
+/// may run in a spawned task. The frame keeps a share of it while the work has the other.
+pub(crate) struct Uow(Arc<Open>);
+
+struct Open {
+    tx: Box<dyn Tx>,
+    app: App,
+    scope: Scope,
+    by: Option<Arc<Actor>>,
+    after: Mutex<Vec<After>>,
+}
+
+/// What follows a commit.
+enum After {
+    Run(Box<dyn FnOnce(&App) + Send>),
+    Wake(Topic),
+}
+
+impl Deref for Uow {
+    type Target = dyn Tx;
+
+    fn deref(&self) -> &(dyn Tx + 'static) {
+        self.0.tx.as_ref()
+    }
+}
+
+impl Uow {
+    /// Begins one in a scope, by an actor if there is one.
+    async fn begin(app: &App, scope: &Scope, by: Option<&Arc<Actor>>, mode: Mode) -> Result<Self> {
+        let tx = app.parts.store.begin(scope, mode).await?;
+        let (app, scope, by) = (app.clone(), scope.clone(), by.map(Arc::clone));
+        Ok(Self(Arc::new(Open { tx, app, scope, by, after: Mutex::default() })))
     }
 
-    /// Begins writing. Dropping the unit of work undoes it.
-    pub(crate) async fn write(&self, scope: &Scope) -> Result<Box<dyn Tx>> {
-        Ok(self.parts.store.begin(scope, Mode::Write).await?)
+    /// The share that the work gets.
+    fn share(&self) -> Self {
+        Self(Arc::clone(&self.0))
     }
 
-    /// Runs `work` in a task of its own: it goes on when the caller is gone.
-    pub(crate) async fn detached<T: Send + 'static>(
-        &self,
-        work: impl Future<Output = Result<T>> + Send + 'static,
-    ) -> Result<T> {
-        self.parts.tasks.spawn(work).await.map_err(Error::internal)?
+    /// The application that the work belongs to.
+    pub(crate) fn app(&self) -> &App {
+        &self.0.app
     }
 
-    /// Does `attempt` again while it loses to other transactions, a bounded number of times.
-    pub(crate) async fn retrying<T, F: Future<Output = Result<T>>>(&self, attempt: impl Fn() -> F) -> Result<T> {
-        let mut tries = 1;
-        loop {
-            match attempt().await {
-                Err(error) if error.is_retryable() && tries < MAX_TRIES => tries += 1,
-                outcome => return outcome,
-            }
-        }
+    /// The scope that it was begun in.
+    pub(crate) fn scope(&self) -> &Scope {
+        &self.0.scope
     }
 
-    /// Does an effect in one unit of work, and under an idempotency key only once: the key's row is
-    /// written with the effect, and a repetition gets the kept answer.
+    /// For whom it was begun, unless by ourselves.
+    pub(crate) fn by(&self) -> Option<&Actor> {
+        self.0.by.as_deref()
+    }
+
+    /// The time.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.0.app.now()
+    }
+
+    /// Does something in this process once the work is committed, and never if it is not.
+    pub(crate) fn after_commit(&self, effect: impl FnOnce(&App) + Send + 'static) {
+        self.add(After::Run(Box::new(effect)));
+    }
+
+    /// Wakes whoever listens, in every process, once the work is committed.
+    pub(crate) fn wake(&self, topic: Topic) {
+        self.add(After::Wake(topic));
+    }
+
+    fn add(&self, after: After) {
+        self.0.after.lock().unwrap_or_else(PoisonError::into_inner).push(after);
+    }
+
+    /// Commits, and does what is to follow, in the order in which the work asked for it.
     ///
-    /// `work` hands the unit of work back with its value; it is called again when it loses to
-    /// another transaction.
-    pub(crate) async fn effect<T, F>(
-        &self,
-        actor: &Actor,
-        scope: &Scope,
-        idempotent: Option<&Idempotent<T>>,
-        work: impl Fn(Box<dyn Tx>) -> F,
-    ) -> Result<Outcome<T>>
-    where
-        F: Future<Output = Result<(T, Box<dyn Tx>)>>,
-    {
-        self.retrying(|| async {
-            let tx = self.write(scope).await?;
-            // Keys belong to users of a tenant; a superadmin's repetition meets the unique names.
-            let keyed = idempotent.filter(|_| !actor.is_superadmin).zip(scope.tenant_id());
-            if let Some((request, _)) = keyed
-                && let Some(kept) = self.kept_answer(tx.as_ref(), request).await?
-            {
-                return Ok(Outcome::Replayed(kept));
-            }
-            let (value, tx) = match work(tx).await {
-                Ok(done) => done,
-                // A request with the same key may have finished while this one waited for a lock.
-                Err(error) => match keyed {
-                    Some((request, _)) => return self.answered_meanwhile(scope, request, error).await,
-                    None => return Err(error),
-                },
-            };
-            if let Some((request, tenant_id)) = keyed {
-                tx.idempotency().insert(&self.record_of(request, tenant_id, actor.user_id, &value)).await?;
-            }
-            tx.commit().await?;
-            Ok(Outcome::Done(value))
-        })
-        .await
-    }
-
-    /// The answer that another request with the same key has left, or else this one's refusal.
-    async fn answered_meanwhile<T>(
-        &self,
-        scope: &Scope,
-        request: &Idempotent<T>,
-        refusal: Error,
-    ) -> Result<Outcome<T>> {
-        let tx = self.read(scope).await?;
-        let kept = self.kept_answer(tx.as_ref(), request).await?;
+    /// # Errors
+    /// `internal` when the work kept its share: then nothing is committed, now or later.
+    async fn commit(self) -> Result<()> {
+        let open = Arc::into_inner(self.0);
+        let Open { tx, app, mut after, .. } =
+            open.ok_or_else(|| Error::internal("the work kept its unit of work, so nothing was committed"))?;
         tx.commit().await?;
-        kept.map(Outcome::Replayed).ok_or(refusal)
-    }
-
-    async fn kept_answer<T>(&self, tx: &dyn Tx, request: &Idempotent<T>) -> Result<Option<domain::admin::KeptAnswer>> {
-        let Some(record) = tx.idempotency().get(&request.key, self.now()).await? else { return Ok(None) };
-        if record.fingerprint != request.fingerprint {
-            let message = "this Idempotency-Key was used for another request; take a new key";
-            return Err(Error::new(ErrorKind::Invalid, "idempotency_key_reused", message));
+        for after in mem::take(after.get_mut().unwrap_or_else(PoisonError::into_inner)) {
+            match after {
+                After::Run(effect) => effect(&app),
+                After::Wake(topic) => app.parts.wakeups.send(topic).await,
+            }
         }
-        Ok(Some(record.answer))
+        Ok(())
     }
+}
 
-    fn record_of<T>(
-        &self,
-        request: &Idempotent<T>,
-        tenant_id: TenantId,
-        user_id: UserId,
-        value: &T,
-    ) -> IdempotencyRecord {
-        let now = self.now();
-        IdempotencyRecord {
-            tenant_id,
-            user_id,
-            key: request.key.clone(),
-            fingerprint: request.fingerprint.clone(),
-            answer: (request.render)(value),
-            created_at: now,
-            expires_at: now + chrono::TimeDelta::hours(KEEP_HOURS),
-        }
-    }
+/// The tenant of a scope that the policy gave.
+pub(crate) fn tenant_of(scope: &Scope) -> Result<TenantId> {
+    scope.tenant_id().ok_or_else(Error::unauthenticated)
 }

@@ -3,6 +3,7 @@
 use crate::App;
 
 mod account;
+mod reconcile;
 mod record;
 mod summary;
 

@@ -5,7 +5,7 @@ use domain::{
     knowledge::{Block, BlockKind},
 };
 
-use crate::parse::{MAX_BLOCKS, MAX_TEXT_BYTES, too_much_text};
+use crate::bounds::{MAX_BLOCKS, MAX_TEXT_BYTES, is_dropped, too_much_text};
 
 /// Stands between blocks.
 const BETWEEN_BLOCKS: &str = "\n\n";
@@ -99,13 +99,6 @@ impl DocumentBuilder {
         self.close();
         if self.is_over_limit { Err(too_much_text()) } else { Ok(self.document) }
     }
-}
-
-/// Control characters that no text needs, and characters that only hide in it: the soft hyphen,
-/// the zero-width space and the byte order mark.
-pub(crate) fn is_dropped(character: char) -> bool {
-    (character.is_control() && !matches!(character, '\t' | '\n' | '\r'))
-        || matches!(character, '\u{ad}' | '\u{200b}' | '\u{feff}')
 }
 
 #[cfg(test)]

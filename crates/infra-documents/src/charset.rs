@@ -3,7 +3,7 @@
 
 use encoding_rs::{Encoding, WINDOWS_1252};
 
-use crate::builder::is_dropped;
+use crate::bounds::is_dropped;
 
 /// How many bytes of a page are searched for its declared charset, as browsers do.
 const DECLARATION_WINDOW: usize = 1024;

@@ -218,7 +218,7 @@ async fn feed(mut input: ChildStdin, mut content: ByteStream, most: u64) -> Resu
 async fn read_answer(from: impl AsyncRead + Unpin) -> Result<Vec<u8>, ParseError> {
     let mut answer = Vec::new();
     match from.take(MAX_OUTPUT_BYTES + 1).read_to_end(&mut answer).await {
-        Ok(length) if length as u64 > MAX_OUTPUT_BYTES => Err(crate::parse::too_much_text()),
+        Ok(length) if length as u64 > MAX_OUTPUT_BYTES => Err(crate::bounds::too_much_text()),
         Ok(_) => Ok(answer),
         Err(error) => {
             tracing::error!(%error, "the answer of the parser's process cannot be read");

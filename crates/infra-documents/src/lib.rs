@@ -5,6 +5,7 @@
 //! gives up memory, time, files and network before it reads the first byte. Whatever a file does
 //! to its parser, the process that asked goes on.
 
+mod bounds;
 mod builder;
 mod charset;
 mod child;
@@ -13,6 +14,7 @@ mod html;
 mod parse;
 mod pdf;
 
+pub use bounds::{MAX_BLOCKS, MAX_TEXT_BYTES};
 pub use child::{ChildLimits, ChildParser, ChildParserSettings, run_child};
 pub use detect::{HTML, MARKDOWN, PDF, TEXT, detect};
-pub use parse::{MAX_BLOCKS, MAX_TEXT_BYTES, parse_bytes};
+pub use parse::parse_bytes;

@@ -6,15 +6,11 @@ use domain::{
 };
 
 use crate::{
+    bounds::{MAX_BLOCKS, MAX_TEXT_BYTES, too_much_text},
     charset,
     detect::{HTML, MARKDOWN, PDF, TEXT},
     html, pdf,
 };
-
-/// Most bytes of a document's text: about ten thousand printed pages.
-pub const MAX_TEXT_BYTES: usize = 32 * 1024 * 1024;
-/// Most blocks of a document.
-pub const MAX_BLOCKS: usize = 500_000;
 
 /// Parses a file of a type that [`detect`](crate::detect) gave, here and now.
 ///
@@ -45,13 +41,4 @@ pub fn parse_bytes(mime_type: &str, bytes: Vec<u8>) -> Result<ParsedDocument, Pa
 
 fn short_enough(text: String) -> Result<String, ParseError> {
     if text.len() > MAX_TEXT_BYTES { Err(too_much_text()) } else { Ok(text) }
-}
-
-/// A document over [`MAX_TEXT_BYTES`] or [`MAX_BLOCKS`].
-pub(crate) fn too_much_text() -> ParseError {
-    let message = format!(
-        "the file holds more than {} MiB of text or {MAX_BLOCKS} paragraphs: split it and upload the parts",
-        MAX_TEXT_BYTES / (1024 * 1024)
-    );
-    ParseError::new(ParseErrorKind::TooLarge, message)
 }

@@ -18,14 +18,12 @@ mod lines;
 mod outline;
 mod text;
 
-use fonts::TypeSizes;
+use fonts::{MAX_HEADING_LINES, TypeSizes};
 use lines::Line;
 use outline::Headings;
 
 /// Most pages of a document.
 const MAX_PAGES: usize = 20_000;
-/// A heading may be wrapped into so many lines.
-const MAX_HEADING_LINES: usize = 3;
 
 /// Reads a PDF. What cannot be read of a page is left out.
 pub(crate) fn parse(bytes: Vec<u8>) -> Result<ParsedDocument, ParseError> {

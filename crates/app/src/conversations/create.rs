@@ -3,14 +3,19 @@
 use domain::{
     access::{Actor, Permission},
     conversations::{Conversation, ConversationFilter, Origin, RetrievalChoice, Visibility},
-    ids::{CollectionId, ConversationId},
+    ids::{CollectionId, ConversationId, TenantId},
     page::{Page, PageRequest},
     text,
     usage::UsageTotals,
 };
 use serde_json::json;
 
-use crate::{Error, ErrorKind, Idempotent, Outcome, Result, audit::Act, conversations::Conversations};
+use crate::{
+    Error, ErrorKind, Idempotent, Outcome, Result,
+    audit::Act,
+    conversations::{Conversations, tree::conversation},
+    unit_of_work::{Uow, tenant_of},
+};
 
 /// Most collections that a conversation names.
 const MAX_COLLECTIONS: usize = 100;
@@ -54,31 +59,46 @@ impl Conversations {
         origin: Origin,
         idempotent: Option<Idempotent<Conversation>>,
     ) -> Result<Outcome<Conversation>> {
-        let scope = self.app.parts.policy.allow(actor, Permission::ConversationsWrite)?;
-        let tenant_id = scope.tenant_id().ok_or_else(Error::unauthenticated)?;
+        let scope = self.app.allow(actor, Permission::ConversationsWrite)?;
+        let conversation = self.new_row(actor, tenant_of(&scope)?, new, origin)?;
+        if let Some(model) = &conversation.model {
+            self.app.parts.models.resolve(model).await?;
+        }
+        let work = move |tx: Uow| {
+            let conversation = conversation.clone();
+            async move {
+                if let RetrievalChoice::Collections(ids) = &conversation.retrieval {
+                    for id in ids {
+                        if tx.collections().get(*id).await?.is_none() {
+                            return Err(Error::not_found("collection", id.0));
+                        }
+                    }
+                }
+                tx.conversations().insert(&conversation).await?;
+                let after = json!({ "title": conversation.title, "model": conversation.model });
+                let act = Act::on("conversation_created", "conversation", conversation.id.0).now(after);
+                Ok((conversation, act))
+            }
+        };
+        self.app.change(actor, scope, idempotent, work).await
+    }
+
+    /// A conversation that is not stored yet.
+    fn new_row(
+        &self,
+        actor: &Actor,
+        tenant_id: TenantId,
+        new: NewConversation,
+        origin: Origin,
+    ) -> Result<Conversation> {
         let title = new.title.as_deref().map(|title| text::name("title", title)).transpose()?;
         let system_prompt = new
             .system_prompt
             .as_deref()
             .map(|prompt| text::free("system_prompt", prompt, MAX_SYSTEM_PROMPT_BYTES))
             .transpose()?;
-        if let Some(model) = &new.model {
-            self.app.parts.models.resolve(model).await?;
-        }
-        let collections = match new.collections {
-            None => RetrievalChoice::All,
-            Some(mut ids) => {
-                ids.sort_unstable();
-                ids.dedup();
-                if ids.len() > MAX_COLLECTIONS {
-                    let message = format!("name at most {MAX_COLLECTIONS} collections");
-                    return Err(Error::new(ErrorKind::Invalid, "too_many_collections", message));
-                }
-                RetrievalChoice::Collections(ids)
-            }
-        };
         let now = self.app.now();
-        let conversation = Conversation {
+        Ok(Conversation {
             id: ConversationId(self.app.parts.ids.random()),
             tenant_id,
             user_id: actor.user_id,
@@ -86,7 +106,7 @@ impl Conversations {
             visibility: new.visibility.unwrap_or(Visibility::Private),
             model: new.model,
             system_prompt,
-            retrieval: collections,
+            retrieval: choice_of(new.collections)?,
             current_message_id: None,
             head_version: 0,
             next_seq: 1,
@@ -99,33 +119,7 @@ impl Conversations {
             totals: UsageTotals::default(),
             created_at: now,
             updated_at: now,
-        };
-        let this = self.clone();
-        let actor = actor.clone();
-        self.app
-            .detached(async move {
-                let conversation = &conversation;
-                let app = &this.app;
-                app.effect(&actor, &scope, idempotent.as_ref(), |tx| {
-                    let actor = &actor;
-                    async move {
-                        if let RetrievalChoice::Collections(ids) = &conversation.retrieval {
-                            for id in ids {
-                                if tx.collections().get(*id).await?.is_none() {
-                                    return Err(Error::not_found("collection", id.0));
-                                }
-                            }
-                        }
-                        tx.conversations().insert(conversation).await?;
-                        let after = json!({ "title": conversation.title, "model": conversation.model });
-                        let act = Act::on("conversation_created", "conversation", conversation.id.0).now(after);
-                        app.audit(tx.as_ref(), actor, act).await?;
-                        Ok((conversation.clone(), tx))
-                    }
-                })
-                .await
-            })
-            .await
+        })
     }
 
     /// The conversation.
@@ -133,11 +127,7 @@ impl Conversations {
     /// # Errors
     /// `not_found`.
     pub async fn get(&self, actor: &Actor, id: ConversationId) -> Result<Conversation> {
-        let scope = self.app.parts.policy.allow(actor, Permission::ConversationsRead)?;
-        let tx = self.app.read(&scope).await?;
-        let conversation = tx.conversations().get(id).await?;
-        tx.commit().await?;
-        conversation.ok_or_else(|| Error::not_found("conversation", id.0))
+        self.app.query(actor, Permission::ConversationsRead, async |tx| conversation(tx, id).await).await
     }
 
     /// Conversations, newest first.
@@ -150,10 +140,19 @@ impl Conversations {
         filter: &ConversationFilter,
         page: PageRequest,
     ) -> Result<Page<Conversation>> {
-        let scope = self.app.parts.policy.allow(actor, Permission::ConversationsRead)?;
-        let tx = self.app.read(&scope).await?;
-        let conversations = tx.conversations().list(filter, page).await?;
-        tx.commit().await?;
-        Ok(conversations)
+        let read = async |tx: &Uow| Ok(tx.conversations().list(filter, page).await?);
+        self.app.query(actor, Permission::ConversationsRead, read).await
     }
+}
+
+/// Where answers look for passages, with each collection named once.
+fn choice_of(collections: Option<Vec<CollectionId>>) -> Result<RetrievalChoice> {
+    let Some(mut ids) = collections else { return Ok(RetrievalChoice::All) };
+    ids.sort_unstable();
+    ids.dedup();
+    if ids.len() > MAX_COLLECTIONS {
+        let message = format!("name at most {MAX_COLLECTIONS} collections");
+        return Err(Error::new(ErrorKind::Invalid, "too_many_collections", message));
+    }
+    Ok(RetrievalChoice::Collections(ids))
 }

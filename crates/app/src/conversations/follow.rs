@@ -13,7 +13,8 @@ use tokio::time::timeout;
 
 use crate::{
     App, Error, Result,
-    conversations::{Conversations, MessageView, live::LiveStream},
+    conversations::{Conversations, MessageView, live::LiveStream, tree::conversation},
+    unit_of_work::Uow,
 };
 
 /// How often a stream of another instance is looked at without a wake-up.
@@ -50,14 +51,12 @@ impl Conversations {
     /// # Errors
     /// `not_found`.
     pub async fn follow(&self, actor: &Actor, id: StreamId, after: i64) -> Result<Following> {
-        let scope = self.app.parts.policy.allow(actor, Permission::ConversationsRead)?;
+        let scope = self.app.allow(actor, Permission::ConversationsRead)?;
         let live = self.own_live_stream(&scope, id);
         let stream = match &live {
             Some(live) => live.stream.clone(),
             None => {
-                let tx = self.app.read(&scope).await?;
-                let found = tx.streams().get(id).await?;
-                tx.commit().await?;
+                let found = self.app.query_in(&scope, async |tx| Ok(tx.streams().get(id).await?)).await?;
                 found.ok_or_else(|| Error::not_found("stream", id.0))?
             }
         };
@@ -93,11 +92,11 @@ impl Conversations {
     /// # Errors
     /// `not_found`.
     pub async fn running_stream(&self, actor: &Actor, id: ConversationId) -> Result<Option<StreamId>> {
-        let tx = self.app.read(&self.app.parts.policy.allow(actor, Permission::ConversationsRead)?).await?;
-        super::read::conversation(tx.as_ref(), id).await?;
-        let running = tx.streams().running(id).await?;
-        tx.commit().await?;
-        Ok(running.first().map(|stream| stream.id))
+        let read = async |tx: &Uow| {
+            conversation(tx, id).await?;
+            Ok(tx.streams().running(id).await?.first().map(|stream| stream.id))
+        };
+        self.app.query(actor, Permission::ConversationsRead, read).await
     }
 }
 
@@ -153,13 +152,13 @@ impl Following {
     async fn wait_stored(&mut self) -> Result<()> {
         let mut wakeups = self.wakeups.take().unwrap_or_else(|| self.app.parts.wakeups.subscribe());
         loop {
-            let tx = self.app.read(&self.scope).await?;
-            let events = tx.streams().events(self.stream.id, self.after, BATCH).await?;
-            let running = match tx.streams().get(self.stream.id).await? {
-                Some(stream) => stream.state == StreamState::Running,
-                None => return Err(Error::not_found("stream", self.stream.id.0)),
+            let (id, after) = (self.stream.id, self.after);
+            let read = async |tx: &Uow| {
+                let events = tx.streams().events(id, after, BATCH).await?;
+                let stream = tx.streams().get(id).await?.ok_or_else(|| Error::not_found("stream", id.0))?;
+                Ok((events, stream.state == StreamState::Running))
             };
-            tx.commit().await?;
+            let (events, running) = self.app.query_in(&self.scope, read).await?;
             if !events.is_empty() {
                 self.ready.extend(events);
                 self.wakeups = Some(wakeups);

@@ -1,16 +1,19 @@
 //! The earlier messages of a prompt that a client wants stored become the beginning of a branch.
 
+use std::sync::Arc;
+
 use domain::{
     access::{Actor, Permission},
-    conversations::{HeadMove, MessageRole, MessageStatus, Part, Parts, message::may_follow},
+    conversations::{Conversation, HeadMove, Message, MessageRole, MessageStatus, Part, Parts, message::may_follow},
     gateways::{PromptMessage, PromptRole},
     ids::ConversationId,
 };
 
 use crate::{
-    Error, Result,
+    Result,
     audit::Act,
-    conversations::{Conversations, open::blank},
+    conversations::{Conversations, blank, tree::locked},
+    unit_of_work::Uow,
 };
 
 impl Conversations {
@@ -25,38 +28,43 @@ impl Conversations {
         if messages.is_empty() {
             return Ok(());
         }
-        let app = &self.app;
-        let scope = app.parts.policy.allow(actor, Permission::ConversationsWrite)?;
-        let tx = app.write(&scope).await?;
-        let found = tx.conversations().lock(id).await?;
-        let conversation = found.ok_or_else(|| Error::not_found("conversation", id.0))?;
-        let mut rows = Vec::with_capacity(messages.len());
-        let mut parent: Option<(domain::ids::MessageId, MessageRole)> = None;
-        for (seq, message) in (conversation.next_seq..).zip(messages) {
-            let (role, parts) = role_and_parts(message);
-            let mut row = blank(app, &conversation, actor, parent.map(|(id, _)| id), role, seq);
-            row.parts = parts;
-            row.status = MessageStatus::Complete;
-            row.irregular = !may_follow(parent.map(|(_, role)| role), role);
-            parent = Some((row.id, role));
-            rows.push(row);
-        }
-        for index in 1..rows.len() {
-            rows[index - 1].active_child_id = Some(rows[index].id);
-        }
-        tx.messages().insert(&rows).await?;
-        let count = rows.len() as i64;
-        let head = HeadMove {
-            current_message_id: parent.map(|(id, _)| id),
-            head_version: conversation.head_version + 1,
-            next_seq: conversation.next_seq + count,
-            message_count: conversation.message_count + count,
-            at: app.now(),
+        let scope = self.app.allow(actor, Permission::ConversationsWrite)?;
+        let by = &Arc::new(actor.clone());
+        let work = |tx: Uow| async move {
+            let conversation = locked(&tx, id, None).await?;
+            let rows = rows_of(&tx, &conversation, by, messages);
+            tx.messages().insert(&rows).await?;
+            let count = rows.len() as i64;
+            let head = HeadMove {
+                current_message_id: rows.last().map(|last| last.id),
+                head_version: conversation.head_version + 1,
+                next_seq: conversation.next_seq + count,
+                message_count: conversation.message_count + count,
+                at: tx.now(),
+            };
+            tx.conversations().move_head(id, &head).await?;
+            Ok(((), Act::on("prompt_imported", "conversation", id.0)))
         };
-        tx.conversations().move_head(id, &head).await?;
-        app.audit(tx.as_ref(), actor, Act::on("prompt_imported", "conversation", id.0)).await?;
-        Ok(tx.commit().await?)
+        self.app.change_in(&scope, Some(by), work).await
     }
+}
+
+/// The messages as one branch, each the active child of the one before.
+fn rows_of(tx: &Uow, conversation: &Conversation, actor: &Actor, messages: &[PromptMessage]) -> Vec<Message> {
+    let mut rows: Vec<Message> = Vec::with_capacity(messages.len());
+    for (seq, message) in (conversation.next_seq..).zip(messages) {
+        let (role, parts) = role_and_parts(message);
+        let parent = rows.last().map(|parent| parent.id);
+        let mut row = blank::message(tx.app(), conversation, actor, parent, role, seq);
+        row.parts = parts;
+        row.status = MessageStatus::Complete;
+        row.irregular = !may_follow(rows.last().map(|parent| parent.role), role);
+        if let Some(parent) = rows.last_mut() {
+            parent.active_child_id = Some(row.id);
+        }
+        rows.push(row);
+    }
+    rows
 }
 
 fn role_and_parts(message: &PromptMessage) -> (MessageRole, Parts) {

@@ -4,15 +4,18 @@ use std::collections::HashMap;
 
 use domain::{
     access::{Actor, Permission},
-    conversations::{Conversation, Message},
+    conversations::Message,
     ids::{ConversationId, MessageId},
     knowledge::CitedPassage,
-    store::Tx,
 };
 
 use crate::{
     Error, Result,
-    conversations::{Conversations, Head, citations_of, open::message_in},
+    conversations::{
+        Conversations, Head, citations_of,
+        tree::{conversation, message_in},
+    },
+    unit_of_work::Uow,
 };
 
 /// A message as a reader sees it.
@@ -60,20 +63,21 @@ impl Conversations {
         last: Option<MessageId>,
         limit: u32,
     ) -> Result<BranchPage> {
-        let tx = self.app.read(&self.app.parts.policy.allow(actor, Permission::ConversationsRead)?).await?;
-        let conversation = conversation(tx.as_ref(), id).await?;
-        let last = match last {
-            None => conversation.current_message_id,
-            Some(last) => Some(message_in(tx.as_ref(), &conversation, last, "cursor").await?.id),
+        let read = async |tx: &Uow| {
+            let conversation = conversation(tx, id).await?;
+            let last = match last {
+                None => conversation.current_message_id,
+                Some(last) => Some(message_in(tx, &conversation, last, "cursor").await?.id),
+            };
+            let messages = match last {
+                None => Vec::new(),
+                Some(last) => tx.messages().branch(last, limit).await?,
+            };
+            let next = messages.first().and_then(|first| first.parent_id);
+            let items = views(tx, id, messages).await?;
+            Ok(BranchPage { items, next, head: Head::from(&conversation) })
         };
-        let messages = match last {
-            None => Vec::new(),
-            Some(last) => tx.messages().branch(last, limit).await?,
-        };
-        let next = messages.first().and_then(|first| first.parent_id);
-        let items = views(tx.as_ref(), id, messages).await?;
-        tx.commit().await?;
-        Ok(BranchPage { items, next, head: Head::from(&conversation) })
+        self.app.query(actor, Permission::ConversationsRead, read).await
     }
 
     /// All live messages by `seq`.
@@ -81,12 +85,13 @@ impl Conversations {
     /// # Errors
     /// `not_found`.
     pub async fn tree(&self, actor: &Actor, id: ConversationId, after_seq: i64, limit: u32) -> Result<TreePage> {
-        let tx = self.app.read(&self.app.parts.policy.allow(actor, Permission::ConversationsRead)?).await?;
-        let conversation = conversation(tx.as_ref(), id).await?;
-        let page = tx.messages().tree(id, after_seq, limit).await?;
-        let items = views(tx.as_ref(), id, page.items).await?;
-        tx.commit().await?;
-        Ok(TreePage { items, next: page.next, head: Head::from(&conversation) })
+        let read = async |tx: &Uow| {
+            let conversation = conversation(tx, id).await?;
+            let page = tx.messages().tree(id, after_seq, limit).await?;
+            let items = views(tx, id, page.items).await?;
+            Ok(TreePage { items, next: page.next, head: Head::from(&conversation) })
+        };
+        self.app.query(actor, Permission::ConversationsRead, read).await
     }
 
     /// One message.
@@ -94,24 +99,20 @@ impl Conversations {
     /// # Errors
     /// `not_found`; `invalid` when it belongs to another conversation.
     pub async fn message(&self, actor: &Actor, id: ConversationId, message: MessageId) -> Result<MessageView> {
-        let tx = self.app.read(&self.app.parts.policy.allow(actor, Permission::ConversationsRead)?).await?;
-        let message = match tx.messages().get(message).await? {
-            Some(found) if found.conversation_id == id => found,
-            // Tells which of them is not there, or that they do not belong together.
-            _ => message_in(tx.as_ref(), &conversation(tx.as_ref(), id).await?, message, "message_id").await?,
+        let read = async |tx: &Uow| {
+            let message = match tx.messages().get(message).await? {
+                Some(found) if found.conversation_id == id => found,
+                // Tells which of them is not there, or that they do not belong together.
+                _ => message_in(tx, &conversation(tx, id).await?, message, "message_id").await?,
+            };
+            views(tx, id, vec![message]).await?.pop().ok_or_else(|| Error::internal("a message has a view"))
         };
-        let mut items = views(tx.as_ref(), id, vec![message]).await?;
-        tx.commit().await?;
-        items.pop().ok_or_else(|| Error::internal("a message has a view"))
+        self.app.query(actor, Permission::ConversationsRead, read).await
     }
 }
 
-pub(crate) async fn conversation(tx: &dyn Tx, id: ConversationId) -> Result<Conversation> {
-    tx.conversations().get(id).await?.ok_or_else(|| Error::not_found("conversation", id.0))
-}
-
 /// Adds siblings and citations to messages of one conversation.
-async fn views(tx: &dyn Tx, id: ConversationId, messages: Vec<Message>) -> Result<Vec<MessageView>> {
+async fn views(tx: &Uow, id: ConversationId, messages: Vec<Message>) -> Result<Vec<MessageView>> {
     if messages.is_empty() {
         return Ok(Vec::new());
     }

@@ -1,8 +1,10 @@
 //! Regenerate: a new answer under the same question.
 
+use std::sync::Arc;
+
 use domain::{
     access::{Actor, Permission},
-    conversations::MessageRole,
+    conversations::{Message, MessageRole},
     gateways::ChatOptions,
     ids::{ConversationId, MessageId},
 };
@@ -11,9 +13,10 @@ use crate::{
     Error, ErrorKind, Idempotent, Outcome, Result,
     conversations::{
         Conversations, OpenedTurn,
-        open::{Opening, branch_in, message_in},
-        send::opened_only,
+        open::{Opening, branch_in},
+        tree::{locked, message_in},
     },
+    unit_of_work::Uow,
 };
 
 impl Conversations {
@@ -30,55 +33,56 @@ impl Conversations {
         expected_head: Option<i64>,
         idempotent: Option<Idempotent<OpenedTurn>>,
     ) -> Result<Outcome<OpenedTurn>> {
-        let this = self.clone();
-        let actor = actor.clone();
+        let (this, actor) = (self.clone(), Arc::new(actor.clone()));
         let regenerate = async move {
-            this.regenerate_attached(&actor, conversation, message, models, expected_head, idempotent).await
+            this.regenerate_attached(&actor, conversation, message, models, expected_head, idempotent.as_ref()).await
         };
         self.app.detached(regenerate).await
     }
 
     async fn regenerate_attached(
         &self,
-        actor: &Actor,
+        actor: &Arc<Actor>,
         id: ConversationId,
         target: MessageId,
         models: Vec<String>,
         expected_head: Option<i64>,
-        idempotent: Option<Idempotent<OpenedTurn>>,
+        idempotent: Option<&Idempotent<OpenedTurn>>,
     ) -> Result<Outcome<OpenedTurn>> {
-        let scope = &self.app.parts.policy.allow(actor, Permission::ConversationsWrite)?;
-        let models = &self.resolve_models(scope, id, &models).await?;
-        let outcome = self
-            .app
-            .effect(actor, scope, idempotent.map(opened_only).as_ref(), |tx| async move {
-                let conversation = self.lock_for_turn(tx.as_ref(), id, expected_head).await?;
-                let target = message_in(tx.as_ref(), &conversation, target, "message_id").await?;
-                let (question, regenerated_from) = match (target.role, target.parent_id) {
-                    (MessageRole::User, _) => (target.id, None),
-                    (MessageRole::Assistant, Some(parent)) => (parent, Some(target.id)),
-                    _ => {
-                        let message = "only an answer, or the question above it, can be regenerated";
-                        return Err(Error::new(ErrorKind::Invalid, "not_an_answer", message));
-                    }
-                };
-                let above = branch_in(tx.as_ref(), &conversation, question, "message_id").await?;
-                if above.last().is_none_or(|question| question.role != MessageRole::User) {
-                    let message = "this answer has no question above it";
-                    return Err(Error::new(ErrorKind::Invalid, "not_an_answer", message));
-                }
-                let opening = Opening {
-                    conversation: &conversation,
-                    above,
-                    question: None,
-                    models,
-                    options: &ChatOptions::default(),
-                    regenerated_from,
-                };
-                let opened = self.open(tx.as_ref(), actor, scope, opening).await?;
-                Ok((opened, tx))
-            })
-            .await?;
-        Ok(self.started(outcome))
+        let scope = self.app.allow(actor, Permission::ConversationsWrite)?;
+        let models = &self.resolve_models(&scope, id, &models).await?;
+        let work = |tx: Uow| async move {
+            let conversation = locked(&tx, id, expected_head).await?;
+            let target = message_in(&tx, &conversation, target, "message_id").await?;
+            let (question, regenerated_from) = question_of(&target)?;
+            let above = branch_in(&tx, &conversation, question, "message_id").await?;
+            if above.last().is_none_or(|question| question.role != MessageRole::User) {
+                return Err(not_an_answer("this answer has no question above it"));
+            }
+            let opening = Opening {
+                actor,
+                conversation: &conversation,
+                above,
+                question: None,
+                models,
+                options: &ChatOptions::default(),
+                regenerated_from,
+            };
+            self.open(&tx, opening).await
+        };
+        self.app.change_once(actor, &scope, idempotent, work).await
     }
+}
+
+/// The question that is asked again, and the answer beside which the new one stands.
+fn question_of(target: &Message) -> Result<(MessageId, Option<MessageId>)> {
+    match (target.role, target.parent_id) {
+        (MessageRole::User, _) => Ok((target.id, None)),
+        (MessageRole::Assistant, Some(parent)) => Ok((parent, Some(target.id))),
+        _ => Err(not_an_answer("only an answer, or the question above it, can be regenerated")),
+    }
+}
+
+fn not_an_answer(message: &str) -> Error {
+    Error::new(ErrorKind::Invalid, "not_an_answer", message)
 }

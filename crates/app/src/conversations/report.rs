@@ -8,7 +8,11 @@ use domain::{
     usage::{UsageFilter, UsageGrouping, UsageTotals},
 };
 
-use crate::{Error, Result, conversations::Conversations};
+use crate::{
+    Error, Result,
+    conversations::{Conversations, tree::conversation},
+    unit_of_work::Uow,
+};
 
 /// Messages of the branch that are read at once.
 const PATH_BATCH: u32 = 1_000;
@@ -35,18 +39,19 @@ impl Conversations {
     /// # Errors
     /// `not_found`.
     pub async fn usage(&self, actor: &Actor, id: ConversationId) -> Result<UsageReport> {
-        let tx = self.app.read(&self.app.parts.policy.allow(actor, Permission::UsageRead)?).await?;
-        let conversation = super::read::conversation(tx.as_ref(), id).await?;
-        let mut on_path = HashSet::new();
-        let mut last = conversation.current_message_id;
-        while let Some(id) = last {
-            let messages = tx.messages().branch(id, PATH_BATCH).await?;
-            last = messages.first().and_then(|first| first.parent_id);
-            on_path.extend(messages.iter().map(|message| message.id.to_string()));
-        }
-        let filter = UsageFilter { conversation: Some(id), ..UsageFilter::default() };
-        let groups = tx.usage().summary(filter, UsageGrouping::Message).await?;
-        tx.commit().await?;
+        let read = async |tx: &Uow| {
+            let conversation = conversation(tx, id).await?;
+            let mut on_path = HashSet::new();
+            let mut last = conversation.current_message_id;
+            while let Some(id) = last {
+                let messages = tx.messages().branch(id, PATH_BATCH).await?;
+                last = messages.first().and_then(|first| first.parent_id);
+                on_path.extend(messages.iter().map(|message| message.id.to_string()));
+            }
+            let filter = UsageFilter { conversation: Some(id), ..UsageFilter::default() };
+            Ok((on_path, tx.usage().summary(filter, UsageGrouping::Message).await?))
+        };
+        let (on_path, groups) = self.app.query(actor, Permission::UsageRead, read).await?;
         let mut report = UsageReport::default();
         for group in groups {
             let share = if group.key.is_empty() {

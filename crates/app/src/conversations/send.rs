@@ -1,5 +1,7 @@
 //! Send a message: a question under the head or another message, and its pending answers.
 
+use std::sync::Arc;
+
 use domain::{
     access::{Actor, Permission},
     conversations::{Message, MessageRole, Parts, message::may_follow},
@@ -13,7 +15,9 @@ use crate::{
     conversations::{
         Conversations, OpenedTurn,
         open::{Opening, Question, branch_in},
+        tree::locked,
     },
+    unit_of_work::Uow,
 };
 
 /// A message to be sent.
@@ -43,65 +47,42 @@ impl Conversations {
         message: NewMessage,
         idempotent: Option<Idempotent<OpenedTurn>>,
     ) -> Result<Outcome<OpenedTurn>> {
-        let this = self.clone();
-        let actor = actor.clone();
-        self.app.detached(async move { this.send_attached(&actor, conversation, message, idempotent).await }).await
+        let (this, actor) = (self.clone(), Arc::new(actor.clone()));
+        let send = async move { this.send_attached(&actor, conversation, message, idempotent.as_ref()).await };
+        self.app.detached(send).await
     }
 
     async fn send_attached(
         &self,
-        actor: &Actor,
+        actor: &Arc<Actor>,
         id: ConversationId,
         message: NewMessage,
-        idempotent: Option<Idempotent<OpenedTurn>>,
+        idempotent: Option<&Idempotent<OpenedTurn>>,
     ) -> Result<Outcome<OpenedTurn>> {
-        let scope = &self.app.parts.policy.allow(actor, Permission::ConversationsWrite)?;
+        let scope = self.app.allow(actor, Permission::ConversationsWrite)?;
         message.parts.check_from_user()?;
-        let models = &self.resolve_models(scope, id, &message.models).await?;
+        let models = &self.resolve_models(&scope, id, &message.models).await?;
         let message = &message;
-        let outcome = self
-            .app
-            .effect(actor, scope, idempotent.map(opened_only).as_ref(), |tx| async move {
-                let conversation = self.lock_for_turn(tx.as_ref(), id, message.expected_head).await?;
-                let above = match message.parent_id.or(conversation.current_message_id) {
-                    None => Vec::new(),
-                    Some(parent) => branch_in(tx.as_ref(), &conversation, parent, "parent_id").await?,
-                };
-                check_parent(above.last())?;
-                let opening = Opening {
-                    conversation: &conversation,
-                    above,
-                    question: Some(Question { parts: message.parts.clone(), edited_from: None }),
-                    models,
-                    options: &message.options,
-                    regenerated_from: None,
-                };
-                let opened = self.open(tx.as_ref(), actor, scope, opening).await?;
-                Ok((opened, tx))
-            })
-            .await?;
-        Ok(self.started(outcome))
+        let work = |tx: Uow| async move {
+            let conversation = locked(&tx, id, message.expected_head).await?;
+            let above = match message.parent_id.or(conversation.current_message_id) {
+                None => Vec::new(),
+                Some(parent) => branch_in(&tx, &conversation, parent, "parent_id").await?,
+            };
+            check_parent(above.last())?;
+            let opening = Opening {
+                actor,
+                conversation: &conversation,
+                above,
+                question: Some(Question { parts: message.parts.clone(), edited_from: None }),
+                models,
+                options: &message.options,
+                regenerated_from: None,
+            };
+            self.open(&tx, opening).await
+        };
+        self.app.change_once(actor, &scope, idempotent, work).await
     }
-
-    /// Starts the pumps of what was opened now.
-    pub(crate) fn started(
-        &self,
-        outcome: Outcome<(OpenedTurn, Vec<crate::conversations::turn::Turn>)>,
-    ) -> Outcome<OpenedTurn> {
-        match outcome {
-            Outcome::Done((opened, turns)) => {
-                self.start(turns);
-                Outcome::Done(opened)
-            }
-            Outcome::Replayed(answer) => Outcome::Replayed(answer),
-        }
-    }
-}
-
-/// The same request, rendering only the part of the value that callers see.
-pub(crate) fn opened_only<T: 'static>(request: Idempotent<OpenedTurn>) -> Idempotent<(OpenedTurn, T)> {
-    let Idempotent { key, fingerprint, render } = request;
-    Idempotent { key, fingerprint, render: std::sync::Arc::new(move |(opened, _): &(OpenedTurn, T)| render(opened)) }
 }
 
 fn check_parent(parent: Option<&Message>) -> Result<()> {

@@ -6,7 +6,12 @@ use domain::{
     ids::StreamId,
 };
 
-use crate::{Error, Result, audit::Act, conversations::Conversations};
+use crate::{
+    Error, Result,
+    audit::{Act, Audited},
+    conversations::Conversations,
+    unit_of_work::Uow,
+};
 
 impl Conversations {
     /// Asks a stream to stop. Stopping one that has ended changes nothing.
@@ -14,25 +19,24 @@ impl Conversations {
     /// # Errors
     /// `not_found`.
     pub async fn stop(&self, actor: &Actor, stream: StreamId) -> Result<()> {
-        let scope = self.app.parts.policy.allow(actor, Permission::ConversationsWrite)?;
-        let this = self.clone();
-        let actor = actor.clone();
-        self.app
-            .detached(async move {
-                let tx = this.app.write(&scope).await?;
-                if tx.streams().get(stream).await?.is_none() {
-                    return Err(Error::not_found("stream", stream.0));
-                }
-                if tx.streams().request_stop(stream, this.app.now()).await? {
-                    this.app.audit(tx.as_ref(), &actor, Act::on("stream_stop_requested", "stream", stream.0)).await?;
-                }
-                tx.commit().await?;
-                if let Some(live) = this.app.parts.live.get(stream) {
+        let work = move |tx: Uow| async move {
+            if tx.streams().get(stream).await?.is_none() {
+                return Err(Error::not_found("stream", stream.0));
+            }
+            let is_new = tx.streams().request_stop(stream, tx.now()).await?;
+            tx.after_commit(move |app| {
+                if let Some(live) = app.parts.live.get(stream) {
                     live.nudge.notify_one();
                 }
-                this.app.parts.wakeups.send(Topic::Stream(stream.0)).await;
-                Ok(())
-            })
-            .await
+            });
+            tx.wake(Topic::Stream(stream.0));
+            let audited = if is_new {
+                Act::on("stream_stop_requested", "stream", stream.0).into()
+            } else {
+                Audited::nothing("the stream has ended, or was told to stop before")
+            };
+            Ok(((), audited))
+        };
+        self.app.change(actor, Permission::ConversationsWrite, None, work).await?.into_done()
     }
 }

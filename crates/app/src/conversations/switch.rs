@@ -8,9 +8,13 @@ use domain::{
 use serde_json::json;
 
 use crate::{
-    Error, Idempotent, Outcome, Result,
+    Idempotent, Outcome, Result,
     audit::Act,
-    conversations::{Conversations, Head, open::message_in},
+    conversations::{
+        Conversations, Head,
+        tree::{locked, message_in},
+    },
+    unit_of_work::Uow,
 };
 
 impl Conversations {
@@ -27,40 +31,23 @@ impl Conversations {
         expected_head: Option<i64>,
         idempotent: Option<Idempotent<Head>>,
     ) -> Result<Outcome<Head>> {
-        let this = self.clone();
-        let actor = actor.clone();
-        self.app
-            .detached(async move {
-                let scope = &this.app.parts.policy.allow(&actor, Permission::ConversationsWrite)?;
-                this.app
-                    .effect(&actor, scope, idempotent.as_ref(), |tx| {
-                        let (this, actor) = (&this, &actor);
-                        async move {
-                            let found = tx.conversations().lock(conversation).await?;
-                            let conversation = found.ok_or_else(|| Error::not_found("conversation", conversation.0))?;
-                            if expected_head.is_some_and(|version| version != conversation.head_version) {
-                                return Err(super::open::head_moved(&conversation));
-                            }
-                            let target = message_in(tx.as_ref(), &conversation, message, "message_id").await?;
-                            tx.messages().activate_path(target.id).await?;
-                            let head = if exact { target.id } else { tx.messages().leaf(target.id).await? };
-                            let moved = HeadMove {
-                                current_message_id: Some(head),
-                                head_version: conversation.head_version + 1,
-                                next_seq: conversation.next_seq,
-                                message_count: conversation.message_count,
-                                at: this.app.now(),
-                            };
-                            tx.conversations().move_head(conversation.id, &moved).await?;
-                            let act = Act::on("branch_switched", "conversation", conversation.id.0)
-                                .now(json!({ "current_message_id": head }));
-                            this.app.audit(tx.as_ref(), actor, act).await?;
-                            let head = Head { current_message_id: Some(head), head_version: moved.head_version };
-                            Ok((head, tx))
-                        }
-                    })
-                    .await
-            })
-            .await
+        let work = move |tx: Uow| async move {
+            let conversation = locked(&tx, conversation, expected_head).await?;
+            let target = message_in(&tx, &conversation, message, "message_id").await?;
+            tx.messages().activate_path(target.id).await?;
+            let head = if exact { target.id } else { tx.messages().leaf(target.id).await? };
+            let moved = HeadMove {
+                current_message_id: Some(head),
+                head_version: conversation.head_version + 1,
+                next_seq: conversation.next_seq,
+                message_count: conversation.message_count,
+                at: tx.now(),
+            };
+            tx.conversations().move_head(conversation.id, &moved).await?;
+            let after = json!({ "current_message_id": head });
+            let act = Act::on("branch_switched", "conversation", conversation.id.0).now(after);
+            Ok((Head { current_message_id: Some(head), head_version: moved.head_version }, act))
+        };
+        self.app.change(actor, Permission::ConversationsWrite, idempotent, work).await
     }
 }

@@ -9,16 +9,17 @@ use domain::{
     access::{Actor, Scope},
     clock::Timestamp,
     conversations::{Message, RetrievalChoice, Stream, StreamEvent, StreamLease},
-    gateways::{ChatModel, ChatOptions, ModelName},
+    gateways::{ChatModel, ChatOptions, ChatRequest, ModelName},
     ids::{ConversationId, TenantId},
     usage::{AgentType, ProviderCall},
 };
 
-use self::prompt::Prepared;
 pub(crate) use self::prompt::{Branch, MAX_PROMPT_MESSAGES};
+use crate::knowledge::Retrieved;
 
 mod answer;
 mod citations;
+mod prepare;
 mod prompt;
 mod pump;
 pub(crate) mod reconcile;
@@ -27,7 +28,7 @@ mod settle;
 /// An opened turn, ready to be pumped.
 pub(crate) struct Turn {
     pub(crate) scope: Scope,
-    pub(crate) actor: Actor,
+    pub(crate) actor: Arc<Actor>,
     pub(crate) tenant_id: TenantId,
     pub(crate) conversation_id: ConversationId,
     /// The branch that the question ends.
@@ -43,6 +44,13 @@ pub(crate) struct Turn {
     pub(crate) started: StreamEvent,
     /// What is sent, where nothing has to be looked for first; the call is on record then.
     pub(crate) ready: Option<Prepared>,
+}
+
+/// What a pump sends, what it found for it, and the call as it is on record.
+pub(crate) struct Prepared {
+    request: ChatRequest,
+    retrieved: Option<Retrieved>,
+    call: ProviderCall,
 }
 
 impl Turn {

@@ -4,16 +4,19 @@ use domain::{
     access::{Actor, Permission, PermissionSet},
     clock::Timestamp,
     error::ValueError,
-    gateways::Topic,
     identity::ApiKey,
-    ids::ApiKeyId,
+    ids::{ApiKeyId, TenantId},
     page::{Page, PageRequest},
     text,
 };
 use serde_json::json;
 
-use super::{Identity, api_key_format, keys::hash_of};
-use crate::{Error, Result, audit::Act};
+use super::{Identity, api_key_format, keys::hash_of, session::forget_after};
+use crate::{
+    App, Error, Result,
+    audit::Act,
+    unit_of_work::{Uow, tenant_of},
+};
 
 /// Most bytes of a description.
 const MAX_DESCRIPTION_BYTES: usize = 1024;
@@ -46,21 +49,62 @@ impl Identity {
     /// # Errors
     /// `forbidden`; `invalid` for scopes that the actor does not have.
     pub async fn create_api_key(&self, actor: &Actor, new: NewApiKey) -> Result<CreatedApiKey> {
-        let scope = self.app.parts.policy.allow(actor, Permission::ApiKeysWrite)?;
-        let tenant_id = scope.tenant_id().ok_or_else(Error::unauthenticated)?;
+        let scope = self.app.allow(actor, Permission::ApiKeysWrite)?;
+        let created = self.app.new_api_key(actor, tenant_of(&scope)?, new)?;
+        let work = move |tx: Uow| {
+            let created = created.clone();
+            async move {
+                let key = &created.api_key;
+                tx.api_keys().insert(key).await?;
+                let after = json!({ "name": key.name, "prefix": key.prefix, "scopes": key.scopes });
+                let act = Act::on("api_key_created", "api_key", key.id.0).now(after);
+                Ok((created, act))
+            }
+        };
+        self.app.change(actor, scope, None, work).await?.into_done()
+    }
+
+    /// The actor's keys, newest first.
+    ///
+    /// # Errors
+    /// `forbidden`.
+    pub async fn api_keys(&self, actor: &Actor, page: PageRequest) -> Result<Page<ApiKey>> {
+        self.app.query(actor, Permission::ApiKeysRead, async |tx| Ok(tx.api_keys().list(page).await?)).await
+    }
+
+    /// Ends a key of the actor's own, everywhere within a second.
+    ///
+    /// # Errors
+    /// `not_found`.
+    pub async fn revoke_api_key(&self, actor: &Actor, id: ApiKeyId) -> Result<()> {
+        let owner = actor.user_id;
+        let work = move |tx: Uow| async move {
+            if !tx.api_keys().revoke(id, tx.now()).await? {
+                return Err(Error::not_found("api_key", id.0));
+            }
+            forget_after(&tx, owner);
+            Ok(((), Act::on("api_key_revoked", "api_key", id.0)))
+        };
+        self.app.change(actor, Permission::ApiKeysWrite, None, work).await?.into_done()
+    }
+}
+
+impl App {
+    /// A key that is not stored yet.
+    fn new_api_key(&self, actor: &Actor, tenant_id: TenantId, new: NewApiKey) -> Result<CreatedApiKey> {
         let name = text::name("name", &new.name)?;
         let description = new
             .description
             .as_deref()
             .map(|description| text::free("description", description, MAX_DESCRIPTION_BYTES))
             .transpose()?;
-        let now = self.app.now();
+        let now = self.now();
         if new.expires_at.is_some_and(|end| end <= now) {
             return Err(ValueError::new("expires_at", "in_the_past", "must be in the future").into());
         }
-        let made = api_key_format::generate(self.app.parts.ids.as_ref());
+        let made = api_key_format::generate(self.parts.ids.as_ref());
         let api_key = ApiKey {
-            id: ApiKeyId(self.app.parts.ids.random()),
+            id: ApiKeyId(self.parts.ids.random()),
             tenant_id,
             user_id: actor.user_id,
             name,
@@ -75,52 +119,7 @@ impl Identity {
             created_at: now,
             updated_at: now,
         };
-        let app = self.app.clone();
-        let actor = actor.clone();
-        self.app
-            .detached(async move {
-                let tx = app.write(&scope).await?;
-                tx.api_keys().insert(&api_key).await?;
-                let after = json!({ "name": api_key.name, "prefix": api_key.prefix, "scopes": api_key.scopes });
-                app.audit(tx.as_ref(), &actor, Act::on("api_key_created", "api_key", api_key.id.0).now(after)).await?;
-                tx.commit().await?;
-                Ok(CreatedApiKey { api_key, key: made.key })
-            })
-            .await
-    }
-
-    /// The actor's keys, newest first.
-    ///
-    /// # Errors
-    /// `forbidden`.
-    pub async fn api_keys(&self, actor: &Actor, page: PageRequest) -> Result<Page<ApiKey>> {
-        let tx = self.app.read(&self.app.parts.policy.allow(actor, Permission::ApiKeysRead)?).await?;
-        let keys = tx.api_keys().list(page).await?;
-        tx.commit().await?;
-        Ok(keys)
-    }
-
-    /// Ends a key of the actor's own, everywhere within a second.
-    ///
-    /// # Errors
-    /// `not_found`.
-    pub async fn revoke_api_key(&self, actor: &Actor, id: ApiKeyId) -> Result<()> {
-        let scope = self.app.parts.policy.allow(actor, Permission::ApiKeysWrite)?;
-        let app = self.app.clone();
-        let actor = actor.clone();
-        self.app
-            .detached(async move {
-                let tx = app.write(&scope).await?;
-                if !tx.api_keys().revoke(id, app.now()).await? {
-                    return Err(Error::not_found("api_key", id.0));
-                }
-                app.audit(tx.as_ref(), &actor, Act::on("api_key_revoked", "api_key", id.0)).await?;
-                tx.commit().await?;
-                app.parts.actors.forget(actor.user_id);
-                app.parts.wakeups.send(Topic::Access(actor.user_id.0)).await;
-                Ok(())
-            })
-            .await
+        Ok(CreatedApiKey { api_key, key: made.key })
     }
 }
 

@@ -1,30 +1,17 @@
 //! Recognise an actor by its credential. One function for every door.
 
-use std::net::IpAddr;
+use std::{future::ready, sync::Arc};
 
 use domain::{
     access::{Actor, Credential, Permission, PermissionSet, Scope, SystemRole},
     identity::{Role, User},
     ids::{ApiKeyId, TenantId, UserId},
-    store::Tx,
     tenancy::Tenant,
 };
-
 use uuid::Uuid;
 
-use super::{Identity, actor_cache::Checked, api_key_format, keys::hash_of, login::session_scope};
-use crate::{App, Error, ErrorKind, Result, audit::Act};
-
-/// What is known of a request beside its credential.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct RequestContext {
-    /// Where it came from.
-    pub ip_address: Option<IpAddr>,
-    /// What the client calls itself.
-    pub user_agent: Option<String>,
-    /// The slug or id of the tenant that a superadmin wants to act in.
-    pub enter_tenant: Option<String>,
-}
+use super::{Identity, RequestContext, actor_cache::Checked, api_key_format, keys::hash_of, session::session_scope};
+use crate::{App, Error, ErrorKind, Result, audit::Act, unit_of_work::Uow};
 
 impl Identity {
     /// Recognises the bearer of an access token or an API key, with its rights of this moment (a
@@ -54,16 +41,16 @@ impl App {
         if let Some(actor) = self.parts.actors.get(&checked) {
             return Ok(actor);
         }
-        let tx = self.read(&Scope::sign_in()).await?;
-        let owner = tx.sign_in().api_key(&hash).await?;
-        tx.commit().await?;
-        let owner = owner.ok_or_else(Error::unauthenticated)?;
+        let find = async |tx: &Uow| Ok(tx.sign_in().api_key(&hash).await?);
+        let owner = self.query_in(&Scope::sign_in(), find).await?.ok_or_else(Error::unauthenticated)?;
         let tenant_id = owner.tenant_id.ok_or_else(Error::unauthenticated)?;
-        let tx = self.read(&Scope::system_in(tenant_id)).await?;
-        let key = tx.api_keys().get(owner.id).await?.filter(|key| key.is_live(self.now()));
-        let key = key.ok_or_else(Error::unauthenticated)?;
-        let (user, roles) = living_user(tx.as_ref(), key.user_id).await?.ok_or_else(Error::unauthenticated)?;
-        tx.commit().await?;
+        let read = async |tx: &Uow| {
+            let key = tx.api_keys().get(owner.id).await?.filter(|key| key.is_live(self.now()));
+            let key = key.ok_or_else(Error::unauthenticated)?;
+            let (user, roles) = living_user(tx, key.user_id).await?.ok_or_else(Error::unauthenticated)?;
+            Ok((key, user, roles))
+        };
+        let (key, user, roles) = self.query_in(&Scope::system_in(tenant_id), read).await?;
         let mut actor = actor_of(&user, &roles, Credential::ApiKey(key.id));
         if let Some(scopes) = &key.scopes {
             actor.permissions.retain(|permission| scopes.contains(permission));
@@ -85,20 +72,21 @@ impl App {
         if let Some(actor) = self.parts.actors.get(&checked) {
             return Ok(actor);
         }
-        let tx = self.read(&session_scope(claims.tid)).await?;
-        let session = tx.sessions().get(claims.sid).await?.ok_or_else(Error::unauthenticated)?;
-        let named = (session.version, session.user_id, session.tenant_id) == (claims.ver, claims.sub, claims.tid);
-        if !named || !session.is_live(self.now()) {
-            return Err(Error::unauthenticated());
-        }
-        let (user, roles) = living_user(tx.as_ref(), claims.sub).await?.ok_or_else(Error::unauthenticated)?;
-        tx.commit().await?;
-        let mut actor = actor_of(&user, &roles, Credential::Session(session.id));
+        let read = async |tx: &Uow| {
+            let session = tx.sessions().get(claims.sid).await?.ok_or_else(Error::unauthenticated)?;
+            let named = (session.version, session.user_id, session.tenant_id) == (claims.ver, claims.sub, claims.tid);
+            if !named || !session.is_live(self.now()) {
+                return Err(Error::unauthenticated());
+            }
+            living_user(tx, claims.sub).await?.ok_or_else(Error::unauthenticated)
+        };
+        let (user, roles) = self.query_in(&session_scope(claims.tid), read).await?;
+        let mut actor = actor_of(&user, &roles, Credential::Session(claims.sid));
         if let Some(entered) = entered {
             actor.tenant_id = Some(entered);
-            let tx = self.write(&Scope::system_in(entered)).await?;
-            self.audit(tx.as_ref(), &actor, Act::on("tenant_entered", "tenant", entered.0)).await?;
-            tx.commit().await?;
+            let by = Arc::new(actor.clone());
+            let enter = |_| ready(Ok(((), Act::on("tenant_entered", "tenant", entered.0))));
+            self.change_in(&Scope::system_in(entered), Some(&by), enter).await?;
         }
         self.parts.actors.keep(checked, actor.clone());
         Ok(actor)
@@ -106,12 +94,13 @@ impl App {
 
     /// The tenant of a slug or id.
     async fn tenant_named(&self, name: &str) -> Result<Tenant> {
-        let tx = self.read(&Scope::system("a superadmin enters a tenant")).await?;
-        let tenant = match Uuid::try_parse(name) {
-            Ok(id) => tx.tenants().get(id.into()).await?,
-            Err(_) => tx.tenants().find_by_slug(name).await?,
+        let find = async |tx: &Uow| {
+            Ok(match Uuid::try_parse(name) {
+                Ok(id) => tx.tenants().get(id.into()).await?,
+                Err(_) => tx.tenants().find_by_slug(name).await?,
+            })
         };
-        tx.commit().await?;
+        let tenant = self.query_in(&Scope::system("a superadmin enters a tenant"), find).await?;
         tenant.ok_or_else(|| Error::new(ErrorKind::NotFound, "no_such_tenant", "there is no tenant of this name"))
     }
 
@@ -119,19 +108,17 @@ impl App {
     fn note_use(&self, tenant_id: TenantId, key: ApiKeyId) {
         let app = self.clone();
         self.parts.tasks.spawn(async move {
-            let note = async {
-                let tx = app.write(&Scope::system_in(tenant_id)).await?;
-                tx.api_keys().record_use(key, app.now()).await?;
-                Ok::<_, Error>(tx.commit().await?)
-            };
-            if let Err(error) = note.await {
+            let note = |tx: Uow| async move { Ok(tx.api_keys().record_use(key, tx.now()).await?) };
+            let noted = app.unaudited(&Scope::system_in(tenant_id), "the use of a key is noted", note).await;
+            if let Err(error) = noted {
                 tracing::warn!(error = ?error, "the use of an API key could not be noted");
             }
         });
     }
 }
 
-pub(super) async fn living_user(tx: &dyn Tx, id: UserId) -> Result<Option<(User, Vec<Role>)>> {
+/// The user, if it is active, with its roles.
+pub(super) async fn living_user(tx: &Uow, id: UserId) -> Result<Option<(User, Vec<Role>)>> {
     let Some(user) = tx.users().get(id).await?.filter(|user| user.is_active) else { return Ok(None) };
     let roles = if user.tenant_id.is_some() { tx.roles().of_user(user.id).await? } else { Vec::new() };
     Ok(Some((user, roles)))

@@ -8,8 +8,9 @@ use domain::{
 use super::{
     Identity, RequestContext,
     authenticate::{actor_of, living_user},
+    session::acting,
 };
-use crate::{Error, Result};
+use crate::{Error, Result, unit_of_work::Uow};
 
 impl Identity {
     /// Sets up the installation for a host that signs people in itself: the first tenant and its
@@ -23,10 +24,14 @@ impl Identity {
         let (name, email, username) = (tenant_name.to_owned(), email.to_owned(), username.to_owned());
         let founding = async move {
             let (tenant, user) = app.founders(&name, &email, &username, None).await?;
-            let tx = app.write(&Scope::system_in(tenant.id)).await?;
-            app.found(tx.as_ref(), None, &tenant, &user, &RequestContext::default()).await?;
-            tx.commit().await?;
-            Ok((tenant.id, user.id))
+            let founders = (&tenant, &user);
+            let (app, by) = (&app, &acting(&user, &RequestContext::default()));
+            app.change_in(&Scope::system_in(tenant.id), None, |tx| async move {
+                let (tenant, user) = founders;
+                let act = app.found(&tx, None, tenant, user).await?;
+                Ok(((tenant.id, user.id), act.by(by.clone())))
+            })
+            .await
         };
         let (tenant, user) = self.app.detached(founding).await?;
         self.act_as(tenant, user).await
@@ -39,10 +44,12 @@ impl Identity {
     /// # Errors
     /// `not_found` unless an active user of the tenant has this id.
     pub async fn act_as(&self, tenant: TenantId, user: UserId) -> Result<Actor> {
-        let tx = self.app.read(&Scope::system_in(tenant)).await?;
-        let found = living_user(tx.as_ref(), user).await?;
-        tx.commit().await?;
-        let (user, roles) = found.ok_or_else(|| Error::not_found("user", user.0))?;
+        let find = async |tx: &Uow| living_user(tx, user).await;
+        let (user, roles) = self
+            .app
+            .query_in(&Scope::system_in(tenant), find)
+            .await?
+            .ok_or_else(|| Error::not_found("user", user.0))?;
         Ok(actor_of(&user, &roles, Credential::Embedded))
     }
 }

@@ -2,14 +2,15 @@
 
 use domain::{
     access::{Actor, Permission, Scope},
+    clock::Timestamp,
     error::ValueError,
     identity::User,
     text,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::{Identity, login::session_scope};
-use crate::{Error, Result, audit::Act};
+use super::{Identity, session::session_scope};
+use crate::{Error, Result, audit::Act, unit_of_work::Uow};
 
 /// Most characters of a picture's URL.
 const MAX_URL_CHARS: usize = 2_048;
@@ -42,15 +43,16 @@ impl Identity {
     /// # Errors
     /// `forbidden`.
     pub async fn profile(&self, actor: &Actor) -> Result<Profile> {
-        let tx = self.app.read(&self.own_scope(actor, Permission::ProfileRead)?).await?;
-        let user = tx.users().get(actor.user_id).await?.ok_or_else(Error::unauthenticated)?;
-        let roles = if actor.is_superadmin {
-            vec!["superadmin".to_owned()]
-        } else {
-            tx.roles().of_user(user.id).await?.into_iter().map(|role| role.name).collect()
+        let read = async |tx: &Uow| {
+            let user = tx.users().get(actor.user_id).await?.ok_or_else(Error::unauthenticated)?;
+            let roles = if actor.is_superadmin {
+                vec!["superadmin".to_owned()]
+            } else {
+                tx.roles().of_user(user.id).await?.into_iter().map(|role| role.name).collect()
+            };
+            Ok(Profile { user, roles })
         };
-        tx.commit().await?;
-        Ok(Profile { user, roles })
+        self.app.query_in(&self.own_scope(actor, Permission::ProfileRead)?, read).await
     }
 
     /// Changes the actor's own account.
@@ -59,40 +61,20 @@ impl Identity {
     /// `forbidden`; `invalid`.
     pub async fn change_profile(&self, actor: &Actor, change: ProfileChange) -> Result<Profile> {
         let scope = self.own_scope(actor, Permission::ProfileWrite)?;
-        let display_name = checked("display_name", change.display_name)?;
-        let first_name = checked("first_name", change.first_name)?;
-        let last_name = checked("last_name", change.last_name)?;
-        if let Some(Some(url)) = &change.avatar_url {
-            let valid = url.starts_with("https://") && url.len() <= MAX_URL_CHARS && !url.contains(char::is_whitespace);
-            if !valid {
-                return Err(ValueError::new("avatar_url", "not_a_url", "must be an https URL").into());
-            }
-        }
-        let this = self.clone();
-        let actor = actor.clone();
-        self.app
-            .detached(async move {
-                let app = &this.app;
-                let tx = app.write(&scope).await?;
-                let mut user = tx.users().get(actor.user_id).await?.ok_or_else(Error::unauthenticated)?;
-                let shown = |user: &User| {
-                    json!({ "display_name": user.display_name, "first_name": user.first_name,
-                            "last_name": user.last_name, "avatar_url": user.avatar_url })
-                };
+        let change = checked(change)?;
+        let own = actor.user_id;
+        let work = move |tx: Uow| {
+            let change = change.clone();
+            async move {
+                let user = tx.users().get(own).await?.ok_or_else(Error::unauthenticated)?;
                 let before = shown(&user);
-                user.display_name = display_name.unwrap_or(user.display_name);
-                user.first_name = first_name.unwrap_or(user.first_name);
-                user.last_name = last_name.unwrap_or(user.last_name);
-                user.avatar_url = change.avatar_url.unwrap_or(user.avatar_url);
-                user.updated_at = app.now();
+                let user = changed(user, change, tx.now());
                 tx.users().update(&user).await?;
-                let mut act = Act::on("profile_changed", "user", user.id.0).now(shown(&user));
-                act.before = Some(before);
-                app.audit_in(tx.as_ref(), user.tenant_id, Some(&actor), act).await?;
-                tx.commit().await?;
-                this.profile(&actor).await
-            })
-            .await
+                Ok(((), Act::on("profile_changed", "user", own.0).before(before).now(shown(&user))))
+            }
+        };
+        self.app.change(actor, scope, None, work).await?.into_done()?;
+        self.profile(actor).await
     }
 
     /// The scope of one's own account, which for a superadmin is in no tenant.
@@ -101,14 +83,45 @@ impl Identity {
             self.app.parts.policy.allow_installation(actor, permission, "own account of a superadmin")?;
             Ok(session_scope(None))
         } else {
-            Ok(self.app.parts.policy.allow(actor, permission)?)
+            self.app.allow(actor, permission)
         }
     }
 }
 
-fn checked(field: &str, value: Option<Option<String>>) -> Result<Option<Option<String>>, ValueError> {
-    match value {
+/// The change, with its values checked.
+fn checked(change: ProfileChange) -> Result<ProfileChange, ValueError> {
+    let name = |field: &str, value: Option<Option<String>>| match value {
         Some(Some(value)) => Ok(Some(Some(text::name(field, &value)?))),
         other => Ok(other),
+    };
+    let change = ProfileChange {
+        display_name: name("display_name", change.display_name)?,
+        first_name: name("first_name", change.first_name)?,
+        last_name: name("last_name", change.last_name)?,
+        avatar_url: change.avatar_url,
+    };
+    if let Some(Some(url)) = &change.avatar_url {
+        let valid = url.starts_with("https://") && url.len() <= MAX_URL_CHARS && !url.contains(char::is_whitespace);
+        if !valid {
+            return Err(ValueError::new("avatar_url", "not_a_url", "must be an https URL"));
+        }
     }
+    Ok(change)
+}
+
+fn changed(user: User, change: ProfileChange, now: Timestamp) -> User {
+    User {
+        display_name: change.display_name.unwrap_or(user.display_name),
+        first_name: change.first_name.unwrap_or(user.first_name),
+        last_name: change.last_name.unwrap_or(user.last_name),
+        avatar_url: change.avatar_url.unwrap_or(user.avatar_url),
+        updated_at: now,
+        ..user
+    }
+}
+
+/// What the audit log may hold of an account.
+fn shown(user: &User) -> Value {
+    json!({ "display_name": user.display_name, "first_name": user.first_name,
+            "last_name": user.last_name, "avatar_url": user.avatar_url })
 }

@@ -2,16 +2,20 @@
 //! second use after a grace ends the session.
 
 use chrono::TimeDelta;
-use domain::{access::Scope, gateways::Topic, identity::Session, store::Tx};
+use domain::{access::Scope, identity::Session, ids::RefreshTokenId};
 
 use super::{
     Identity, SignedIn,
     keys::hash_of,
-    login::{session_scope, successor_of},
+    session::{forget_after, session_scope},
 };
-use crate::{App, Error, ErrorKind, Result, audit::Act};
+use crate::{
+    App, Error, ErrorKind, Result,
+    audit::{Act, Audited},
+    unit_of_work::Uow,
+};
 
-/// A used token still answers its successor for this long: lost answers, and tabs that race.
+/// A used token still gets its successor for this long: lost answers, and tabs that race.
 const GRACE: TimeDelta = TimeDelta::seconds(10);
 
 impl Identity {
@@ -22,21 +26,31 @@ impl Identity {
     pub async fn refresh(&self, refresh_token: &str) -> Result<SignedIn> {
         let app = self.app.clone();
         let token = refresh_token.to_owned();
-        self.app.detached(async move { app.retrying(|| app.refresh(&token)).await }).await
+        self.app.detached(async move { app.refresh(&token).await }).await
     }
 }
 
 impl App {
     async fn refresh(&self, token: &str) -> Result<SignedIn> {
-        let tx = self.read(&Scope::sign_in()).await?;
-        let owner = tx.sign_in().refresh_token(&hash_of(token)).await?;
-        tx.commit().await?;
-        let owner = owner.ok_or_else(Error::unauthenticated)?;
+        let hash = hash_of(token);
+        let find = async |tx: &Uow| Ok(tx.sign_in().refresh_token(&hash).await?);
+        let owner = self.query_in(&Scope::sign_in(), find).await?.ok_or_else(Error::unauthenticated)?;
+        let scope = session_scope(owner.tenant_id);
+        let signed_in =
+            self.change_in(&scope, None, |tx| async move { self.trade(&tx, owner.id, token).await }).await?;
+        signed_in.ok_or_else(|| {
+            let message = "this refresh token was used before, so its session was ended; sign in again";
+            Error::new(ErrorKind::Unauthenticated, "token_reused", message)
+        })
+    }
+
+    /// Trades a token in force for the next ones. One that was used too long ago was stolen, or its
+    /// successor was: then nobody keeps the session, and `None` says so.
+    async fn trade(&self, tx: &Uow, id: RefreshTokenId, token: &str) -> Result<(Option<SignedIn>, Audited)> {
         let now = self.now();
-        let tx = self.write(&session_scope(owner.tenant_id)).await?;
-        let row = tx.sessions().refresh_token(owner.id).await?.ok_or_else(Error::unauthenticated)?;
+        let row = tx.sessions().refresh_token(id).await?.ok_or_else(Error::unauthenticated)?;
         let session = tx.sessions().get(row.session_id).await?.ok_or_else(Error::unauthenticated)?;
-        let user = tx.users().get(owner.user_id).await?;
+        let user = tx.users().get(row.user_id).await?;
         if !session.is_live(now) || now >= row.expires_at || !user.is_some_and(|user| user.is_active) {
             return Err(Error::unauthenticated());
         }
@@ -47,26 +61,21 @@ impl App {
             used_at => used_at,
         };
         if used_at.is_some_and(|used_at| now - used_at > GRACE) {
-            return self.end_reused(tx, &session).await;
+            tx.sessions().revoke(session.id, now).await?;
+            forget_after(tx, session.user_id);
+            return Ok((None, Act::on("refresh_token_reused", "session", session.id.0).into()));
         }
-        let refresh_token = successor_of(self, token);
-        tx.sessions().insert_refresh_token(&self.refresh_row(&session, &refresh_token)).await?;
-        let idle = TimeDelta::from_std(self.parts.settings.session_idle).unwrap_or(TimeDelta::days(1));
-        tx.sessions().extend(session.id, now + idle).await?;
-        let (access_token, expires_in) = self.access_token(&session)?;
-        tx.commit().await?;
-        Ok(SignedIn { user_id: session.user_id, access_token, refresh_token, expires_in })
+        let signed_in = self.extend(tx, &session, token).await?;
+        Ok((Some(signed_in), Audited::nothing("a session goes on; its opening is on record")))
     }
 
-    /// A token that came back late was stolen, or its successor was: nobody keeps the session.
-    async fn end_reused(&self, tx: Box<dyn Tx>, session: &Session) -> Result<SignedIn> {
-        tx.sessions().revoke(session.id, self.now()).await?;
-        let act = Act::on("refresh_token_reused", "session", session.id.0);
-        self.audit_in(tx.as_ref(), session.tenant_id, None, act).await?;
-        tx.commit().await?;
-        self.parts.actors.forget(session.user_id);
-        self.parts.wakeups.send(Topic::Access(session.user_id.0)).await;
-        let message = "this refresh token was used before, so its session was ended; sign in again";
-        Err(Error::new(ErrorKind::Unauthenticated, "token_reused", message))
+    /// Extends a session that was idle, and makes the successor of its token.
+    async fn extend(&self, tx: &Uow, session: &Session, token: &str) -> Result<SignedIn> {
+        let refresh_token = self.successor_of(token);
+        tx.sessions().insert_refresh_token(&self.refresh_row(session, &refresh_token)).await?;
+        let idle = TimeDelta::from_std(self.parts.settings.session_idle).unwrap_or(TimeDelta::days(1));
+        tx.sessions().extend(session.id, self.now() + idle).await?;
+        let (access_token, expires_in) = self.access_token(session)?;
+        Ok(SignedIn { user_id: session.user_id, access_token, refresh_token, expires_in })
     }
 }

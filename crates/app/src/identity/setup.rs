@@ -3,16 +3,16 @@
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use domain::{
     access::{Scope, SystemRole},
+    admin::Installation,
     identity::{Email, Role, TokenHash, User, UserRole, Username},
     ids::{RoleId, TenantId, UserId, UserRoleId},
-    store::Tx,
     tenancy::{Slug, Tenant},
     text,
 };
 use serde_json::json;
 
-use super::{Identity, RequestContext, SignedIn, keys::hash_of, login::acting, password};
-use crate::{App, Error, ErrorKind, Result, audit::Act};
+use super::{Identity, RequestContext, SignedIn, keys::hash_of, password, session::acting};
+use crate::{App, Error, ErrorKind, Result, audit::Act, unit_of_work::Uow};
 
 /// The first tenant and its admin.
 #[derive(Debug, Clone)]
@@ -45,9 +45,10 @@ impl Identity {
     /// When the database is away.
     pub async fn offer_setup(&self) -> Result<Option<String>> {
         let token = BASE64_URL_SAFE_NO_PAD.encode(self.app.parts.ids.secret());
-        let tx = self.app.write(&Scope::system("offer setup")).await?;
-        let offered = tx.installation().offer_setup(&hash_of(&token)).await?;
-        tx.commit().await?;
+        let hash = &hash_of(&token);
+        let offer = |tx: Uow| async move { Ok(tx.installation().offer_setup(hash).await?) };
+        let why = "the token opens nothing until setup, which is audited";
+        let offered = self.app.unaudited(&Scope::system("offer setup"), why, offer).await?;
         Ok(offered.then_some(token))
     }
 
@@ -56,10 +57,7 @@ impl Identity {
     /// # Errors
     /// When the database is away.
     pub async fn is_set_up(&self) -> Result<bool> {
-        let tx = self.app.read(&Scope::system("look whether setup is done")).await?;
-        let installation = tx.installation().get().await?;
-        tx.commit().await?;
-        Ok(installation.set_up_at.is_some())
+        Ok(self.app.installation().await?.set_up_at.is_some())
     }
 
     /// Sets up with the offered token. Of any number of tries at once exactly one succeeds.
@@ -70,9 +68,7 @@ impl Identity {
         let app = self.app.clone();
         let (token, context) = (hash_of(token), context.clone());
         // A wrong token is told before a password is hashed for it.
-        let tx = app.read(&Scope::system("look whether setup is done")).await?;
-        let installation = tx.installation().get().await?;
-        tx.commit().await?;
+        let installation = app.installation().await?;
         if installation.set_up_at.is_some() || installation.setup_token_hash.as_ref() != Some(&token) {
             return Err(not_allowed());
         }
@@ -90,12 +86,21 @@ impl Identity {
 }
 
 impl App {
+    async fn installation(&self) -> Result<Installation> {
+        let scope = Scope::system("look whether setup is done");
+        self.query_in(&scope, async |tx| Ok(tx.installation().get().await?)).await
+    }
+
     async fn set_up(&self, token: Option<&TokenHash>, new: NewInstallation, context: &RequestContext) -> Result<SetUp> {
         let (tenant, user) = self.founders(&new.tenant_name, &new.email, &new.username, Some(new.password)).await?;
-        let tx = self.write(&Scope::system_in(tenant.id)).await?;
-        self.found(tx.as_ref(), token, &tenant, &user, context).await?;
-        let signed_in = self.open_session(tx.as_ref(), &user, context).await?;
-        tx.commit().await?;
+        let founders = (&tenant, &user);
+        let work = |tx: Uow| async move {
+            let (tenant, user) = founders;
+            let act = self.found(&tx, token, tenant, user).await?;
+            tx.record(act.by(acting(user, context))).await?;
+            self.open_session(&tx, user, context).await
+        };
+        let signed_in = self.change_in(&Scope::system_in(tenant.id), None, work).await?;
         Ok(SetUp { user, tenant, signed_in })
     }
 
@@ -113,23 +118,15 @@ impl App {
         Ok((tenant, user))
     }
 
-    /// Stores the first tenant and its admin, unless setup is done already.
-    pub(super) async fn found(
-        &self,
-        tx: &dyn Tx,
-        token: Option<&TokenHash>,
-        tenant: &Tenant,
-        user: &User,
-        context: &RequestContext,
-    ) -> Result<()> {
+    /// Stores the first tenant and its admin, unless setup is done already. The act is the admin's.
+    pub(super) async fn found(&self, tx: &Uow, token: Option<&TokenHash>, tenant: &Tenant, user: &User) -> Result<Act> {
         if !tx.installation().complete_setup(token, self.now()).await? {
             return Err(not_allowed());
         }
         self.insert_tenant(tx, tenant).await?;
         self.insert_user(tx, user, SystemRole::TenantAdmin, None).await?;
-        let act = Act::on("installation_set_up", "tenant", tenant.id.0)
-            .now(json!({ "name": tenant.name, "slug": tenant.slug.as_str() }));
-        self.audit_in(tx, Some(tenant.id), Some(&acting(user, context)), act).await
+        let after = json!({ "name": tenant.name, "slug": tenant.slug.as_str() });
+        Ok(Act::on("installation_set_up", "tenant", tenant.id.0).now(after))
     }
 
     /// A tenant that is not stored yet.
@@ -139,7 +136,7 @@ impl App {
     }
 
     /// Stores a tenant with its system roles, in its own scope.
-    pub(crate) async fn insert_tenant(&self, tx: &dyn Tx, tenant: &Tenant) -> Result<()> {
+    pub(crate) async fn insert_tenant(&self, tx: &Uow, tenant: &Tenant) -> Result<()> {
         tx.tenants().insert(tenant).await?;
         for &role in SystemRole::OF_TENANTS {
             let row = Role {
@@ -204,7 +201,7 @@ impl App {
     /// Stores a user of a tenant with a role of it.
     pub(super) async fn insert_user(
         &self,
-        tx: &dyn Tx,
+        tx: &Uow,
         user: &User,
         role: SystemRole,
         assigned_by: Option<UserId>,

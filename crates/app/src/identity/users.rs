@@ -1,5 +1,7 @@
 //! Create and list users.
 
+use std::sync::Arc;
+
 use domain::{
     access::{Actor, Permission, Scope, SystemRole},
     error::ValueError,
@@ -9,7 +11,7 @@ use domain::{
 use serde_json::json;
 
 use super::Identity;
-use crate::{App, Error, ErrorKind, Idempotent, Outcome, Result, audit::Act};
+use crate::{Error, ErrorKind, Idempotent, Outcome, Result, audit::Act, unit_of_work::Uow};
 
 /// A user to be created.
 #[derive(Debug, Clone)]
@@ -35,28 +37,26 @@ impl Identity {
         new: NewUser,
         idempotent: Option<Idempotent<User>>,
     ) -> Result<Outcome<User>> {
-        let scope = self.app.parts.policy.allow(actor, Permission::UsersWrite)?;
+        let scope = self.app.allow(actor, Permission::UsersWrite)?;
         let name = new.role.as_deref().unwrap_or(SystemRole::User.as_str());
         if name == SystemRole::Superadmin.as_str() {
             let message = "superadmins are made on the host: banyan admin create --superadmin";
             return Err(ValueError::new("role", "unknown_role", message).into());
         }
         let role = SystemRole::parse_among(SystemRole::OF_TENANTS, name)?;
-        let app = self.app.clone();
-        let actor = actor.clone();
-        self.app
-            .detached(async move {
-                let user = app.new_user(scope.tenant_id(), &new.email, &new.username, Some(new.password), &[]).await?;
-                let (app, actor, user) = (&app, &actor, &user);
-                app.effect(actor, &scope, idempotent.as_ref(), |tx| async move {
-                    app.insert_user(tx.as_ref(), user, role, actor.owner()).await.map_err(taken)?;
-                    let after = json!({ "email": user.email.as_str(), "role": role.as_str() });
-                    app.audit(tx.as_ref(), actor, Act::on("user_created", "user", user.id.0).now(after)).await?;
-                    Ok((user.clone(), tx))
-                })
-                .await
+        let (app, actor) = (self.app.clone(), Arc::new(actor.clone()));
+        let create = async move {
+            // The password is hashed before the unit of work begins.
+            let user = app.new_user(scope.tenant_id(), &new.email, &new.username, Some(new.password), &[]).await?;
+            let (app, actor, user) = (&app, &actor, &user);
+            app.change_once(actor, &scope, idempotent.as_ref(), |tx| async move {
+                app.insert_user(&tx, user, role, actor.owner()).await.map_err(taken)?;
+                let after = json!({ "email": user.email.as_str(), "role": role.as_str() });
+                Ok((user.clone(), Act::on("user_created", "user", user.id.0).now(after)))
             })
             .await
+        };
+        self.app.detached(create).await
     }
 
     /// Users of the actor's tenant, newest first.
@@ -64,10 +64,7 @@ impl Identity {
     /// # Errors
     /// `forbidden`.
     pub async fn users(&self, actor: &Actor, page: PageRequest) -> Result<Page<User>> {
-        let tx = self.app.read(&self.app.parts.policy.allow(actor, Permission::UsersRead)?).await?;
-        let users = tx.users().list(page).await?;
-        tx.commit().await?;
-        Ok(users)
+        self.app.query(actor, Permission::UsersRead, async |tx| Ok(tx.users().list(page).await?)).await
     }
 
     /// Makes a superadmin; for the operator on the host only.
@@ -75,13 +72,12 @@ impl Identity {
     /// # Errors
     /// `invalid`; `user_exists`.
     pub async fn create_superadmin(&self, email: &str, username: &str, password: String) -> Result<User> {
-        let app: &App = &self.app;
-        let user = app.new_user(None, email, username, Some(password), &[]).await?;
-        let tx = app.write(&Scope::system("create a superadmin")).await?;
-        tx.users().insert(&user).await.map_err(|error| taken(error.into()))?;
-        app.audit_in(tx.as_ref(), None, None, Act::on("superadmin_created", "user", user.id.0)).await?;
-        tx.commit().await?;
-        Ok(user)
+        let user = &self.app.new_user(None, email, username, Some(password), &[]).await?;
+        let work = |tx: Uow| async move {
+            tx.users().insert(user).await.map_err(|error| taken(error.into()))?;
+            Ok((user.clone(), Act::on("superadmin_created", "user", user.id.0)))
+        };
+        self.app.change_in(&Scope::system("create a superadmin"), None, work).await
     }
 }
 

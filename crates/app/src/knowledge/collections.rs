@@ -3,14 +3,19 @@
 use domain::{
     access::{Actor, Permission},
     error::ValueError,
-    ids::CollectionId,
+    ids::{CollectionId, TenantId},
     knowledge::{ChunkingSettings, Collection, CollectionVisibility, collection::MAX_COLLECTION_DEPTH},
     page::{Page, PageRequest},
     text,
 };
 use serde_json::json;
 
-use crate::{Error, ErrorKind, Idempotent, Outcome, Result, audit::Act, knowledge::Knowledge};
+use crate::{
+    Error, ErrorKind, Idempotent, Outcome, Result,
+    audit::Act,
+    knowledge::Knowledge,
+    unit_of_work::{Uow, tenant_of},
+};
 
 /// Most bytes of a description.
 const MAX_DESCRIPTION_BYTES: usize = 4 * 1024;
@@ -40,8 +45,25 @@ impl Knowledge {
         new: NewCollection,
         idempotent: Option<Idempotent<Collection>>,
     ) -> Result<Outcome<Collection>> {
-        let scope = self.app.parts.policy.allow(actor, Permission::KnowledgeWrite)?;
-        let tenant_id = scope.tenant_id().ok_or_else(Error::unauthenticated)?;
+        let scope = self.app.allow(actor, Permission::KnowledgeWrite)?;
+        let collection = self.new_row(actor, tenant_of(&scope)?, new)?;
+        let work = move |tx: Uow| {
+            let collection = collection.clone();
+            async move {
+                if let Some(parent) = collection.parent_id {
+                    check_parent(&tx, &collection, parent).await?;
+                }
+                tx.collections().insert(&collection).await?;
+                let after = json!({ "name": collection.name, "visibility": collection.visibility.as_str() });
+                let act = Act::on("collection_created", "collection", collection.id.0).now(after);
+                Ok((collection, act))
+            }
+        };
+        self.app.change(actor, scope, idempotent, work).await
+    }
+
+    /// A collection that is not stored yet.
+    fn new_row(&self, actor: &Actor, tenant_id: TenantId, new: NewCollection) -> Result<Collection> {
         let name = text::name("name", &new.name)?;
         let description = new
             .description
@@ -54,7 +76,7 @@ impl Knowledge {
             return Err(ValueError::new("visibility", "not_yet_supported", message).into());
         }
         let now = self.app.now();
-        let collection = Collection {
+        Ok(Collection {
             id: CollectionId(self.app.parts.ids.random()),
             tenant_id,
             user_id: actor.owner(),
@@ -67,34 +89,7 @@ impl Knowledge {
             generation: 0,
             created_at: now,
             updated_at: now,
-        };
-        let app = self.app.clone();
-        let actor = actor.clone();
-        self.app
-            .detached(async move {
-                let (app, actor, collection) = (&app, &actor, &collection);
-                app.effect(actor, &scope, idempotent.as_ref(), |tx| async move {
-                    if let Some(parent) = collection.parent_id {
-                        let found = tx.collections().get(parent).await?;
-                        let found = found.ok_or_else(|| Error::not_found("collection", parent.0))?;
-                        if collection.visibility > found.visibility {
-                            let message = "must not be wider than that of the collection around it";
-                            return Err(ValueError::new("visibility", "wider_than_parent", message).into());
-                        }
-                        if tx.collections().depth(parent).await? + 2 > MAX_COLLECTION_DEPTH {
-                            let message = format!("collections nest at most {MAX_COLLECTION_DEPTH} deep");
-                            return Err(Error::new(ErrorKind::Invalid, "too_deep", message));
-                        }
-                    }
-                    tx.collections().insert(collection).await?;
-                    let after = json!({ "name": collection.name, "visibility": collection.visibility.as_str() });
-                    let act = Act::on("collection_created", "collection", collection.id.0).now(after);
-                    app.audit(tx.as_ref(), actor, act).await?;
-                    Ok((collection.clone(), tx))
-                })
-                .await
-            })
-            .await
+        })
     }
 
     /// The collection.
@@ -102,10 +97,8 @@ impl Knowledge {
     /// # Errors
     /// `not_found`.
     pub async fn collection(&self, actor: &Actor, id: CollectionId) -> Result<Collection> {
-        let tx = self.app.read(&self.app.parts.policy.allow(actor, Permission::KnowledgeRead)?).await?;
-        let collection = tx.collections().get(id).await?;
-        tx.commit().await?;
-        collection.ok_or_else(|| Error::not_found("collection", id.0))
+        let read = async |tx: &Uow| tx.collections().get(id).await?.ok_or_else(|| Error::not_found("collection", id.0));
+        self.app.query(actor, Permission::KnowledgeRead, read).await
     }
 
     /// Collections that the actor may read, newest first; with `parent` only its children.
@@ -118,9 +111,22 @@ impl Knowledge {
         parent: Option<CollectionId>,
         page: PageRequest,
     ) -> Result<Page<Collection>> {
-        let tx = self.app.read(&self.app.parts.policy.allow(actor, Permission::KnowledgeRead)?).await?;
-        let collections = tx.collections().list(parent, page).await?;
-        tx.commit().await?;
-        Ok(collections)
+        let read = async |tx: &Uow| Ok(tx.collections().list(parent, page).await?);
+        self.app.query(actor, Permission::KnowledgeRead, read).await
     }
+}
+
+/// Refuses a place that is too deep, or shown to fewer than the collection itself.
+async fn check_parent(tx: &Uow, collection: &Collection, parent: CollectionId) -> Result<()> {
+    let found = tx.collections().get(parent).await?;
+    let found = found.ok_or_else(|| Error::not_found("collection", parent.0))?;
+    if collection.visibility > found.visibility {
+        let message = "must not be wider than that of the collection around it";
+        return Err(ValueError::new("visibility", "wider_than_parent", message).into());
+    }
+    if tx.collections().depth(parent).await? + 2 > MAX_COLLECTION_DEPTH {
+        let message = format!("collections nest at most {MAX_COLLECTION_DEPTH} deep");
+        return Err(Error::new(ErrorKind::Invalid, "too_deep", message));
+    }
+    Ok(())
 }

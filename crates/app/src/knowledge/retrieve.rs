@@ -12,7 +12,11 @@ use domain::{
 use serde_json::json;
 
 use super::embed::Payer;
-use crate::{App, Error, ErrorKind, Result, usage::Spent};
+use crate::{
+    App, Error, ErrorKind, Result,
+    unit_of_work::{Uow, tenant_of},
+    usage::Spent,
+};
 
 /// What is looked for.
 pub(crate) struct Retrieval<'a> {
@@ -43,11 +47,98 @@ impl Retrieved {
     }
 }
 
+/// The question as a vector.
+struct EmbeddedQuery {
+    model: String,
+    vector: Vec<f32>,
+    spent: Spent,
+}
+
+/// What the indexes hold of the question, under the scope's right to read.
+struct Found {
+    /// The candidates, best first; those whose chunks are used say so.
+    hits: Vec<RetrievalHit>,
+    /// The chunks that are used, best first.
+    chunks: Vec<Chunk>,
+    filenames: HashMap<SourceId, String>,
+}
+
+/// Asks the indexes, fuses their answers, and reads the best chunks.
+async fn find(tx: &Uow, wanted: &Retrieval<'_>, embedded: Option<&EmbeddedQuery>) -> Result<Found> {
+    let readable = Readable {
+        collections: match &wanted.collections {
+            None => None,
+            Some(ids) => Some(tx.collections().with_descendants(ids).await?),
+        },
+    };
+    let lexical = if wanted.mode == RetrievalMode::Vector {
+        Vec::new()
+    } else {
+        tx.chunk_index().lexical(wanted.query, &readable, CANDIDATES).await?
+    };
+    let vector = match embedded {
+        None => Vec::new(),
+        Some(EmbeddedQuery { model, vector, .. }) => {
+            tx.chunk_index().nearest(model, vector, &readable, CANDIDATES).await?
+        }
+    };
+    let mut hits = Fusion::default().fuse(&vector, &lexical);
+    let used: Vec<_> = hits.iter().take(wanted.limit as usize).map(|hit| hit.chunk_id).collect();
+    let mut chunks = tx.chunks().get_many(&used).await?;
+    let mut source_ids: Vec<SourceId> = chunks.iter().map(|chunk| chunk.source_id).collect();
+    source_ids.sort_unstable();
+    source_ids.dedup();
+    let sources = tx.sources().get_many(&source_ids).await?;
+    let filenames: HashMap<SourceId, String> = sources.into_iter().map(|source| (source.id, source.filename)).collect();
+    chunks.retain(|chunk| filenames.contains_key(&chunk.source_id));
+    for hit in &mut hits {
+        hit.is_used = chunks.iter().any(|chunk| chunk.id == hit.chunk_id);
+    }
+    Ok(Found { hits, chunks, filenames })
+}
+
+impl Found {
+    fn filename(&self, chunk: &Chunk) -> String {
+        self.filenames.get(&chunk.source_id).cloned().unwrap_or_default()
+    }
+
+    /// The chunks as a prompt has them.
+    fn passages(&self) -> Vec<Passage> {
+        let passage = |(number, chunk): (u32, &Chunk)| Passage {
+            number,
+            chunk_id: chunk.id,
+            source_id: chunk.source_id,
+            filename: self.filename(chunk),
+            page: chunk.page,
+            heading_path: chunk.heading_path.clone(),
+            content: chunk.content.clone(),
+        };
+        (1..).zip(&self.chunks).map(passage).collect()
+    }
+
+    /// The chunks as readers get them.
+    fn items(&self) -> Vec<RetrievedItem> {
+        let scores: HashMap<_, _> = self.hits.iter().map(|hit| (hit.chunk_id, hit.score)).collect();
+        let item = |chunk: &Chunk| RetrievedItem {
+            chunk_id: chunk.id,
+            source_id: chunk.source_id,
+            filename: self.filename(chunk),
+            content: chunk.content.clone(),
+            score: scores.get(&chunk.id).copied().unwrap_or_default(),
+            page: chunk.page,
+            heading: (!chunk.heading_path.is_empty()).then(|| chunk.heading_path.join(" > ")),
+            start: chunk.start,
+            end: chunk.end,
+        };
+        self.chunks.iter().map(item).collect()
+    }
+}
+
 impl App {
     /// Searches. A hybrid search goes by words alone where there is no embedder, or where it fails.
     pub(crate) async fn retrieve(&self, actor: &Actor, scope: &Scope, wanted: Retrieval<'_>) -> Result<Retrieved> {
         let begun = Instant::now();
-        let tenant_id = scope.tenant_id().ok_or_else(Error::unauthenticated)?;
+        let tenant_id = tenant_of(scope)?;
         let payer = Payer {
             conversation_id: wanted.conversation_id,
             // The embedding of a question is overhead of its conversation, not part of an answer.
@@ -55,70 +146,7 @@ impl App {
             ..Payer::of(actor, tenant_id)
         };
         let embedded = self.embed_query(&wanted, payer).await?;
-        let tx = self.read(scope).await?;
-        let readable = Readable {
-            collections: match &wanted.collections {
-                None => None,
-                Some(ids) => Some(tx.collections().with_descendants(ids).await?),
-            },
-        };
-        let lexical = if wanted.mode == RetrievalMode::Vector {
-            Vec::new()
-        } else {
-            tx.chunk_index().lexical(wanted.query, &readable, CANDIDATES).await?
-        };
-        let vector = match &embedded {
-            None => Vec::new(),
-            Some((model, vector, _)) => tx.chunk_index().nearest(model, vector, &readable, CANDIDATES).await?,
-        };
-        let fusion = Fusion::default();
-        let mut hits = fusion.fuse(&vector, &lexical);
-        let used: Vec<_> = hits.iter().take(wanted.limit as usize).map(|hit| hit.chunk_id).collect();
-        let chunks = tx.chunks().get_many(&used).await?;
-        let mut source_ids: Vec<SourceId> = chunks.iter().map(|chunk| chunk.source_id).collect();
-        source_ids.sort_unstable();
-        source_ids.dedup();
-        let sources = tx.sources().get_many(&source_ids).await?;
-        tx.commit().await?;
-
-        let filenames: HashMap<SourceId, String> =
-            sources.into_iter().map(|source| (source.id, source.filename)).collect();
-        let chunks: Vec<Chunk> = chunks.into_iter().filter(|chunk| filenames.contains_key(&chunk.source_id)).collect();
-        let scores: HashMap<_, _> = hits.iter().map(|hit| (hit.chunk_id, hit.score)).collect();
-        for hit in &mut hits {
-            hit.is_used = chunks.iter().any(|chunk| chunk.id == hit.chunk_id);
-        }
-        let filename = |chunk: &Chunk| filenames.get(&chunk.source_id).cloned().unwrap_or_default();
-        let passages = (1u32..)
-            .zip(&chunks)
-            .map(|(number, chunk)| Passage {
-                number,
-                chunk_id: chunk.id,
-                source_id: chunk.source_id,
-                filename: filename(chunk),
-                page: chunk.page,
-                heading_path: chunk.heading_path.clone(),
-                content: chunk.content.clone(),
-            })
-            .collect();
-        let items = chunks
-            .iter()
-            .map(|chunk| RetrievedItem {
-                chunk_id: chunk.id,
-                source_id: chunk.source_id,
-                filename: filename(chunk),
-                content: chunk.content.clone(),
-                score: scores.get(&chunk.id).copied().unwrap_or_default(),
-                page: chunk.page,
-                heading: (!chunk.heading_path.is_empty()).then(|| chunk.heading_path.join(" > ")),
-                start: chunk.start,
-                end: chunk.end,
-            })
-            .collect();
-        let mode = match (wanted.mode, &embedded) {
-            (RetrievalMode::Hybrid, None) => RetrievalMode::Lexical,
-            (mode, _) => mode,
-        };
+        let found = self.query_in(scope, async |tx| find(tx, &wanted, embedded.as_ref()).await).await?;
         let run = RetrievalRun {
             id: RetrievalRunId(self.parts.ids.random()),
             tenant_id,
@@ -126,21 +154,26 @@ impl App {
             conversation_id: wanted.conversation_id,
             message_id: wanted.message_id,
             query: wanted.query.to_owned(),
-            mode,
+            mode: match (wanted.mode, &embedded) {
+                (RetrievalMode::Hybrid, None) => RetrievalMode::Lexical,
+                (mode, _) => mode,
+            },
             parameters: json!({
-                "fusion": fusion,
+                "fusion": Fusion::default(),
                 "candidates": CANDIDATES,
                 "limit": wanted.limit,
                 "collections": wanted.collections,
             }),
-            embedding_model: embedded.as_ref().map(|(model, ..)| model.clone()),
+            embedding_model: embedded.as_ref().map(|embedded| embedded.model.clone()),
             duration_ms: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
             created_at: self.now(),
         };
-        Ok(Retrieved { run, hits, chunks, passages, items, spent: embedded.map(|(.., spent)| spent) })
+        let (passages, items) = (found.passages(), found.items());
+        let spent = embedded.map(|embedded| embedded.spent);
+        Ok(Retrieved { run, hits: found.hits, chunks: found.chunks, passages, items, spent })
     }
 
-    async fn embed_query(&self, wanted: &Retrieval<'_>, payer: Payer) -> Result<Option<(String, Vec<f32>, Spent)>> {
+    async fn embed_query(&self, wanted: &Retrieval<'_>, payer: Payer) -> Result<Option<EmbeddedQuery>> {
         let Some(embedder) = &self.parts.embedder else {
             if wanted.mode == RetrievalMode::Vector {
                 let message = "no embedding model is configured; search with mode 'lexical', or set \
@@ -156,8 +189,8 @@ impl App {
         match self.embed(embedder, payer, &question, EmbeddingPurpose::Query).await {
             Ok((embeddings, spent)) => {
                 let vector = embeddings.vectors.into_iter().next();
-                let vector = vector.ok_or_else(|| Error::internal("an embedder answers a vector for each text"))?;
-                Ok(Some((embedder.model().full_name(), vector, spent)))
+                let vector = vector.ok_or_else(|| Error::internal("an embedder returns a vector for each text"))?;
+                Ok(Some(EmbeddedQuery { model: embedder.model().full_name(), vector, spent }))
             }
             Err(error) if wanted.mode == RetrievalMode::Hybrid => {
                 tracing::warn!(error = ?error, "the question could not be embedded; searching by words alone");

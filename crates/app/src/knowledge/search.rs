@@ -13,7 +13,7 @@ use domain::{
 };
 
 use super::{Knowledge, Retrieval};
-use crate::{Error, Result};
+use crate::{Error, Result, unit_of_work::Uow};
 
 /// Most bytes of a question.
 const MAX_QUERY_BYTES: usize = 16 * 1024;
@@ -46,7 +46,7 @@ impl Knowledge {
     /// # Errors
     /// `invalid`; `not_found` for a collection that the actor may not read.
     pub async fn search(&self, actor: &Actor, request: SearchRequest) -> Result<SearchResult> {
-        let scope = self.app.parts.policy.allow(actor, Permission::KnowledgeRead)?;
+        let scope = self.app.allow(actor, Permission::KnowledgeRead)?;
         let query = text::free("query", &request.query, MAX_QUERY_BYTES)?;
         if query.trim().is_empty() {
             return Err(ValueError::new("query", "blank", "must not be blank").into());
@@ -56,13 +56,15 @@ impl Knowledge {
             return Err(ValueError::new("limit", "out_of_range", format!("must be 1 to {MAX_PASSAGES}")).into());
         }
         if let Some(ids) = &request.collections {
-            let tx = self.app.read(&scope).await?;
-            for id in ids {
-                if tx.collections().get(*id).await?.is_none() {
-                    return Err(Error::not_found("collection", id.0));
+            let check = async |tx: &Uow| {
+                for id in ids {
+                    if tx.collections().get(*id).await?.is_none() {
+                        return Err(Error::not_found("collection", id.0));
+                    }
                 }
-            }
-            tx.commit().await?;
+                Ok(())
+            };
+            self.app.query_in(&scope, check).await?;
         }
         let app = self.app.clone();
         let actor = actor.clone();
@@ -77,12 +79,15 @@ impl Knowledge {
                     message_id: None,
                 };
                 let found = app.retrieve(&actor, &scope, wanted).await?;
-                let tx = app.write(&scope).await?;
-                tx.retrieval().insert_run(&found.run, &found.hits).await?;
-                if let Some(spent) = &found.spent {
-                    app.settle_call(tx.as_ref(), spent).await?;
-                }
-                tx.commit().await?;
+                let (app, kept) = (&app, &found);
+                let keep = |tx: Uow| async move {
+                    tx.retrieval().insert_run(&kept.run, &kept.hits).await?;
+                    match &kept.spent {
+                        Some(spent) => app.settle_call(&tx, spent).await,
+                        None => Ok(()),
+                    }
+                };
+                app.unaudited(&scope, "the kept search is the record", keep).await?;
                 Ok(SearchResult { items: found.items, mode: found.run.mode })
             })
             .await

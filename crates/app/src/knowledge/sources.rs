@@ -7,11 +7,10 @@ use domain::{
     ids::{CollectionId, JobId, SourceId},
     knowledge::{ProcessingStatus, Source, SourceVersion},
     page::{Page, PageRequest},
-    store::Tx,
 };
 
 use super::{Knowledge, UploadedSource, upload::ingest_job};
-use crate::{Error, ErrorKind, Idempotent, Outcome, Result, audit::Act};
+use crate::{Error, ErrorKind, Idempotent, Outcome, Result, audit::Act, unit_of_work::Uow};
 
 /// How far the work on a source is.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -41,13 +40,13 @@ impl Knowledge {
     /// # Errors
     /// `not_found`.
     pub async fn source(&self, actor: &Actor, id: SourceId) -> Result<SourceView> {
-        let tx = self.app.read(&self.app.parts.policy.allow(actor, Permission::KnowledgeRead)?).await?;
-        let source = tx.sources().get(id).await?.ok_or_else(|| Error::not_found("source", id.0))?;
-        let version = tx.sources().latest_version(id).await?;
-        let job = tx.jobs().find_by_source(id).await?;
-        tx.commit().await?;
-        let progress = progress_of(&source, job.as_ref());
-        Ok(SourceView { source, version, progress })
+        let read = async |tx: &Uow| {
+            let source = tx.sources().get(id).await?.ok_or_else(|| Error::not_found("source", id.0))?;
+            let version = tx.sources().latest_version(id).await?;
+            let progress = progress_of(&source, tx.jobs().find_by_source(id).await?.as_ref());
+            Ok(SourceView { source, version, progress })
+        };
+        self.app.query(actor, Permission::KnowledgeRead, read).await
     }
 
     /// Sources of a collection, newest first.
@@ -55,13 +54,13 @@ impl Knowledge {
     /// # Errors
     /// `not_found`.
     pub async fn sources(&self, actor: &Actor, collection: CollectionId, page: PageRequest) -> Result<Page<Source>> {
-        let tx = self.app.read(&self.app.parts.policy.allow(actor, Permission::KnowledgeRead)?).await?;
-        if tx.collections().get(collection).await?.is_none() {
-            return Err(Error::not_found("collection", collection.0));
-        }
-        let sources = tx.sources().list(collection, page).await?;
-        tx.commit().await?;
-        Ok(sources)
+        let read = async |tx: &Uow| {
+            if tx.collections().get(collection).await?.is_none() {
+                return Err(Error::not_found("collection", collection.0));
+            }
+            Ok(tx.sources().list(collection, page).await?)
+        };
+        self.app.query(actor, Permission::KnowledgeRead, read).await
     }
 
     /// Queues a failed source again.
@@ -74,31 +73,21 @@ impl Knowledge {
         id: SourceId,
         idempotent: Option<Idempotent<UploadedSource>>,
     ) -> Result<Outcome<UploadedSource>> {
-        let scope = self.app.parts.policy.allow(actor, Permission::KnowledgeWrite)?;
-        let app = self.app.clone();
-        let actor = actor.clone();
-        self.app
-            .detached(async move {
-                let (app, actor) = (&app, &actor);
-                let outcome = app
-                    .effect(actor, &scope, idempotent.as_ref(), |tx| async move {
-                        let found = tx.sources().get(id).await?;
-                        let source = found.ok_or_else(|| Error::not_found("source", id.0))?;
-                        let version = failed_version(tx.as_ref(), &source).await?;
-                        let job = ingest_job(JobId(app.parts.ids.random()), &source, version.id, app.now());
-                        tx.jobs().enqueue(&job).await?;
-                        app.audit(tx.as_ref(), actor, Act::on("source_retried", "source", id.0)).await?;
-                        Ok((UploadedSource { source, job_id: job.id }, tx))
-                    })
-                    .await?;
-                app.parts.wakeups.send(Topic::Jobs).await;
-                Ok(outcome)
-            })
-            .await
+        let work = move |tx: Uow| async move {
+            let found = tx.sources().get(id).await?;
+            let source = found.ok_or_else(|| Error::not_found("source", id.0))?;
+            let version = failed_version(&tx, &source).await?;
+            let job = ingest_job(JobId(tx.app().parts.ids.random()), &source, version.id, tx.now());
+            tx.jobs().enqueue(&job).await?;
+            tx.wake(Topic::Jobs);
+            let act = Act::on("source_retried", "source", id.0);
+            Ok((UploadedSource { source, job_id: job.id }, act))
+        };
+        self.app.change(actor, Permission::KnowledgeWrite, idempotent, work).await
     }
 }
 
-async fn failed_version(tx: &dyn Tx, source: &Source) -> Result<SourceVersion> {
+async fn failed_version(tx: &Uow, source: &Source) -> Result<SourceVersion> {
     let version = tx.sources().latest_version(source.id).await?;
     let running = tx.jobs().find_by_source(source.id).await?;
     let waits = running.is_some_and(|job| matches!(job.state, JobState::Queued | JobState::Running));

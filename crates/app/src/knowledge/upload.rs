@@ -1,29 +1,26 @@
 //! Upload a source: streamed to the object store while it is hashed; its job is queued with its row.
 
-use std::sync::{
-    Arc, Mutex, PoisonError,
-    atomic::{AtomicBool, Ordering},
-};
+use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
 use domain::{
-    access::{Actor, Permission},
+    access::{Actor, Permission, Scope},
     admin::{Job, JobKind, JobState},
+    clock::Timestamp,
     error::ValueError,
-    gateways::{BlobError, BlobKey, ByteStream, ParseError, ParseErrorKind, Topic},
-    ids::{CollectionId, JobId, SourceId, SourceVersionId, TenantId},
+    gateways::{ByteStream, Topic},
+    ids::{CollectionId, JobId, SourceId, SourceVersionId},
     knowledge::{Collection, ProcessingStatus, Source, SourceVersion},
     text,
 };
-use futures::{StreamExt, TryStreamExt, stream};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use self::stored::Stored;
 use super::Knowledge;
-use crate::{Error, ErrorKind, Idempotent, Outcome, Result, audit::Act};
+use crate::{Error, ErrorKind, Idempotent, Outcome, Result, audit::Act, unit_of_work::Uow};
 
-/// Bytes from which the type of a file is told.
-const HEAD_BYTES: usize = 8 * 1024;
+mod stored;
+
 /// Most characters of a file name that is kept.
 const MAX_FILENAME_CHARS: usize = 255;
 
@@ -60,12 +57,11 @@ pub struct UploadedSource {
     pub job_id: JobId,
 }
 
-/// What became known of a file while it was stored.
-struct Stored {
-    key: BlobKey,
-    size_bytes: u64,
-    content_hash: String,
-    mime_type: &'static str,
+/// The rows of a source, with the job that makes it searchable.
+struct Rows {
+    source: Source,
+    version: SourceVersion,
+    job: Job,
 }
 
 impl Knowledge {
@@ -75,11 +71,10 @@ impl Knowledge {
     /// `not_found` for a collection that the actor may not change; `unsupported_media_type`;
     /// `too_large`; `upload_incomplete`.
     pub async fn stage(&self, actor: &Actor, collection: CollectionId, new: NewSource) -> Result<StagedFile> {
-        let scope = self.app.parts.policy.allow(actor, Permission::KnowledgeWrite)?;
+        let scope = self.app.allow(actor, Permission::KnowledgeWrite)?;
         let filename = filename_of(&new.filename)?;
-        let tx = self.app.read(&scope).await?;
-        let found = tx.collections().get(collection).await?;
-        tx.commit().await?;
+        let find = async |tx: &Uow| Ok(tx.collections().get(collection).await?);
+        let found = self.app.query_in(&scope, find).await?;
         let collection = found.ok_or_else(|| Error::not_found("collection", collection.0))?;
         let stored = self.store(collection.tenant_id, &filename, new.content).await?;
         Ok(StagedFile { collection, filename, stored })
@@ -96,104 +91,62 @@ impl Knowledge {
         description: SourceDescription,
         idempotent: Option<Idempotent<UploadedSource>>,
     ) -> Result<Outcome<UploadedSource>> {
-        let scope = self.app.parts.policy.allow(actor, Permission::KnowledgeWrite)?;
+        let scope = self.app.allow(actor, Permission::KnowledgeWrite)?;
         let StagedFile { collection, filename, stored } = staged;
         let name = description.name.as_deref().map(|name| text::name("name", name)).transpose()?;
         let metadata = description.metadata.unwrap_or_else(|| json!({}));
         text::metadata("metadata", &metadata)?;
-        let this = self.clone();
-        let actor = actor.clone();
-        self.app
-            .detached(async move {
-                let key = stored.key.clone();
-                let name = name.unwrap_or_else(|| filename.clone());
-                let (source, version, job) = this.rows(&actor, &collection, filename, name, metadata, stored);
-                let (app, actor, source, version, job) = (&this.app, &actor, &source, &version, &job);
-                let idempotent = idempotent.map(|request| keyed_by_content(request, source));
-                let outcome = app
-                    .effect(actor, &scope, idempotent.as_ref(), |tx| async move {
-                        if let Some(same) =
-                            tx.sources().find_by_hash(source.collection_id, &source.content_hash).await?
-                        {
-                            return Err(exists(&same));
-                        }
-                        tx.sources().insert(source).await?;
-                        tx.sources().insert_version(version).await?;
-                        tx.jobs().enqueue(job).await?;
-                        let after = json!({ "filename": source.filename, "size_bytes": source.size_bytes });
-                        let act = Act::on("source_uploaded", "source", source.id.0).now(after);
-                        app.audit(tx.as_ref(), actor, act).await?;
-                        Ok((UploadedSource { source: source.clone(), job_id: job.id }, tx))
-                    })
-                    .await;
-                match &outcome {
-                    Ok(Outcome::Done(_)) => app.parts.wakeups.send(Topic::Jobs).await,
-                    // The row may be there all the same; if not, the sweep removes the file.
-                    Err(error) if matches!(error.kind, ErrorKind::Unavailable | ErrorKind::Internal) => {}
-                    // No row names the file.
-                    Ok(Outcome::Replayed(_)) | Err(_) => {
-                        if let Err(error) = app.parts.blobs.remove(&key).await {
-                            tracing::warn!(error = ?error, "an unused file stays until the sweep");
-                        }
-                    }
-                }
-                outcome.map_err(|error| {
-                    if error.is_conflict_on("content_hash") {
-                        let message = "the collection holds this file already";
-                        Error::new(ErrorKind::Conflict, "source_exists", message).because(error)
-                    } else {
-                        error
-                    }
-                })
-            })
-            .await
+        let name = name.unwrap_or_else(|| filename.clone());
+        let rows = self.rows(actor, &collection, filename, name, metadata, stored);
+        let idempotent = idempotent.map(|request| keyed_by_content(request, &rows.source));
+        let (this, actor) = (self.clone(), Arc::new(actor.clone()));
+        let add = async move { this.add_attached(&actor, &scope, &rows, idempotent.as_ref()).await };
+        self.app.detached(add).await
     }
 
-    /// Streams the content to the object store, hashing and bounding it on the way.
-    async fn store(&self, tenant_id: TenantId, filename: &str, mut content: ByteStream) -> Result<Stored> {
-        let mut head = BytesMut::new();
-        while head.len() < HEAD_BYTES {
-            match content.try_next().await? {
-                Some(piece) => head.extend_from_slice(&piece),
-                None => break,
+    async fn add_attached(
+        &self,
+        actor: &Arc<Actor>,
+        scope: &Scope,
+        rows: &Rows,
+        idempotent: Option<&Idempotent<UploadedSource>>,
+    ) -> Result<Outcome<UploadedSource>> {
+        let Rows { source, version, job } = rows;
+        let work = |tx: Uow| async move {
+            if let Some(same) = tx.sources().find_by_hash(source.collection_id, &source.content_hash).await? {
+                return Err(exists(&same));
+            }
+            tx.sources().insert(source).await?;
+            tx.sources().insert_version(version).await?;
+            tx.jobs().enqueue(job).await?;
+            tx.wake(Topic::Jobs);
+            let after = json!({ "filename": source.filename, "size_bytes": source.size_bytes });
+            let act = Act::on("source_uploaded", "source", source.id.0).now(after);
+            Ok((UploadedSource { source: source.clone(), job_id: job.id }, act))
+        };
+        let outcome = self.app.change_once(actor, scope, idempotent, work).await;
+        match &outcome {
+            Ok(Outcome::Done(_)) => {}
+            // The row may be there all the same; if not, the sweep removes the file.
+            Err(error) if matches!(error.kind, ErrorKind::Unavailable | ErrorKind::Internal) => {}
+            // No row names the file.
+            Ok(Outcome::Replayed(_)) | Err(_) => {
+                if let Err(error) = self.app.parts.blobs.remove(&source.storage_key).await {
+                    tracing::warn!(error = ?error, "an unused file stays until the sweep");
+                }
             }
         }
-        let head = head.freeze();
-        if head.is_empty() {
-            return Err(ValueError::new("file", "empty", "is empty; send a file with something in it").into());
-        }
-        let sniffed = head.slice(..head.len().min(HEAD_BYTES));
-        let mime_type = self.app.parts.parser.detect(&sniffed, filename).map_err(unsupported)?;
-        let key = BlobKey::new(tenant_id, self.app.parts.ids.random());
-        let limit = self.app.parts.settings.max_upload_bytes;
-        let hasher = Arc::new(Mutex::new(Sha256::new()));
-        let too_large = Arc::new(AtomicBool::new(false));
-        let hashed = {
-            let (hasher, too_large) = (Arc::clone(&hasher), Arc::clone(&too_large));
-            let mut seen = 0u64;
-            stream::once(async move { Ok(head) }).chain(content).map(move |piece: Result<Bytes, BlobError>| {
-                let piece = piece?;
-                seen += piece.len() as u64;
-                if seen > limit {
-                    too_large.store(true, Ordering::Relaxed);
-                    return Err(BlobError::Source("the file is over the limit".into()));
-                }
-                hasher.lock().unwrap_or_else(PoisonError::into_inner).update(&piece);
-                Ok(piece)
-            })
-        };
-        let stored = self.app.parts.blobs.put(&key, hashed.boxed()).await;
-        if too_large.load(Ordering::Relaxed) {
-            let message =
-                format!("the file has more than {limit} bytes; split it, or raise BANYAN_LIMITS__UPLOAD_BYTES");
-            return Err(Error::new(ErrorKind::TooLarge, "too_large", message));
-        }
-        let size_bytes = stored?;
-        let digest = hasher.lock().unwrap_or_else(PoisonError::into_inner).clone().finalize();
-        let content_hash = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-        Ok(Stored { key, size_bytes, content_hash, mime_type })
+        outcome.map_err(|error| {
+            if error.is_conflict_on("content_hash") {
+                let message = "the collection holds this file already";
+                Error::new(ErrorKind::Conflict, "source_exists", message).because(error)
+            } else {
+                error
+            }
+        })
     }
 
+    /// The rows of a source, not stored yet.
     fn rows(
         &self,
         actor: &Actor,
@@ -202,7 +155,7 @@ impl Knowledge {
         name: String,
         metadata: Value,
         stored: Stored,
-    ) -> (Source, SourceVersion, Job) {
+    ) -> Rows {
         let now = self.app.now();
         let ids = &self.app.parts.ids;
         let source = Source {
@@ -247,12 +200,12 @@ impl Knowledge {
             updated_at: now,
         };
         let job = ingest_job(JobId(ids.random()), &source, version.id, now);
-        (source, version, job)
+        Rows { source, version, job }
     }
 }
 
 /// The job that turns a version into searchable chunks.
-pub(super) fn ingest_job(id: JobId, source: &Source, version: SourceVersionId, now: domain::clock::Timestamp) -> Job {
+pub(super) fn ingest_job(id: JobId, source: &Source, version: SourceVersionId, now: Timestamp) -> Job {
     Job {
         id,
         tenant_id: source.tenant_id,
@@ -292,18 +245,6 @@ fn keyed_by_content(request: Idempotent<UploadedSource>, source: &Source) -> Ide
 fn exists(same: &Source) -> Error {
     let message = "the collection holds this file already";
     Error::new(ErrorKind::Conflict, "source_exists", message).with_details(json!({ "source_id": same.id }))
-}
-
-fn unsupported(error: ParseError) -> Error {
-    let kind = match error.kind {
-        ParseErrorKind::Unsupported => ErrorKind::UnsupportedMediaType,
-        ParseErrorKind::TooLarge => ErrorKind::TooLarge,
-        ParseErrorKind::Encrypted | ParseErrorKind::Broken | ParseErrorKind::NoText | ParseErrorKind::Failed => {
-            ErrorKind::Invalid
-        }
-    };
-    let code = if kind == ErrorKind::UnsupportedMediaType { "unsupported_media_type" } else { "unreadable_file" };
-    Error::new(kind, code, error.message)
 }
 
 #[cfg(test)]

@@ -10,13 +10,18 @@ use domain::{
         job::{LEASE_SECONDS, MAX_ATTEMPTS},
     },
     gateways::Topic,
+    ids::{SourceId, SourceVersionId},
     knowledge::{ProcessingStatus, VersionProgress},
 };
 use futures::StreamExt;
 use tokio::time::timeout;
 
 use super::ingest::{Ingest, StepError};
-use crate::{App, Error, Result, audit::Act};
+use crate::{
+    App, Result,
+    audit::{Act, Audited},
+    unit_of_work::Uow,
+};
 
 /// How often a worker looks for work without a wake-up.
 const POLL_INTERVAL: Duration = Duration::from_secs(2);
@@ -51,10 +56,9 @@ impl App {
 
     async fn claim(&self) -> Result<Option<Job>> {
         let now = self.now();
-        let tx = self.write(&Scope::system("claim a job")).await?;
-        let job = tx.jobs().claim(now, now + TimeDelta::seconds(LEASE_SECONDS)).await?;
-        tx.commit().await?;
-        Ok(job)
+        let lease_expires_at = now + TimeDelta::seconds(LEASE_SECONDS);
+        let claim = |tx: Uow| async move { Ok(tx.jobs().claim(now, lease_expires_at).await?) };
+        self.unaudited(&Scope::system("claim a job"), "the end of a job is audited", claim).await
     }
 
     async fn carry_out(&self, job: Job) {
@@ -76,7 +80,7 @@ impl App {
         };
         let ended = match outcome {
             Ok(()) => return,
-            Err(error) => self.retrying(|| self.end_badly(&job, lease, &error)).await,
+            Err(error) => self.end_badly(&job, lease, &error).await,
         };
         match ended {
             Ok(()) => {}
@@ -86,15 +90,18 @@ impl App {
     }
 
     /// Renews the lease until it is lost.
+    // It is renewed four times in its length, beside the work and not by it: parsing or embedding may
+    // take longer than a lease without a statement. A renewal that the database does not take is tried
+    // again at the next turn, as the lease may outlast the trouble. One that is refused as stale says
+    // that the lease ran out and another worker has the job: the work is dropped where it stands, which
+    // undoes the unit of work that is open, and every later one would be refused by the fence anyway.
     async fn keep_lease(&self, job: &Job, lease: JobLease) -> StepError {
+        let scope = Scope::system_in(job.tenant_id);
         loop {
             tokio::time::sleep(RENEW_INTERVAL).await;
-            let renew = async {
-                let tx = self.write(&Scope::system_in(job.tenant_id)).await?;
-                tx.jobs().renew(lease, self.now() + TimeDelta::seconds(LEASE_SECONDS)).await?;
-                Ok::<_, Error>(tx.commit().await?)
-            };
-            match renew.await {
+            let until = self.now() + TimeDelta::seconds(LEASE_SECONDS);
+            let renew = |tx: Uow| async move { Ok(tx.jobs().renew(lease, until).await?) };
+            match self.unaudited(&scope, "a lease is renewed", renew).await {
                 Ok(()) => {}
                 Err(error) if error.is_stale() => return StepError::Transient(error),
                 Err(error) => tracing::warn!(job = %job.id, error = ?error, "a lease could not be renewed yet"),
@@ -103,12 +110,9 @@ impl App {
     }
 
     async fn give_back(&self, job: &Job, lease: JobLease) {
-        let release = async {
-            let tx = self.write(&Scope::system_in(job.tenant_id)).await?;
-            tx.jobs().release(lease, self.now()).await?;
-            Ok::<_, Error>(tx.commit().await?)
-        };
-        if let Err(error) = release.await {
+        let release = |tx: Uow| async move { Ok(tx.jobs().release(lease, tx.now()).await?) };
+        let why = "the job goes on with another worker";
+        if let Err(error) = self.unaudited(&Scope::system_in(job.tenant_id), why, release).await {
             tracing::warn!(job = %job.id, error = ?error, "a job could not be given back; its lease will run out");
         }
     }
@@ -126,30 +130,38 @@ impl App {
                 (error.message.clone(), (job.attempts < MAX_ATTEMPTS).then(|| now + wait))
             }
         };
-        let tx = self.write(&Scope::system_in(job.tenant_id)).await?;
-        tx.jobs().fail(lease, &JobFailure { error: message.clone(), retry_at }, now).await?;
-        if retry_at.is_none() {
-            let progress = VersionProgress { status: Some(ProcessingStatus::Error), error: Some(message), at: now };
-            if let Some(version) = tx.sources().version(source_version_id).await? {
-                if version.status == ProcessingStatus::Uploaded {
-                    let begun = VersionProgress { status: Some(ProcessingStatus::Processing), error: None, at: now };
-                    tx.sources().set_version_status(source_version_id, &begun).await?;
-                }
-                tx.sources().set_version_status(source_version_id, &progress).await?;
+        let (failure, retries) = (&JobFailure { error: message, retry_at }, retry_at.is_some());
+        let work = |tx: Uow| async move {
+            tx.jobs().fail(lease, failure, now).await?;
+            if retries {
+                return Ok(((), Audited::nothing("the job is tried again")));
             }
-            if let Some(source) = tx.sources().get(source_id).await? {
-                if source.status == ProcessingStatus::Uploaded {
-                    let begun = VersionProgress { status: Some(ProcessingStatus::Processing), error: None, at: now };
-                    tx.sources().set_status(source_id, &begun).await?;
-                }
-                // A source that is found already stays so; only its new version has failed.
-                if source.status != ProcessingStatus::Processed {
-                    tx.sources().set_status(source_id, &progress).await?;
-                }
-            }
-            let act = Act::on("source_failed", "source", source_id.0);
-            self.audit_in(tx.as_ref(), Some(job.tenant_id), None, act).await?;
-        }
-        Ok(tx.commit().await?)
+            mark_failed(&tx, source_id, source_version_id, &failure.error).await?;
+            Ok(((), Act::on("source_failed", "source", source_id.0).into()))
+        };
+        self.change_in(&Scope::system_in(job.tenant_id), None, work).await
     }
+}
+
+/// Notes on a source and its version that the work on it has failed for good.
+async fn mark_failed(tx: &Uow, source: SourceId, version: SourceVersionId, message: &str) -> Result<()> {
+    let at = tx.now();
+    let begun = VersionProgress { status: Some(ProcessingStatus::Processing), error: None, at };
+    let failed = VersionProgress { status: Some(ProcessingStatus::Error), error: Some(message.to_owned()), at };
+    if let Some(version) = tx.sources().version(version).await? {
+        if version.status == ProcessingStatus::Uploaded {
+            tx.sources().set_version_status(version.id, &begun).await?;
+        }
+        tx.sources().set_version_status(version.id, &failed).await?;
+    }
+    if let Some(source) = tx.sources().get(source).await? {
+        if source.status == ProcessingStatus::Uploaded {
+            tx.sources().set_status(source.id, &begun).await?;
+        }
+        // A source that is found already stays so; only its new version has failed.
+        if source.status != ProcessingStatus::Processed {
+            tx.sources().set_status(source.id, &failed).await?;
+        }
+    }
+    Ok(())
 }

@@ -7,7 +7,11 @@ use domain::{
 };
 
 use super::OpenAi;
-use crate::{Error, ErrorKind, Result, knowledge::Payer};
+use crate::{
+    Error, ErrorKind, Result,
+    knowledge::Payer,
+    unit_of_work::{Uow, tenant_of},
+};
 
 /// Most inputs of one call (OpenAI's own bound).
 const MAX_INPUTS: usize = 2_048;
@@ -29,8 +33,8 @@ impl OpenAi {
     /// # Errors
     /// `no_embedding_model`; `invalid`; the provider's errors.
     pub async fn embeddings(&self, actor: &Actor, model: &str, input: EmbeddingInput) -> Result<EmbeddingResult> {
-        let scope = self.app.parts.policy.allow(actor, Permission::ModelsUse)?;
-        let tenant_id = scope.tenant_id().ok_or_else(Error::unauthenticated)?;
+        let scope = self.app.allow(actor, Permission::ModelsUse)?;
+        let tenant_id = tenant_of(&scope)?;
         if input.count() == 0 || input.count() > MAX_INPUTS || input.has_empty() {
             let message = format!("must be 1 to {MAX_INPUTS} texts or lists of token ids, none of them empty");
             return Err(ValueError::new("input", "out_of_range", message).into());
@@ -50,9 +54,9 @@ impl OpenAi {
                     let (embedded, spent) = embedded.map_err(about_input)?;
                     input_tokens += embedded.input_tokens;
                     vectors.extend(embedded.vectors);
-                    let tx = app.write(&scope).await?;
-                    app.settle_call(tx.as_ref(), &spent).await?;
-                    tx.commit().await?;
+                    let (app, spent) = (&app, &spent);
+                    let settle = |tx: Uow| async move { app.settle_call(&tx, spent).await };
+                    app.unaudited(&scope, "the ledger's row is the record", settle).await?;
                 }
                 Ok(EmbeddingResult { model: known, vectors, input_tokens })
             })

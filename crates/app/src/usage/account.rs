@@ -4,13 +4,12 @@ use domain::{
     clock::Timestamp,
     ids::UsageLogId,
     money::Money,
-    store::Tx,
     usage::{AgentType, PricedUsage, ProviderCall, TokenUsage, UsageLog, UsageTotals},
 };
 use serde_json::Value;
 
 use super::{CallRecorder, is_in_process};
-use crate::{App, Result};
+use crate::{App, Result, unit_of_work::Uow};
 
 /// A call that is over.
 pub(crate) struct Spent {
@@ -26,7 +25,7 @@ pub(crate) struct Spent {
 
 impl App {
     /// Writes the call into the ledger and its conversation's totals, unless that was done before.
-    pub(crate) async fn account(&self, tx: &dyn Tx, spent: &Spent) -> Result<UsageLog> {
+    pub(crate) async fn account(&self, tx: &Uow, spent: &Spent) -> Result<UsageLog> {
         let row = self.ledger_row(tx, spent).await?;
         let is_new = tx.usage().insert(&row).await?;
         if let (true, Some(conversation)) = (is_new, row.conversation_id) {
@@ -44,14 +43,14 @@ impl App {
     }
 
     /// The same for a call that has a record of its own, which ends with it.
-    pub(crate) async fn settle_call(&self, tx: &dyn Tx, spent: &Spent) -> Result<()> {
+    pub(crate) async fn settle_call(&self, tx: &Uow, spent: &Spent) -> Result<()> {
         if !is_in_process(&spent.call.provider) {
             tx.usage().forget_call(spent.call.request_id).await?;
         }
         self.account(tx, spent).await.map(|_| ())
     }
 
-    async fn ledger_row(&self, tx: &dyn Tx, spent: &Spent) -> Result<UsageLog> {
+    async fn ledger_row(&self, tx: &Uow, spent: &Spent) -> Result<UsageLog> {
         let call = &spent.call;
         let is_free = is_in_process(&call.provider);
         let price = match &spent.recorder {

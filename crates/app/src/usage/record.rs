@@ -3,21 +3,14 @@
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use domain::{
-    access::Scope,
-    usage::{ModelPrice, ProviderCall, TokenUsage, call::CALL_LEASE_SECONDS},
-};
-use serde_json::json;
+use domain::usage::{ModelPrice, ProviderCall, call::CALL_LEASE_SECONDS};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::Spent;
 use crate::{App, Result};
 
 /// How often the record's lease is renewed.
 const RENEW_INTERVAL: Duration = Duration::from_secs(5);
-/// Most abandoned calls that are settled at once.
-const BATCH: u32 = 100;
 /// Providers whose price is a known nothing: the built-in model, and encoders in this process. They
 /// end with the process, so that their calls need no record.
 const IN_PROCESS: &[&str] = &["banyan", "local"];
@@ -36,10 +29,15 @@ pub(crate) struct CallRecorder {
 }
 
 impl CallRecorder {
-    /// Records a call that is about to be made. When this answers, the record outlives the process.
+    /// Records a call that is about to be made. When this returns, the record outlives the process.
     ///
     /// # Errors
     /// When it cannot be written: then the call must not be made.
+    // Keeping the lease. The record says that money may be spent and not accounted for yet. Its lease
+    // is renewed four times in its length, in a task of its own, as long as this value lives; should
+    // the process die, nothing renews it, and the reconciler settles the call by estimate. A renewal
+    // that fails is tried again at the next turn: one of four may go well. `finish` waits for a renewal
+    // under way, which would otherwise write the record anew after it was taken off.
     pub(crate) async fn start(app: &App, call: ProviderCall) -> Result<Self> {
         let end = CancellationToken::new();
         if is_in_process(&call.provider) {
@@ -63,7 +61,7 @@ impl CallRecorder {
     }
 
     /// Ends renewing, and waits until nothing is written any more.
-    async fn finish(mut self) {
+    pub(super) async fn finish(mut self) {
         self.end.cancel();
         if let Some(renewing) = self.renewing.take()
             && let Err(error) = renewing.await
@@ -82,48 +80,4 @@ impl Drop for CallRecorder {
 async fn record(app: &App, mut call: ProviderCall) -> Result<Option<ModelPrice>> {
     call.lease_expires_at = app.now() + TimeDelta::seconds(CALL_LEASE_SECONDS);
     Ok(app.parts.store.record_call(&call).await?)
-}
-
-impl App {
-    /// Takes a call that cost nothing off the record. What cannot be written now is settled by our
-    /// estimate when its lease has run out.
-    pub(crate) async fn forget_call(&self, call: &ProviderCall, recorder: CallRecorder) {
-        recorder.finish().await;
-        let forget = || async {
-            let tx = self.write(&Scope::system_in(call.tenant_id)).await?;
-            tx.usage().forget_call(call.request_id).await?;
-            Ok(tx.commit().await?)
-        };
-        if let Err(error) = self.retrying(forget).await {
-            tracing::warn!(request = %call.request_id, error = ?error, "a call that cost nothing stays on record");
-        }
-    }
-
-    /// Settles calls whose process is gone, by our estimate; answers how many.
-    pub(crate) async fn reconcile_calls(&self) -> Result<usize> {
-        // Several instances may find the same call: its row in the ledger is unique.
-        let tx = self.read(&Scope::system("settle abandoned calls")).await?;
-        let calls = tx.usage().abandoned_calls(self.now(), BATCH).await?;
-        tx.commit().await?;
-        for call in &calls {
-            let settle = || async {
-                let tx = self.write(&Scope::system_in(call.tenant_id)).await?;
-                let spent = Spent {
-                    call: call.clone(),
-                    tokens: TokenUsage { input_tokens: call.estimated_input_tokens, ..TokenUsage::default() },
-                    is_estimated: true,
-                    responded_at: self.now(),
-                    metadata: json!({ "error": "interrupted" }),
-                    recorder: None,
-                };
-                self.settle_call(tx.as_ref(), &spent).await?;
-                Ok(tx.commit().await?)
-            };
-            match self.retrying(settle).await {
-                Ok(()) => tracing::info!(request = %call.request_id, "settled a call whose process was gone"),
-                Err(error) => tracing::error!(request = %call.request_id, error = ?error, "could not settle a call"),
-            }
-        }
-        Ok(calls.len())
-    }
 }

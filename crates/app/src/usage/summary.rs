@@ -9,7 +9,7 @@ use domain::{
 };
 
 use super::Usage;
-use crate::{App, Error, Result};
+use crate::{App, Error, Result, unit_of_work::Uow};
 
 /// Sums by group with their total.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,9 +26,8 @@ impl Usage {
     /// # Errors
     /// `forbidden`.
     pub async fn summary(&self, actor: &Actor, filter: UsageFilter, by: UsageGrouping) -> Result<UsageSummary> {
-        let tx = self.app.read(&self.app.parts.policy.allow(actor, Permission::UsageRead)?).await?;
-        let items = tx.usage().summary(filter, by).await?;
-        tx.commit().await?;
+        let read = async |tx: &Uow| Ok(tx.usage().summary(filter, by).await?);
+        let items = self.app.query(actor, Permission::UsageRead, read).await?;
         let total = items
             .iter()
             .try_fold(UsageTotals::default(), |sum, group| sum.checked_add(group.totals))
@@ -45,13 +44,11 @@ pub async fn discrepancies_of(app: &App) -> Result<Vec<(TenantId, ConversationId
     let mut found = Vec::new();
     let mut page = PageRequest::new(Some(domain::page::MAX_PAGE_LIMIT), None);
     loop {
-        let tx = app.read(&Scope::system("reconcile usage")).await?;
-        let tenants = tx.tenants().list(page).await?;
-        tx.commit().await?;
+        let read = async |tx: &Uow| Ok(tx.tenants().list(page).await?);
+        let tenants = app.query_in(&Scope::system("reconcile usage"), read).await?;
         for tenant in &tenants.items {
-            let tx = app.read(&Scope::system_in(tenant.id)).await?;
-            let differences = tx.usage().discrepancies().await?;
-            tx.commit().await?;
+            let read = async |tx: &Uow| Ok(tx.usage().discrepancies().await?);
+            let differences = app.query_in(&Scope::system_in(tenant.id), read).await?;
             found.extend(differences.into_iter().map(|(conversation, money)| (tenant.id, conversation, money)));
         }
         match tenants.next {

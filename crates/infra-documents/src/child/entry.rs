@@ -7,7 +7,7 @@ use std::{
 
 use domain::gateways::{ParseError, ParseErrorKind, ParsedDocument};
 
-use super::{ChildLimits, sandbox};
+use super::{limits::ChildLimits, sandbox};
 use crate::parse_bytes;
 
 /// Runs this process as a parser: gives up memory, time, files and network, reads a file from

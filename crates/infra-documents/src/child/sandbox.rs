@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-use super::ChildLimits;
+use super::limits::ChildLimits;
 
 /// Limits this process for the rest of its life. On Linux (x86-64 and ARM 64) it can then only
 /// compute, read and write what is open already: no files, no network, no other process. On other

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::{MAX_HEADING_LINES, lines::Line, outline::Entry};
+use super::{lines::Line, outline::Entry};
 
 /// How much larger than the text the type of a heading of each level is, at least.
 const LEVELS: &[(f64, u8)] = &[(1.8, 1), (1.4, 2), (1.15, 3)];
+/// A heading may be wrapped into so many lines.
+pub(super) const MAX_HEADING_LINES: usize = 3;
 /// Most letters and digits of a heading.
 const MAX_HEADING_CHARS: usize = 150;
 /// Lines of one heading are no farther apart, in sizes of their type.

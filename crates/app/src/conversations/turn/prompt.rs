@@ -4,17 +4,10 @@ use std::fmt::Write as _;
 
 use domain::{
     conversations::{Message, MessageRole, MessageStatus, Part, RetrievalChoice},
-    gateways::{ChatRequest, Passage, PromptMessage, PromptRole, ToolCall},
-    knowledge::RetrievalMode,
-    store::Tx,
-    usage::{ProviderCall, estimate},
+    gateways::{Passage, PromptMessage, PromptRole, ToolCall},
 };
 
-use super::{Turn, call_of};
-use crate::{
-    App, Result,
-    knowledge::{Retrieval, Retrieved},
-};
+use crate::{Result, unit_of_work::Uow};
 
 /// Most messages of a branch that go into a prompt, the latest ones.
 pub(crate) const MAX_PROMPT_MESSAGES: u32 = 400;
@@ -30,7 +23,7 @@ pub(crate) struct Branch {
 
 impl Branch {
     /// The branch of these messages, root first, with the question at its end.
-    pub(crate) async fn new(tx: &dyn Tx, messages: Vec<Message>, retrieval: &RetrievalChoice) -> Result<Self> {
+    pub(crate) async fn new(tx: &Uow, messages: Vec<Message>, retrieval: &RetrievalChoice) -> Result<Self> {
         let question = messages.last().map(|question| question.parts.plain_text());
         let query = question.filter(|query| !query.trim().is_empty());
         let has_passages = match retrieval {
@@ -39,50 +32,15 @@ impl Branch {
         };
         Ok(Self { messages, query: query.filter(|_| has_passages) })
     }
-}
 
-/// What a pump sends, what it found for it, and the call as it is on record.
-pub(crate) struct Prepared {
-    pub(super) request: ChatRequest,
-    pub(super) retrieved: Option<Retrieved>,
-    pub(super) call: ProviderCall,
-}
-
-impl Turn {
-    /// Prepares the call where the prompt needs no passages, and notes it in the stream: the
-    /// transaction that opens the turn then puts it on record.
-    pub(crate) fn prepare(&mut self, app: &App) {
-        if self.branch.query.is_none() {
-            let prepared = self.prepared(app, None);
-            self.stream.estimated_input_tokens = Some(prepared.call.estimated_input_tokens);
-            self.ready = Some(prepared);
-        }
+    /// What passages are looked for, if any are.
+    pub(super) fn query(&self) -> Option<&str> {
+        self.query.as_deref()
     }
 
-    /// Looks for passages and assembles the prompt. No unit of work is open while a provider embeds
-    /// the question.
-    pub(super) async fn search(&self, app: &App) -> Result<Prepared> {
-        let retrieval = Retrieval {
-            query: self.branch.query.as_deref().unwrap_or_default(),
-            collections: match &self.retrieval {
-                RetrievalChoice::All => None,
-                RetrievalChoice::Collections(ids) => Some(ids.clone()),
-            },
-            mode: RetrievalMode::Hybrid,
-            limit: domain::knowledge::retrieval::DEFAULT_PASSAGES,
-            conversation_id: Some(self.conversation_id),
-            message_id: Some(self.answer.id),
-        };
-        let retrieved = app.retrieve(&self.actor, &self.scope, retrieval).await?;
-        Ok(self.prepared(app, Some(retrieved)))
-    }
-
-    fn prepared(&self, app: &App, retrieved: Option<Retrieved>) -> Prepared {
-        let passages = retrieved.as_ref().map(|retrieved| retrieved.passages.clone()).unwrap_or_default();
-        let messages = messages(self.system_prompt.as_deref(), &self.branch.messages, &passages);
-        let estimate = estimate::tokens_of_messages(messages.iter().map(|message| message.text.as_str()));
-        let request = ChatRequest { model: self.name.model.clone(), messages, passages, options: self.options.clone() };
-        Prepared { request, retrieved, call: call_of(&self.stream, &self.name, estimate, app.now()) }
+    /// The messages of the prompt that asks the question.
+    pub(super) fn prompt(&self, system_prompt: Option<&str>, passages: &[Passage]) -> Vec<PromptMessage> {
+        messages(system_prompt, &self.messages, passages)
     }
 }
 

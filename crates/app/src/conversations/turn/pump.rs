@@ -2,25 +2,21 @@
 
 use std::{mem, pin::pin, sync::Arc, time::Duration};
 
-use chrono::TimeDelta;
 use domain::{
-    access::Scope,
-    conversations::{StreamEvent, StreamLease, TurnEvent, TurnFailure, stream::STREAM_LEASE_SECONDS},
-    gateways::{ChatDelta, ChatStream, GatewayError, GatewayErrorKind, Topic},
+    conversations::{StreamEvent, TurnEvent, TurnFailure},
+    gateways::{ChatDelta, ChatRequest, ChatStream, GatewayError, GatewayErrorKind},
     usage::ProviderCall,
 };
 use futures::{FutureExt, StreamExt};
-use tokio::{
-    task::{JoinError, JoinHandle},
-    time::Instant,
-};
+use tokio::{task::JoinHandle, time::Instant};
 
 use super::{
-    Turn,
+    Prepared, Turn,
     answer::{Answer, MAX_ANSWER_BYTES, merge},
-    prompt::Prepared,
 };
-use crate::{App, Error, Result, conversations::live::LiveGuard, knowledge::Retrieved};
+use crate::{App, Error, Result, conversations::live::LiveGuard, knowledge::Retrieved, unit_of_work::Uow};
+
+mod flush;
 
 /// How long the first events wait for company before they go to the table.
 const FIRST_FLUSH: Duration = Duration::from_millis(10);
@@ -28,13 +24,12 @@ const FIRST_FLUSH: Duration = Duration::from_millis(10);
 const FLUSH_INTERVAL: Duration = Duration::from_millis(75);
 /// Bytes of waiting events that go to the table at once.
 const FLUSH_BYTES: usize = 2 * 1024;
-/// How long a failed flush waits for its next try.
-const FLUSH_RETRY: Duration = Duration::from_millis(500);
-/// How often a silent stream renews its lease and looks for a stop.
-const RENEW_INTERVAL: Duration = Duration::from_secs(5);
 
 /// What a model's stream yields.
 type ChatItem = std::result::Result<ChatDelta, GatewayError>;
+
+/// A flush under way: its events, and whether the reader asked to stop.
+type Flush = JoinHandle<(Vec<StreamEvent>, Result<bool>)>;
 
 /// How a pump came to its end.
 pub(super) enum Ending {
@@ -60,13 +55,20 @@ pub(super) struct Pump<'a> {
     waiting_bytes: usize,
     /// When the next flush begins.
     due: Instant,
-    flush: Option<JoinHandle<(Vec<StreamEvent>, Result<bool>)>>,
+    flush: Option<Flush>,
     stop: bool,
     lost: bool,
 }
 
 impl Turn {
     /// Pumps the turn to its end and settles it.
+    // The pump alone writes to its stream, as long as its lease lasts: its epoch fences it off from
+    // whoever takes the stream over. It is a task of the application, so neither a client that leaves
+    // nor one that reads slowly changes anything. Three things go on at once and none waits for
+    // another: the model is read, events are told to the readers in this process, and what waits is
+    // written to the table. An event gets its number when it is told, so what the table holds is always
+    // a beginning of what was told. Before the end is settled no flush is under way, and a pump that
+    // has lost its lease settles nothing.
     pub(crate) async fn pump(mut self, app: &App, live: LiveGuard) {
         let ready = self.ready.take();
         live.live.push(std::slice::from_ref(&self.started));
@@ -107,21 +109,25 @@ impl Pump<'_> {
         let Prepared { request, retrieved, call } = prepared;
         self.retrieved = retrieved;
         self.call = Some(call);
-        let chat = self.turn.model.clone();
-        let mut opening = chat.chat(request);
-        let stream = loop {
+        match self.ask(request).await {
+            Ok(stream) => self.read(stream).await,
+            Err(ending) => ending,
+        }
+    }
+
+    /// Calls the model. The lease is kept meanwhile: a model may think for minutes.
+    async fn ask(&mut self, request: ChatRequest) -> Result<ChatStream, Ending> {
+        let turn = Arc::clone(&self.turn);
+        let mut opening = pin!(turn.model.chat(request));
+        loop {
             tokio::select! {
-                opened = &mut opening => match opened {
-                    Ok(stream) => break stream,
-                    Err(error) => {
-                        let called = !matches!(error.kind, GatewayErrorKind::Unreachable | GatewayErrorKind::Forbidden);
-                        return self.failed(&Error::from(error), called);
-                    }
-                },
-                ending = self.attend() => if let Some(ending) = ending { return ending; },
+                opened = &mut opening => return opened.map_err(|error| {
+                    let called = !matches!(error.kind, GatewayErrorKind::Unreachable | GatewayErrorKind::Forbidden);
+                    self.failed(&Error::from(error), called)
+                }),
+                ending = self.attend() => if let Some(ending) = ending { return Err(ending); },
             }
-        };
-        self.read(stream).await
+        }
     }
 
     /// Looks for passages, tells of them, and puts the call on record.
@@ -219,64 +225,6 @@ impl Pump<'_> {
         self.waiting.push(event);
     }
 
-    /// Waits for the next thing to do beside reading, and does it; an ending when that ends the turn.
-    async fn attend(&mut self) -> Option<Ending> {
-        let live = Arc::clone(&self.live.live);
-        if let Some(flush) = &mut self.flush {
-            tokio::select! {
-                done = flush => {
-                    self.flush = None;
-                    self.flushed(done);
-                }
-                () = self.app.parts.halt.cancelled() => return Some(shutdown()),
-            }
-        } else {
-            let due = if self.waiting_bytes >= FLUSH_BYTES { Instant::now() } else { self.due };
-            tokio::select! {
-                () = tokio::time::sleep_until(due) => {}
-                () = live.nudge.notified() => {}
-                () = self.app.parts.halt.cancelled() => return Some(shutdown()),
-            }
-            self.begin_flush();
-        }
-        (self.lost || self.stop).then_some(Ending::Stopped)
-    }
-
-    /// Writes what waits, in a task of its own: reading goes on meanwhile.
-    fn begin_flush(&mut self) {
-        let events = mem::take(&mut self.waiting);
-        self.waiting_bytes = 0;
-        self.due = Instant::now() + RENEW_INTERVAL;
-        let (app, scope, lease) = (self.app.clone(), self.turn.scope.clone(), self.turn.lease());
-        self.flush = Some(tokio::spawn(async move {
-            let appended = append(&app, &scope, lease, &events).await;
-            (events, appended)
-        }));
-    }
-
-    async fn finish_flush(&mut self) {
-        if let Some(flush) = self.flush.take() {
-            let done = flush.await;
-            self.flushed(done);
-        }
-    }
-
-    fn flushed(&mut self, done: Result<(Vec<StreamEvent>, Result<bool>), JoinError>) {
-        match done {
-            Ok((_, Ok(stop))) => self.stop |= stop,
-            Ok((_, Err(error))) if error.is_stale() => self.lost = true,
-            // The commit of an earlier try arrived after all.
-            Ok((_, Err(error))) if error.is_conflict_on("stream_events") => {}
-            Ok((mut events, Err(error))) => {
-                self.log(&error);
-                events.append(&mut self.waiting);
-                self.waiting = events;
-                self.due = Instant::now() + FLUSH_RETRY;
-            }
-            Err(error) => self.log(&Error::internal(error)),
-        }
-    }
-
     fn failed(&self, error: &Error, called: bool) -> Ending {
         self.log(error);
         Ending::Failed { failure: failure_of(error), called }
@@ -289,21 +237,9 @@ impl Pump<'_> {
 
 /// Puts a call on record before it is made.
 async fn record(app: &App, turn: &Turn, call: &ProviderCall) -> Result<()> {
-    let tx = app.write(&turn.scope).await?;
-    tx.streams().record_call(turn.lease(), call.estimated_input_tokens).await?;
-    Ok(tx.commit().await?)
-}
-
-/// Appends events under the lease and renews it; tells whether the reader asked to stop.
-async fn append(app: &App, scope: &Scope, lease: StreamLease, events: &[StreamEvent]) -> Result<bool> {
-    let lease_expires_at = app.now() + TimeDelta::seconds(STREAM_LEASE_SECONDS);
-    let tx = app.write(scope).await?;
-    let stop = tx.streams().append(lease, events, lease_expires_at).await?;
-    tx.commit().await?;
-    if app.capabilities().shared && !events.is_empty() {
-        app.parts.wakeups.send(Topic::Stream(lease.id.0)).await;
-    }
-    Ok(stop)
+    let (lease, tokens) = (turn.lease(), call.estimated_input_tokens);
+    let record = |tx: Uow| async move { Ok(tx.streams().record_call(lease, tokens).await?) };
+    app.unaudited(&turn.scope, "the settlement of the turn is audited", record).await
 }
 
 fn delta_len(delta: &ChatDelta) -> usize {

@@ -4,16 +4,16 @@ use chrono::TimeDelta;
 use domain::{
     access::Scope,
     conversations::{
-        AnswerUpdate, ExpiredStream, MessageStatus, StreamEvent, StreamState, TurnEvent, TurnFailure,
+        AnswerUpdate, ExpiredStream, MessageStatus, Stream, StreamEvent, StreamState, TurnEvent, TurnFailure,
         stream::STREAM_LEASE_SECONDS,
     },
     gateways::{ChatDelta, ModelName, ToolCall, Topic},
-    usage::{TokenUsage, estimate},
+    usage::{TokenUsage, UsageLog, estimate},
 };
 use serde_json::json;
 
 use super::{answer::Answer, call_of};
-use crate::{App, Error, Result, audit::Act, usage::Spent};
+use crate::{App, Error, Result, audit::Act, unit_of_work::Uow, usage::Spent};
 
 /// Most streams that are taken over at once.
 const BATCH: u32 = 50;
@@ -21,15 +21,21 @@ const BATCH: u32 = 50;
 const EVENT_BATCH: u32 = 1_000;
 
 impl App {
-    /// Takes over streams whose lease has run out and ends them; answers how many.
+    /// Takes over streams whose lease has run out and ends them; returns how many.
+    // A lease that has run out says only that its pump has not renewed it: the process may be dead,
+    // cut off or slow. Taking a stream over raises its epoch, in one statement for all of them, so that
+    // of several instances one gets each stream, and a pump that still lives is refused from then on,
+    // whatever it writes. After that nobody else may write to the stream, and its stored events are
+    // what the answer was. Each is ended in a transaction of its own: one that cannot be ended does not
+    // keep the others, and is found again when the new lease runs out.
     pub(crate) async fn reconcile_streams(&self) -> Result<usize> {
         let now = self.now();
-        let tx = self.write(&Scope::system("take over streams without a pump")).await?;
         let lease_expires_at = now + TimeDelta::seconds(STREAM_LEASE_SECONDS);
-        let expired = tx.streams().take_expired(now, lease_expires_at, BATCH).await?;
-        tx.commit().await?;
+        let take = |tx: Uow| async move { Ok(tx.streams().take_expired(now, lease_expires_at, BATCH).await?) };
+        let scope = Scope::system("take over streams without a pump");
+        let expired = self.unaudited(&scope, "the end of each is audited", take).await?;
         for stream in &expired {
-            match self.retrying(|| self.interrupt(*stream)).await {
+            match self.interrupt(*stream).await {
                 Ok(()) => tracing::info!(stream = %stream.lease.id, "ended a stream whose process was gone"),
                 Err(error) if error.is_stale() => {}
                 Err(error) => tracing::error!(stream = %stream.lease.id, error = ?error, "could not end a stream"),
@@ -39,64 +45,65 @@ impl App {
     }
 
     async fn interrupt(&self, expired: ExpiredStream) -> Result<()> {
-        let now = self.now();
-        let lease = expired.lease;
-        let tx = self.write(&Scope::system_in(expired.tenant_id)).await?;
-        let found = tx.streams().get(lease.id).await?;
-        let stream = found.ok_or_else(|| Error::not_found("stream", lease.id.0))?;
-        let mut answer = Answer::after(stream.last_event);
-        let mut after = 0;
-        loop {
-            let events = tx.streams().events(lease.id, after, EVENT_BATCH).await?;
-            let Some(last) = events.last() else { break };
-            after = last.number;
-            for event in events {
-                take(&mut answer, event.event);
-            }
-        }
-        let mut tokens = None;
-        let mut cost = None;
-        // A call that is not on record was not made.
-        if let Some(input_tokens) = stream.estimated_input_tokens {
-            let answer_row = tx.messages().get(stream.message_id).await?;
-            let model = answer_row.and_then(|message| message.model).unwrap_or_default();
-            let call = call_of(&stream, &ModelName::parse(&model)?, input_tokens, stream.created_at);
-            let output_tokens = estimate::tokens_of(&answer.written());
-            let spent = Spent {
-                tokens: TokenUsage { input_tokens, output_tokens, ..TokenUsage::default() },
-                is_estimated: true,
-                responded_at: now,
-                metadata: json!({ "error": "interrupted" }),
-                recorder: None,
-                call,
+        let (now, lease) = (self.now(), expired.lease);
+        let work = |tx: Uow| async move {
+            let found = tx.streams().get(lease.id).await?;
+            let stream = found.ok_or_else(|| Error::not_found("stream", lease.id.0))?;
+            let answer = stored_answer(&tx, &stream).await?;
+            let row = self.account_by_estimate(&tx, &stream, &answer).await?;
+            let message = "the server stopped while it wrote; the text so far is kept: regenerate to ask again";
+            let failure = TurnFailure { code: "interrupted".to_owned(), message: message.to_owned() };
+            let update = AnswerUpdate {
+                status: MessageStatus::Interrupted,
+                parts: answer.parts.clone(),
+                tokens: row.as_ref().map(|row| row.tokens),
+                cost: row.and_then(|row| row.cost),
+                finish_reason: None,
+                error: Some(json!(failure)),
+                at: now,
             };
-            let row = self.account(tx.as_ref(), &spent).await?;
-            tokens = Some(row.tokens);
-            cost = row.cost;
+            let event = TurnEvent::TurnFailed { error: failure };
+            let last = StreamEvent { number: answer.next_number(), event, created_at: now };
+            tx.streams().finish(lease, StreamState::Interrupted, &[last], now).await?;
+            let audited = tx.record(Act::on("turn_interrupted", "message", stream.message_id.0)).await?;
+            tx.messages().update_answer(stream.message_id, &update).await?;
+            tx.wake(Topic::Stream(lease.id.0));
+            Ok(((), audited))
+        };
+        self.change_in(&Scope::system_in(expired.tenant_id), None, work).await
+    }
+
+    /// Writes the call of a stream into the ledger, by what was sent and what came. A call that is not
+    /// on record was not made.
+    async fn account_by_estimate(&self, tx: &Uow, stream: &Stream, answer: &Answer) -> Result<Option<UsageLog>> {
+        let Some(input_tokens) = stream.estimated_input_tokens else { return Ok(None) };
+        let answer_row = tx.messages().get(stream.message_id).await?;
+        let model = answer_row.and_then(|message| message.model).unwrap_or_default();
+        let call = call_of(stream, &ModelName::parse(&model)?, input_tokens, stream.created_at);
+        let output_tokens = estimate::tokens_of(&answer.written());
+        let spent = Spent {
+            tokens: TokenUsage { input_tokens, output_tokens, ..TokenUsage::default() },
+            is_estimated: true,
+            responded_at: self.now(),
+            metadata: json!({ "error": "interrupted" }),
+            recorder: None,
+            call,
+        };
+        self.account(tx, &spent).await.map(Some)
+    }
+}
+
+/// The answer as its stored events tell it.
+async fn stored_answer(tx: &Uow, stream: &Stream) -> Result<Answer> {
+    let mut answer = Answer::after(stream.last_event);
+    let mut after = 0;
+    loop {
+        let events = tx.streams().events(stream.id, after, EVENT_BATCH).await?;
+        let Some(last) = events.last() else { return Ok(answer) };
+        after = last.number;
+        for event in events {
+            take(&mut answer, event.event);
         }
-        let message = "the server stopped while it wrote; the text so far is kept: regenerate to ask again";
-        let failure = TurnFailure { code: "interrupted".to_owned(), message: message.to_owned() };
-        let update = AnswerUpdate {
-            status: MessageStatus::Interrupted,
-            parts: answer.parts.clone(),
-            tokens,
-            cost,
-            finish_reason: None,
-            error: Some(json!(failure)),
-            at: now,
-        };
-        let last = StreamEvent {
-            number: answer.next_number(),
-            event: TurnEvent::TurnFailed { error: failure },
-            created_at: now,
-        };
-        tx.streams().finish(lease, StreamState::Interrupted, &[last], now).await?;
-        let act = Act::on("turn_interrupted", "message", stream.message_id.0);
-        self.audit_in(tx.as_ref(), Some(expired.tenant_id), None, act).await?;
-        tx.messages().update_answer(stream.message_id, &update).await?;
-        tx.commit().await?;
-        self.parts.wakeups.send(Topic::Stream(lease.id.0)).await;
-        Ok(())
     }
 }
 

@@ -6,13 +6,12 @@ use domain::{
     conversations::{AnswerUpdate, MessageStatus, Stream, StreamEvent, StreamState, TurnEvent, TurnFailure},
     gateways::Topic,
     knowledge::Citation,
-    store::Tx,
-    usage::{TokenUsage, UsageLog, estimate},
+    usage::{ProviderCall, TokenUsage, UsageLog, estimate},
 };
 use serde_json::json;
 
 use super::pump::{Ending, Pump};
-use crate::{Error, Result, audit::Act, conversations::MessageView, usage::Spent};
+use crate::{Result, audit::Act, conversations::MessageView, unit_of_work::Uow, usage::Spent};
 
 /// Pause between tries of a settlement that the database does not take.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
@@ -30,6 +29,13 @@ struct Settlement {
 
 impl Pump<'_> {
     /// Writes the end of the turn, as often as it takes, and tells the readers.
+    // What the turn was, what it cost and that it is over stand or fall together: readers never see a
+    // complete answer whose cost is missing, nor a call that is paid for twice, as the ledger takes a
+    // request id once. The numbers and the texts of a settlement are fixed before the first try, so
+    // that a later one writes the same rows. A commit whose end was not seen may have arrived; then the
+    // next try is refused, as the stream runs no more, and the turn is settled all the same. Readers
+    // get the last events only after the commit: whoever reads the message then finds it settled. What
+    // cannot be written in two minutes is left to the reconciler, which finds the lease run out.
     pub(super) async fn settle(mut self, ending: Ending) {
         let settlement = self.settlement(ending);
         let before = self.waiting.len();
@@ -66,6 +72,7 @@ impl Pump<'_> {
         self.app.parts.wakeups.send(Topic::Stream(self.turn.stream.id.0)).await;
     }
 
+    /// What the settlement writes, fixed before its first try.
     fn settlement(&mut self, ending: Ending) -> Settlement {
         let called = !matches!(ending, Ending::Failed { called: false, .. });
         let (status, state, failure) = match ending {
@@ -74,95 +81,101 @@ impl Pump<'_> {
             Ending::Failed { failure, .. } => (MessageStatus::Error, StreamState::Failed, Some(failure)),
             Ending::Interrupted(failure) => (MessageStatus::Interrupted, StreamState::Interrupted, Some(failure)),
         };
-        let spent = self.call.clone().filter(|_| called).map(|call| {
-            let failed_before_words = state == StreamState::Failed && self.answer.is_empty();
-            let timed_out = failure.as_ref().is_some_and(|failure| failure.code == "upstream_timeout");
-            let (tokens, is_estimated) = match self.answer.usage {
-                Some(tokens) => (tokens, false),
-                // A provider that refuses a request does not charge for it.
-                None if failed_before_words && !timed_out => (TokenUsage::default(), false),
-                None => {
-                    let output_tokens = estimate::tokens_of(&self.answer.written());
-                    let input_tokens = call.estimated_input_tokens;
-                    (TokenUsage { input_tokens, output_tokens, ..TokenUsage::default() }, true)
-                }
-            };
-            let metadata =
-                json!({ "finish_reason": self.answer.finish_reason, "error": failure.as_ref().map(|f| &f.code) });
-            Spent { call, tokens, is_estimated, responded_at: self.app.now(), metadata, recorder: None }
-        });
+        let call = self.call.take().filter(|_| called);
+        let spent = call.map(|call| self.spent(call, state, failure.as_ref()));
         let citations = self.turn.citations(self.app, &self.answer.text(), self.retrieved.as_ref());
         Settlement { status, state, failure, spent, citations }
     }
 
-    /// Whether another instance has the stream: its end is then refused in one way or another.
-    async fn is_taken_over(&self) -> bool {
-        let stream = async {
-            let tx = self.app.read(&self.turn.scope).await?;
-            let stream = tx.streams().get(self.turn.stream.id).await?;
-            tx.commit().await?;
-            Ok::<_, Error>(stream)
+    /// What the call cost: the provider's count, or our estimate.
+    fn spent(&self, call: ProviderCall, state: StreamState, failure: Option<&TurnFailure>) -> Spent {
+        let failed_before_words = state == StreamState::Failed && self.answer.is_empty();
+        let timed_out = failure.is_some_and(|failure| failure.code == "upstream_timeout");
+        let (tokens, is_estimated) = match self.answer.usage {
+            Some(tokens) => (tokens, false),
+            // A provider that refuses a request does not charge for it.
+            None if failed_before_words && !timed_out => (TokenUsage::default(), false),
+            None => {
+                let output_tokens = estimate::tokens_of(&self.answer.written());
+                let input_tokens = call.estimated_input_tokens;
+                (TokenUsage { input_tokens, output_tokens, ..TokenUsage::default() }, true)
+            }
         };
-        let lease = self.turn.lease();
-        let lost = |stream: Stream| stream.epoch != lease.epoch || stream.state != StreamState::Running;
-        stream.await.is_ok_and(|stream| stream.is_some_and(lost))
+        let metadata = json!({ "finish_reason": self.answer.finish_reason, "error": failure.map(|f| &f.code) });
+        Spent { call, tokens, is_estimated, responded_at: self.app.now(), metadata, recorder: None }
     }
 
-    /// One try. Answers the last event, and the answer as readers see it.
-    async fn write(&mut self, settlement: &Settlement) -> Result<(StreamEvent, Option<MessageView>)> {
-        let now = self.app.now();
-        let tx = self.app.write(&self.turn.scope).await?;
-        let mut row: Option<UsageLog> = None;
+    /// Whether another instance has the stream: its end is then refused in one way or another.
+    async fn is_taken_over(&self) -> bool {
+        let (id, lease) = (self.turn.stream.id, self.turn.lease());
+        let stream = self.app.query_in(&self.turn.scope, async |tx| Ok(tx.streams().get(id).await?)).await;
+        let lost = |stream: Stream| stream.epoch != lease.epoch || stream.state != StreamState::Running;
+        stream.is_ok_and(|stream| stream.is_some_and(lost))
+    }
+
+    /// Writes the settlement; returns the last event, and the answer as readers see it.
+    async fn write(&self, settlement: &Settlement) -> Result<(StreamEvent, Option<MessageView>)> {
+        let (turn, now) = (&self.turn, self.app.now());
+        let work = |tx: Uow| async move {
+            let row = self.write_costs(&tx, settlement).await?;
+            let update = AnswerUpdate {
+                status: settlement.status,
+                parts: self.answer.parts.clone(),
+                tokens: row.as_ref().map(|row| row.tokens),
+                cost: row.as_ref().and_then(|row| row.cost),
+                finish_reason: self.answer.finish_reason.clone(),
+                error: settlement.failure.as_ref().map(|failure| json!(failure)),
+                at: now,
+            };
+            let last = self.last_event(settlement, &update);
+            let events: Vec<StreamEvent> = self.waiting.iter().chain([&last]).cloned().collect();
+            tx.streams().finish(turn.lease(), settlement.state, &events, now).await?;
+            let after = json!({ "status": settlement.status.as_str(), "request_id": turn.stream.request_id });
+            let audited = tx.record(Act::on("turn_settled", "message", turn.answer.id.0).now(after)).await?;
+            tx.messages().update_answer(turn.answer.id, &update).await?;
+            if !settlement.citations.is_empty() {
+                let citations: Vec<Citation> =
+                    settlement.citations.iter().map(|(citation, _)| citation.clone()).collect();
+                tx.retrieval().insert_citations(&citations).await?;
+            }
+            let view = self.view(&tx, settlement, &update).await?;
+            Ok(((last, view), audited))
+        };
+        self.app.change_in(&turn.scope, Some(&turn.actor), work).await
+    }
+
+    /// Writes the search with what it cost, and what the call to the model cost; returns the latter's
+    /// row of the ledger.
+    async fn write_costs(&self, tx: &Uow, settlement: &Settlement) -> Result<Option<UsageLog>> {
         if let Some(retrieved) = &self.retrieved {
             if let Some(spent) = &retrieved.spent {
-                self.app.settle_call(tx.as_ref(), spent).await?;
+                self.app.settle_call(tx, spent).await?;
             }
             tx.retrieval().insert_run(&retrieved.run, &retrieved.hits).await?;
         }
-        if let Some(spent) = &settlement.spent {
-            row = Some(self.app.account(tx.as_ref(), spent).await?);
+        match &settlement.spent {
+            Some(spent) => Ok(Some(self.app.account(tx, spent).await?)),
+            None => Ok(None),
         }
-        let tokens = row.as_ref().map(|row| row.tokens);
-        let cost = row.as_ref().and_then(|row| row.cost);
-        let update = AnswerUpdate {
-            status: settlement.status,
-            parts: self.answer.parts.clone(),
-            tokens,
-            cost,
-            finish_reason: self.answer.finish_reason.clone(),
-            error: settlement.failure.as_ref().map(|failure| json!(failure)),
-            at: now,
-        };
+    }
+
+    /// The event that tells how the turn ended.
+    fn last_event(&self, settlement: &Settlement, update: &AnswerUpdate) -> StreamEvent {
         let event = match (&settlement.failure, settlement.state) {
             (Some(failure), _) => TurnEvent::TurnFailed { error: failure.clone() },
             (None, StreamState::Stopped) => TurnEvent::TurnStopped {},
             (None, _) => TurnEvent::TurnCompleted {
-                usage: tokens.unwrap_or_default(),
-                cost,
-                finish_reason: self.answer.finish_reason.clone(),
+                usage: update.tokens.unwrap_or_default(),
+                cost: update.cost,
+                finish_reason: update.finish_reason.clone(),
             },
         };
-        let number = self.answer.next_number();
-        let last = StreamEvent { number, event, created_at: now };
-        let mut events = self.waiting.clone();
-        events.push(last.clone());
-        tx.streams().finish(self.turn.lease(), settlement.state, &events, now).await?;
-        let after = json!({ "status": settlement.status.as_str(), "request_id": self.turn.stream.request_id });
-        let act = Act::on("turn_settled", "message", self.turn.answer.id.0).now(after);
-        self.app.audit(tx.as_ref(), &self.turn.actor, act).await?;
-        tx.messages().update_answer(self.turn.answer.id, &update).await?;
-        if !settlement.citations.is_empty() {
-            let citations: Vec<Citation> = settlement.citations.iter().map(|(citation, _)| citation.clone()).collect();
-            tx.retrieval().insert_citations(&citations).await?;
-        }
-        let view = self.view(tx.as_ref(), settlement, &update).await?;
-        tx.commit().await.map_err(Error::from)?;
-        Ok((last, view))
+        StreamEvent { number: self.answer.next_number(), event, created_at: update.at }
     }
 
     /// The answer as readers of this process see it, without a query of each of them. What a citation
     /// is worth depends on the reader, so an answer with citations is read by each.
-    async fn view(&self, tx: &dyn Tx, settlement: &Settlement, update: &AnswerUpdate) -> Result<Option<MessageView>> {
+    async fn view(&self, tx: &Uow, settlement: &Settlement, update: &AnswerUpdate) -> Result<Option<MessageView>> {
         if !settlement.citations.is_empty() {
             return Ok(None);
         }

@@ -1,0 +1,240 @@
+//! A completion that stands alone: the model is read to its end, then the call is settled.
+
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+use domain::{
+    access::{Actor, Scope},
+    gateways::{ChatDelta, ChatModel, ChatRequest, ChatStream, GatewayErrorKind, ModelName, PromptRole},
+    ids::RequestId,
+    knowledge::{RetrievalMode, retrieval::DEFAULT_PASSAGES},
+    usage::{AgentType, ProviderCall, TokenUsage, call::CALL_LEASE_SECONDS, estimate},
+};
+use futures::StreamExt;
+use serde_json::json;
+use tokio::sync::oneshot;
+use tracing::Instrument as _;
+
+use super::{ChatCompletion, Completion, CompletionEvent};
+use crate::{
+    App, Error, Result,
+    audit::Act,
+    knowledge::{Payer, Retrieval},
+    openai::{
+        OpenAi,
+        log::{LogWriter, log},
+    },
+    unit_of_work::{Uow, tenant_of},
+    usage::{CallRecorder, Spent},
+};
+
+/// Most bytes of an answer.
+const MAX_ANSWER_BYTES: usize = 4 * 1024 * 1024;
+
+impl OpenAi {
+    /// Answers a prompt; nothing is kept of it but its usage.
+    pub(super) async fn complete_alone(&self, actor: Actor, scope: Scope, asked: ChatCompletion) -> Result<Completion> {
+        let app = &self.app;
+        let (name, model) = app.parts.models.resolve(&asked.model).await?;
+        let mut request = asked.request;
+        request.model.clone_from(&name.model);
+        let query_spent = match name.provider.as_str() {
+            "banyan" => self.add_passages(&actor, &scope, &mut request).await?,
+            _ => None,
+        };
+        let call = self.call_of(&actor, &scope, &name, &request)?;
+        let (request_id, created) = (call.request_id, call.requested_at);
+        let (events, reader) = log();
+        let (opened, opening) = oneshot::channel();
+        let recorder = CallRecorder::start(app, call.clone()).await?;
+        let actor = Arc::new(actor);
+        let alone = Alone { app: app.clone(), actor, scope, call, query_spent, events };
+        app.parts.tasks.spawn(async move { alone.run(model, request, recorder, opened).await }.in_current_span());
+        opening.await.map_err(Error::internal)??;
+        Ok(Completion { model: name, request_id, created, conversation_id: None, events: reader })
+    }
+
+    /// Looks for passages for the built-in model, which answers with nothing else; returns what the
+    /// search cost.
+    async fn add_passages(&self, actor: &Actor, scope: &Scope, request: &mut ChatRequest) -> Result<Option<Spent>> {
+        let question = request.messages.iter().rev().find(|message| message.role == PromptRole::User);
+        let query = question.map(|message| message.text.clone()).unwrap_or_default();
+        if query.trim().is_empty() {
+            return Ok(None);
+        }
+        let wanted = Retrieval {
+            query: &query,
+            collections: None,
+            mode: RetrievalMode::Hybrid,
+            limit: DEFAULT_PASSAGES,
+            conversation_id: None,
+            message_id: None,
+        };
+        let retrieved = self.app.retrieve(actor, scope, wanted).await?;
+        request.passages = retrieved.passages;
+        Ok(retrieved.spent)
+    }
+
+    /// The call as the ledger knows it.
+    fn call_of(&self, actor: &Actor, scope: &Scope, name: &ModelName, request: &ChatRequest) -> Result<ProviderCall> {
+        let payer = Payer::of(actor, tenant_of(scope)?);
+        let now = self.app.now();
+        Ok(ProviderCall {
+            request_id: RequestId(self.app.parts.ids.random()),
+            tenant_id: payer.tenant_id,
+            user_id: payer.user_id,
+            api_key_id: payer.api_key_id,
+            conversation_id: None,
+            message_id: None,
+            agent_type: AgentType::Chat,
+            provider: name.provider.clone(),
+            model: name.model.clone(),
+            estimated_input_tokens: estimate::tokens_of_messages(request.messages.iter().map(|m| m.text.as_str())),
+            requested_at: now,
+            lease_expires_at: now + TimeDelta::seconds(CALL_LEASE_SECONDS),
+        })
+    }
+}
+
+/// A completion that stands alone, on its way.
+struct Alone {
+    app: App,
+    actor: Arc<Actor>,
+    scope: Scope,
+    call: ProviderCall,
+    query_spent: Option<Spent>,
+    events: LogWriter<CompletionEvent>,
+}
+
+/// What came of a model's stream.
+#[derive(Default)]
+struct Heard {
+    written: usize,
+    counted: Option<TokenUsage>,
+    finish_reason: Option<String>,
+    /// Code and sentence, where it broke off.
+    failure: Option<(String, String)>,
+}
+
+impl Alone {
+    /// Asks the model and tells of its answer; settles the call at the end.
+    // The call is on record before it is made, and its recorder keeps the record's lease until it is
+    // settled: should this process die, another one settles the call by estimate. It is a task of the
+    // application, so a client that leaves saves nobody the rest of the answer, which is paid for. No
+    // unit of work is open while the model writes, and the end alone waits for the ledger, never a
+    // piece of the answer.
+    async fn run(
+        self,
+        model: Arc<dyn ChatModel>,
+        request: ChatRequest,
+        recorder: CallRecorder,
+        opened: oneshot::Sender<Result<()>>,
+    ) {
+        let stream = match model.chat(request).await {
+            Ok(stream) => stream,
+            Err(error) => {
+                let is_estimated = error.kind == GatewayErrorKind::Timeout;
+                let usage = self.usage_of_refusal(error.kind);
+                let error = Error::from(error);
+                self.settle(usage, is_estimated, Some(error.code), recorder).await;
+                // A client that is gone does not hear of it; the ledger does.
+                drop(opened.send(Err(error)));
+                return;
+            }
+        };
+        drop(opened.send(Ok(())));
+        let heard = self.read(stream).await;
+        let usage = heard.counted.unwrap_or(TokenUsage {
+            input_tokens: self.call.estimated_input_tokens,
+            output_tokens: (heard.written as u64).div_ceil(4),
+            ..TokenUsage::default()
+        });
+        let code = heard.failure.as_ref().map(|(code, _)| code.as_str());
+        self.settle(Some(usage), heard.counted.is_none(), code, recorder).await;
+        self.events.push(match heard.failure {
+            Some((code, message)) => CompletionEvent::Failed { code, message },
+            None => {
+                let finish_reason = heard.finish_reason.unwrap_or_else(|| "stop".to_owned());
+                CompletionEvent::Finished { finish_reason, usage }
+            }
+        });
+    }
+
+    /// What a call cost that failed before its stream; `None`: it was not made.
+    fn usage_of_refusal(&self, kind: GatewayErrorKind) -> Option<TokenUsage> {
+        let input_tokens = self.call.estimated_input_tokens;
+        match kind {
+            GatewayErrorKind::Unreachable | GatewayErrorKind::Forbidden => None,
+            GatewayErrorKind::Timeout => Some(TokenUsage { input_tokens, ..TokenUsage::default() }),
+            // A provider that refuses a request does not charge for it.
+            _ => Some(TokenUsage::default()),
+        }
+    }
+
+    /// Reads the model's stream to its end, and tells of each piece.
+    async fn read(&self, mut stream: ChatStream) -> Heard {
+        let mut heard = Heard::default();
+        loop {
+            let delta = tokio::select! {
+                delta = stream.next() => delta,
+                () = self.app.parts.halt.cancelled() => {
+                    heard.failure = Some(("server_shutdown".to_owned(), "the server was shut down".to_owned()));
+                    return heard;
+                }
+            };
+            match delta {
+                None => return heard,
+                Some(Err(error)) => {
+                    let error = Error::from(error);
+                    tracing::warn!(request = %self.call.request_id, error = ?error, "a completion broke off");
+                    heard.failure = Some((error.code.to_owned(), error.message.clone()));
+                    return heard;
+                }
+                Some(Ok(ChatDelta::Usage(usage))) => heard.counted = Some(usage),
+                Some(Ok(ChatDelta::Finished(reason))) => heard.finish_reason = Some(reason),
+                Some(Ok(delta)) => {
+                    heard.written += match &delta {
+                        ChatDelta::Text(text) | ChatDelta::Reasoning(text) => text.len(),
+                        ChatDelta::ToolCall(call) => call.arguments.len(),
+                        ChatDelta::Finished(_) | ChatDelta::Usage(_) => 0,
+                    };
+                    self.events.push(CompletionEvent::Delta(delta));
+                }
+            }
+            if heard.written > MAX_ANSWER_BYTES {
+                heard.failure = Some(("answer_too_long".to_owned(), "the model wrote too much".to_owned()));
+                return heard;
+            }
+        }
+    }
+
+    /// One transaction: usage and audit. What cannot be written is left to the reconciler.
+    async fn settle(&self, usage: Option<TokenUsage>, is_estimated: bool, error: Option<&str>, recorder: CallRecorder) {
+        let spent = match usage {
+            Some(tokens) => Some(Spent {
+                call: self.call.clone(),
+                tokens,
+                is_estimated,
+                responded_at: self.app.now(),
+                metadata: json!({ "error": error }),
+                recorder: Some(recorder),
+            }),
+            None => {
+                self.app.forget_call(&self.call, recorder).await;
+                None
+            }
+        };
+        let spent = &spent;
+        let work = |tx: Uow| async move {
+            let act = Act::on("completion_settled", "request", self.call.request_id.0);
+            let audited = tx.record(act).await?;
+            for spent in self.query_spent.iter().chain(spent) {
+                self.app.settle_call(&tx, spent).await?;
+            }
+            Ok(((), audited))
+        };
+        if let Err(error) = self.app.change_in(&self.scope, Some(&self.actor), work).await {
+            tracing::error!(request = %self.call.request_id, error = ?error, "a completion is left to the reconciler");
+        }
+    }
+}
