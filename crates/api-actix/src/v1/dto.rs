@@ -287,23 +287,3 @@ pub(crate) struct EmbeddingUsage {
     pub(crate) prompt_tokens: u64,
     pub(crate) total_tokens: u64,
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn role(name: &str) -> Result<PromptRole, ValueError> {
-        let message: MessageDto = serde_json::from_value(serde_json::json!({ "role": name, "content": "x" })).unwrap();
-        message.into_prompt(3).map(|prompt| prompt.role)
-    }
-
-    #[test]
-    fn developers_speak_as_the_system_and_unknown_roles_are_refused() {
-        for (name, expected) in [("developer", PromptRole::System), ("tool", PromptRole::Tool)] {
-            assert_eq!(role(name), Ok(expected));
-        }
-        let ValueError { field, code, message } = role("Developer").unwrap_err();
-        assert_eq!((field.as_str(), code), ("messages/3/role", "unknown_role"));
-        assert_eq!(message, "must be one of system, user, assistant, tool, developer");
-    }
-}

@@ -91,8 +91,9 @@ mod tests {
     fn developers_speak_as_the_system_and_strangers_not_at_all() {
         assert_eq!(prompt_role(0, "developer"), Ok(PromptRole::System));
         assert_eq!(prompt_role(0, "tool"), Ok(PromptRole::Tool));
-        let error = prompt_role(3, "root").unwrap_err();
+        let error = prompt_role(3, "Developer").unwrap_err();
         assert_eq!((error.field.as_str(), error.code), ("messages/3/role", "unknown_role"));
+        assert_eq!(error.message, "must be one of system, user, assistant, tool, developer");
     }
 
     #[test]
