@@ -212,7 +212,7 @@ suite! { ($)
     index_reach in storage_testkit::knowledge::index_reach:
         reaches_are_predicates,
         a_choice_of_collections_narrows,
-        strangers_publish_nothing;
+        strangers_index_nothing;
     runs in storage_testkit::knowledge::runs:
         keys_are_unique,
         references_are_checked,
