@@ -19,11 +19,17 @@ use crate::{
 /// How long cargo-deny may take to get the database of advisories.
 const ADVISORIES_LIMIT: Duration = Duration::from_secs(60);
 
+/// A backend that knows `domain` and `storage-testkit` only, in a workspace of its own.
+const FOREIGN_BACKEND: &str = "tests/foreign_backend/Cargo.toml";
+
 pub(crate) fn run() -> Result<ExitCode> {
     let mut report = Report::new();
     let mut variables: Vec<(&str, OsString)> = Vec::new();
 
-    report.step("format", || succeed(&mut cargo(["fmt", "--all", "--", "--check"])));
+    report.step("format", || {
+        succeed(&mut cargo(["fmt", "--all", "--", "--check"]))?;
+        succeed(&mut cargo(["fmt", "--manifest-path", FOREIGN_BACKEND, "--", "--check"]))
+    });
     for fixture in fixtures::ALL {
         if let Some(path) = report.prepare(fixture.variable, || fixture.path()) {
             variables.push((fixture.variable, path.into_os_string()));
@@ -39,6 +45,7 @@ pub(crate) fn run() -> Result<ExitCode> {
     if report.step("build", || succeed(&mut cargo(["build", "--workspace", "--all-targets"]))) {
         report.tests("tests", |counts| tests(counts, &variables));
         report.tests("documentation tests", |counts| doc_tests(counts, &variables));
+        report.tests("a backend outside the workspace", foreign_backend);
     }
     drop(postgres);
     Ok(report.close())
@@ -60,6 +67,14 @@ fn tests(counts: &mut Counts, variables: &[(&str, OsString)]) -> Result<bool> {
 fn doc_tests(counts: &mut Counts, variables: &[(&str, OsString)]) -> Result<bool> {
     let mut command = cargo(["test", "--doc", "--workspace", "--no-fail-fast"]);
     counted(command.envs(variables.iter().cloned()), Stream::Out, counts)
+}
+
+/// The backend of a stranger. It has our lock, so that it needs no package that we have not.
+fn foreign_backend(counts: &mut Counts) -> Result<bool> {
+    let manifest = paths::workspace().join(FOREIGN_BACKEND);
+    std::fs::copy(paths::workspace().join("Cargo.lock"), manifest.with_file_name("Cargo.lock"))?;
+    let mut command = cargo(["test", "--offline", "--no-fail-fast", "--tests", "--manifest-path", FOREIGN_BACKEND]);
+    counted(command.env("CARGO_TARGET_DIR", paths::target()), Stream::Out, counts)
 }
 
 fn counted(command: &mut Command, stream: Stream, counts: &mut Counts) -> Result<bool> {

@@ -42,6 +42,8 @@ pub enum ErrorKind {
     Unavailable,
     /// No room for what should be stored (507).
     StorageFull,
+    /// The storage backend does not have it (501).
+    Unsupported,
     /// Our fault (500).
     Internal,
 }
@@ -189,6 +191,10 @@ impl From<StoreError> for Error {
             }
             StoreError::Stale => {
                 Self::new(ErrorKind::Conflict, "stale", "it was changed by someone else; read it again").because(error)
+            }
+            StoreError::Unsupported(_) => {
+                Self::new(ErrorKind::Unsupported, "unsupported", "the storage of this installation does not have it")
+                    .because(error)
             }
             StoreError::ForeignKey
             | StoreError::Check(_)

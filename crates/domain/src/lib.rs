@@ -45,7 +45,10 @@
 //!   `update`, `remove`, and atomic commands where read-modify-write would race.
 //! - The scope is a predicate of every look-up: what it does not reach is as if it did not exist.
 //!   A write through a scope that does not reach the row changes nothing and is
-//!   [`store::StoreError::Stale`].
+//!   [`store::StoreError::Stale`]. [`access::Protected`] says which rows a scope reaches; parts of an
+//!   aggregate are reached through the whole, and so is adding them.
+//! - A command that changes a row moves its `updated_at`: to the time that it names, else to the
+//!   store's clock.
 //! - After [`store::StoreError::Conflict`], `ForeignKey` or `Check` the rest of the transaction is
 //!   refused ([`store::StoreError::Poisoned`]) on every backend, as PostgreSQL does.
 //! - A write that returns nothing may be sent with the next statement: its error then comes with that

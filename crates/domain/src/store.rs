@@ -1,8 +1,29 @@
 //! The store: a unit of work under a scope. See the crate's documentation for the conventions.
+//!
+//! # Backends outside this repository, and versions
+//! A backend implements [`Store`] and [`Tx`], and of [`Repos`] what it has: every accessor that it
+//! leaves out leads to [`Unsupported`], whose calls are [`StoreError::Unsupported`]. It names the
+//! tables that it does not keep in [`Capabilities::lacks`]. The crate `storage-testkit` tells whether
+//! it is right, by groups.
+//!
+//! What a version of ours may do to it:
+//! - A *patch* (0.1.1) changes no trait here. A case of the contract may be added where it shows a
+//!   fault that the documentation of the port already forbids.
+//! - A *minor* version (0.2.0; 1.1.0 once there is a 1.0) may add an aggregate: a trait of its own, an
+//!   accessor with a default, and a group of cases. An older backend compiles and goes on; it names
+//!   the new tables in [`Capabilities::lacks`], and its users get `unsupported` where they ask for them.
+//! - A new *method* on a trait that is here already has no default, on purpose: its backends must not
+//!   compile until they have it, as half an aggregate is none. So it is a breaking change (0.2.0; 2.0.0
+//!   once there is a 1.0), as is a new field of [`Capabilities`] or of an entity.
+
+mod unsupported;
 
 use std::error::Error;
 
 use async_trait::async_trait;
+
+pub use unsupported::Unsupported;
+pub(crate) use unsupported::repository;
 
 use crate::{
     access::Scope,
@@ -54,6 +75,9 @@ pub enum StoreError {
     /// The database cannot be reached or has no free connection in time.
     #[error("the database is unavailable")]
     Unavailable(#[source] Box<dyn Error + Send + Sync>),
+    /// The backend does not have this repository, named by its trait; see [`Capabilities::lacks`].
+    #[error("the storage backend has no {0}")]
+    Unsupported(&'static str),
     /// What is stored cannot be read as what it should be.
     #[error("stored data is not readable: {0}")]
     Corrupt(String),
@@ -128,46 +152,86 @@ pub trait Tx: Repos {
     async fn rollback(self: Box<Self>) -> Result<(), StoreError>;
 }
 
-/// The repositories of a unit of work, one per aggregate root.
+/// The repositories of a unit of work, one per aggregate root. A backend leaves out what it does not have.
 pub trait Repos: Send + Sync {
     /// The one row that tells whether the installation is set up.
-    fn installation(&self) -> &dyn InstallationRepo;
+    fn installation(&self) -> &dyn InstallationRepo {
+        &Unsupported
+    }
     /// Look-ups before a tenant is known; the only ones of [`Scope::sign_in`].
-    fn sign_in(&self) -> &dyn SignInRepo;
+    fn sign_in(&self) -> &dyn SignInRepo {
+        &Unsupported
+    }
     /// Tenants.
-    fn tenants(&self) -> &dyn TenantRepo;
+    fn tenants(&self) -> &dyn TenantRepo {
+        &Unsupported
+    }
     /// Users.
-    fn users(&self) -> &dyn UserRepo;
+    fn users(&self) -> &dyn UserRepo {
+        &Unsupported
+    }
     /// Roles and who has them.
-    fn roles(&self) -> &dyn RoleRepo;
+    fn roles(&self) -> &dyn RoleRepo {
+        &Unsupported
+    }
     /// Sessions and their refresh tokens.
-    fn sessions(&self) -> &dyn SessionRepo;
+    fn sessions(&self) -> &dyn SessionRepo {
+        &Unsupported
+    }
     /// API keys.
-    fn api_keys(&self) -> &dyn ApiKeyRepo;
+    fn api_keys(&self) -> &dyn ApiKeyRepo {
+        &Unsupported
+    }
     /// Conversations.
-    fn conversations(&self) -> &dyn ConversationRepo;
+    fn conversations(&self) -> &dyn ConversationRepo {
+        &Unsupported
+    }
     /// Messages of conversations.
-    fn messages(&self) -> &dyn MessageRepo;
+    fn messages(&self) -> &dyn MessageRepo {
+        &Unsupported
+    }
     /// Streams and their events.
-    fn streams(&self) -> &dyn StreamRepo;
+    fn streams(&self) -> &dyn StreamRepo {
+        &Unsupported
+    }
     /// Collections.
-    fn collections(&self) -> &dyn CollectionRepo;
+    fn collections(&self) -> &dyn CollectionRepo {
+        &Unsupported
+    }
     /// Sources and their versions.
-    fn sources(&self) -> &dyn SourceRepo;
+    fn sources(&self) -> &dyn SourceRepo {
+        &Unsupported
+    }
     /// Chunks, without their vectors.
-    fn chunks(&self) -> &dyn ChunkRepo;
+    fn chunks(&self) -> &dyn ChunkRepo {
+        &Unsupported
+    }
     /// Vectors and words of chunks.
-    fn chunk_index(&self) -> &dyn ChunkIndex;
+    fn chunk_index(&self) -> &dyn ChunkIndex {
+        &Unsupported
+    }
     /// Searches, their hits, and citations.
-    fn retrieval(&self) -> &dyn RetrievalRepo;
+    fn retrieval(&self) -> &dyn RetrievalRepo {
+        &Unsupported
+    }
     /// The ledger.
-    fn usage(&self) -> &dyn UsageRepo;
+    fn usage(&self) -> &dyn UsageRepo {
+        &Unsupported
+    }
     /// Dated prices.
-    fn prices(&self) -> &dyn PriceRepo;
+    fn prices(&self) -> &dyn PriceRepo {
+        &Unsupported
+    }
     /// The audit log.
-    fn audit(&self) -> &dyn AuditRepo;
+    fn audit(&self) -> &dyn AuditRepo {
+        &Unsupported
+    }
     /// Background work.
-    fn jobs(&self) -> &dyn JobRepo;
+    fn jobs(&self) -> &dyn JobRepo {
+        &Unsupported
+    }
     /// Answers kept for repeated requests.
-    fn idempotency(&self) -> &dyn IdempotencyRepo;
+    fn idempotency(&self) -> &dyn IdempotencyRepo {
+        &Unsupported
+    }
 }

@@ -198,7 +198,6 @@ async fn add_probes<S: Subject>(world: &World, lines: &mut Vec<Line>) {
 
 macro_rules! resources {
     ($($subject:ident),+ $(,)?) => {
-        /// All lines, by the rules of the domain alone.
         fn by_rules() -> Vec<Line> {
             let make = Fixtures::default();
             let mut lines = Vec::new();
@@ -242,6 +241,12 @@ resources! {
     IdempotencyKeys,
 }
 
+/// The whole table, by the rules of the domain alone.
+#[must_use]
+pub fn by_the_rules() -> String {
+    render(&by_rules())
+}
+
 /// Every line of the committed matrix is what the backend does.
 pub async fn the_committed_matrix_holds(world: World) {
     let lines = by_trial(&world).await;
@@ -256,7 +261,7 @@ mod tests {
 
     #[test]
     fn the_committed_matrix_is_what_the_rules_say() {
-        let text = render(&by_rules());
+        let text = by_the_rules();
         if std::env::var_os("BANYAN_WRITE_MATRIX").is_some() {
             std::fs::write(concat!(env!("CARGO_MANIFEST_DIR"), "/reach_matrix.txt"), &text).unwrap();
         } else {

@@ -176,6 +176,7 @@ pub fn may_add_part<T: Protected>(scope: &Scope, whole: &T, is_reached: bool) ->
 pub type Running<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
 
 type Run<S, T> = for<'a> fn(&'a S, &'a dyn Tx, &'a <S as Subject>::Row, At<'a>) -> Running<'a, T>;
+type ReadPage<S> = for<'a> fn(&'a S, &'a dyn Tx, PageRequest) -> Running<'a, Page<<S as Subject>::Row>>;
 type Change<S> = fn(&mut <S as Subject>::Row, At<'_>);
 
 /// The time of a command.
@@ -197,17 +198,14 @@ impl At<'_> {
 
 /// A list, newest first by creation time and id.
 pub struct Listing<S: Subject> {
-    pub(crate) read: for<'a> fn(&'a S, &'a dyn Tx, PageRequest) -> Running<'a, Page<S::Row>>,
+    pub(crate) read: ReadPage<S>,
     pub(crate) place: fn(&S::Row) -> (Timestamp, Uuid),
 }
 
 impl<S: Subject> Listing<S> {
     /// Reads a page; `place` says where a row stands.
     #[must_use]
-    pub fn new(
-        read: for<'a> fn(&'a S, &'a dyn Tx, PageRequest) -> Running<'a, Page<S::Row>>,
-        place: fn(&S::Row) -> (Timestamp, Uuid),
-    ) -> Self {
+    pub fn new(read: ReadPage<S>, place: fn(&S::Row) -> (Timestamp, Uuid)) -> Self {
         Self { read, place }
     }
 }

@@ -2,32 +2,47 @@
 
 /// Makes the list of names, and the macro that makes a test of each.
 macro_rules! suite {
-    (($d:tt) $($group:ident in $module:path: $($case:ident),+;)+) => {
+    (($d:tt) $($group:ident in $($module:ident)::+: $($case:ident),+;)+) => {
         /// The names of all cases, `<group>::<case>`.
         #[must_use]
         pub fn cases() -> Vec<&'static str> {
             vec![$($(concat!(stringify!($group), "::", stringify!($case)),)+)+]
         }
 
-        /// Makes one test of every case, over the harness that the named function makes:
-        /// `async fn harness() -> impl Harness`.
+        /// Makes one test of every case, or of every one of some groups, over the harness that the named
+        /// function makes around the suite's clock:
+        /// `async fn harness(clock: Arc<dyn Clock>) -> impl Harness`.
+        ///
+        /// ```ignore
+        /// storage_testkit::contract_tests!(harness);
+        /// storage_testkit::contract_tests!(harness; tenants, users);
+        /// ```
         #[macro_export]
         macro_rules! contract_tests {
             ($d harness:ident) => {
-                $(mod $group {
-                    use $module as cases;
+                $crate::contract_tests!($d harness; $($group),+);
+            };
+            ($d harness:ident; $d ($d group:ident),+ $d (,)?) => {
+                $d ($crate::contract_tests!(@ $d group $d harness);)+
+            };
+            $((@ $group $d harness:ident) => {
+                mod $group {
+                    use $crate::$($module)::+ as cases;
                     $(#[test]
                     fn $case() {
                         $crate::run(super::$d harness, cases::$case);
                     })+
-                })+
+                }
+            };)+
+            (@ $d group:ident $d harness:ident) => {
+                compile_error!(concat!("the contract has no group '", stringify!($d group), "'"));
             };
         }
     };
 }
 
 suite! { ($)
-    transactions in storage_testkit::transactions:
+    transactions in transactions:
         a_commit_is_seen_by_the_next_unit_of_work,
         nobody_else_sees_what_is_not_committed,
         a_rollback_undoes_everything,
@@ -39,20 +54,20 @@ suite! { ($)
         a_read_transaction_refuses_writes,
         commands_across_tenants_need_the_installation,
         the_store_answers;
-    values in storage_testkit::values:
+    values in values:
         times_keep_their_microseconds,
         text_comes_back_as_it_was,
         numbers_keep_their_range,
         nul_is_refused_in_text,
         nul_is_refused_in_documents,
         nul_is_refused_in_json;
-    tenants in storage_testkit::tenancy:
+    tenants in tenancy:
         round_trip,
         keys_are_unique,
         strangers_are_kept_out,
         a_tenant_sees_itself_only,
         a_tenant_is_added_in_its_own_scope;
-    users in storage_testkit::identity::users:
+    users in identity::users:
         round_trip,
         keys_are_unique,
         references_are_checked,
@@ -62,32 +77,32 @@ suite! { ($)
         superadmins_belong_to_the_installation,
         an_email_is_unique_among_the_living,
         an_update_keeps_the_keys;
-    roles in storage_testkit::identity::roles:
+    roles in identity::roles:
         round_trip,
         keys_are_unique,
         references_are_checked,
         strangers_are_kept_out,
         a_user_has_its_roles,
         roles_are_a_tenants;
-    assignments in storage_testkit::identity::roles::assignments:
+    assignments in identity::roles::assignments:
         keys_are_unique,
         references_are_checked,
         strangers_are_kept_out;
-    sessions in storage_testkit::identity::sessions:
+    sessions in identity::sessions:
         round_trip,
         keys_are_unique,
         references_are_checked,
         strangers_are_kept_out,
         superadmins_have_sessions,
         a_session_is_extended_and_revoked;
-    refresh_tokens in storage_testkit::identity::refresh_tokens:
+    refresh_tokens in identity::refresh_tokens:
         round_trip,
         keys_are_unique,
         references_are_checked,
         strangers_are_kept_out,
         a_successor_is_given_once,
         a_token_is_used_once;
-    api_keys in storage_testkit::identity::api_keys:
+    api_keys in identity::api_keys:
         round_trip,
         keys_are_unique,
         references_are_checked,
@@ -95,13 +110,13 @@ suite! { ($)
         strangers_are_kept_out,
         no_scopes_are_not_an_empty_set,
         a_key_is_revoked_once;
-    sign_in in storage_testkit::identity::sign_in:
+    sign_in in identity::sign_in:
         an_email_leads_to_its_account,
         a_username_needs_its_tenant,
         only_living_active_accounts_are_found,
         hashes_lead_to_their_owners,
         no_other_scope_looks_up_accounts;
-    conversations in storage_testkit::conversations::conversation:
+    conversations in conversations::conversation:
         round_trip,
         keys_are_unique,
         references_are_checked,
@@ -114,7 +129,7 @@ suite! { ($)
         usage_adds_up,
         the_list_is_filtered,
         a_list_holds_ones_own_unless_others_are_asked_for;
-    messages in storage_testkit::conversations::messages:
+    messages in conversations::messages:
         round_trip,
         keys_are_unique,
         references_are_checked,
@@ -125,7 +140,7 @@ suite! { ($)
         a_message_comes_after_its_parent,
         the_grammar_of_roles_is_kept,
         deleted_messages_are_gone;
-    tree in storage_testkit::conversations::tree:
+    tree in conversations::tree:
         a_branch_is_read_page_by_page,
         the_tree_is_read_page_by_page,
         siblings_stand_by_seq,
@@ -133,15 +148,15 @@ suite! { ($)
         an_active_path_leads_to_its_leaf,
         only_a_child_becomes_active,
         a_deep_tree_works;
-    oracle in storage_testkit::conversations::oracle:
+    oracle in conversations::oracle:
         random_trees_match_the_oracle;
-    answers in storage_testkit::conversations::answers:
+    answers in conversations::answers:
         an_answer_is_written,
         only_allowed_steps_are_taken;
-    concurrent in storage_testkit::conversations::concurrent:
+    concurrent in conversations::concurrent:
         usage_of_many_turns_adds_up,
         many_sends_lose_no_message;
-    streams in storage_testkit::conversations::streams:
+    streams in conversations::streams:
         round_trip,
         keys_are_unique,
         references_are_checked,
@@ -154,11 +169,11 @@ suite! { ($)
         a_stop_is_told_to_the_pump,
         events_are_out_of_reach_for_others,
         a_stream_stays_in_its_conversation;
-    takeover in storage_testkit::conversations::takeover:
+    takeover in conversations::takeover:
         an_old_epoch_appends_nothing,
         streams_of_all_tenants_are_taken,
         a_stream_is_taken_once;
-    collections in storage_testkit::knowledge::collections:
+    collections in knowledge::collections:
         round_trip,
         keys_are_unique,
         references_are_checked,
@@ -170,7 +185,7 @@ suite! { ($)
         collections_nest,
         changes_are_counted,
         it_is_known_whether_there_are_chunks;
-    sources in storage_testkit::knowledge::sources:
+    sources in knowledge::sources:
         round_trip,
         keys_are_unique,
         references_are_checked,
@@ -182,7 +197,7 @@ suite! { ($)
         a_failure_keeps_its_reason,
         reaches_are_predicates,
         files_without_a_row_are_known;
-    versions in storage_testkit::knowledge::versions:
+    versions in knowledge::versions:
         round_trip,
         keys_are_unique,
         references_are_checked,
@@ -192,7 +207,7 @@ suite! { ($)
         only_allowed_steps_are_taken,
         publishing_flips_the_pointer,
         only_own_versions_are_published;
-    chunks in storage_testkit::knowledge::chunks:
+    chunks in knowledge::chunks:
         round_trip,
         keys_are_unique,
         references_are_checked,
@@ -201,7 +216,7 @@ suite! { ($)
         a_version_is_read_by_ordinal,
         a_repeated_batch_changes_nothing,
         a_chunk_is_of_its_sources_version;
-    chunk_index in storage_testkit::knowledge::chunk_index:
+    chunk_index in knowledge::chunk_index:
         the_nearest_are_those_of_an_exact_scan,
         only_the_current_version_is_found,
         any_word_of_a_question_finds,
@@ -209,17 +224,17 @@ suite! { ($)
         rare_words_rank_above_common_ones,
         entries_are_kept_by_chunk_and_model,
         a_vector_needs_its_chunk;
-    index_reach in storage_testkit::knowledge::index_reach:
+    index_reach in knowledge::index_reach:
         reaches_are_predicates,
         a_choice_of_collections_narrows,
-        strangers_publish_nothing;
-    runs in storage_testkit::knowledge::runs:
+        strangers_index_nothing;
+    runs in knowledge::runs:
         keys_are_unique,
         references_are_checked,
         strangers_are_kept_out,
         a_search_is_kept,
         hits_are_checked;
-    citations in storage_testkit::knowledge::citations:
+    citations in knowledge::citations:
         round_trip,
         keys_are_unique,
         references_are_checked,
@@ -227,7 +242,7 @@ suite! { ($)
         citations_stand_by_number,
         citations_grow_old,
         words_out_of_reach_are_not_told;
-    ledger in storage_testkit::usage::ledger:
+    ledger in usage::ledger:
         round_trip,
         keys_are_unique,
         references_are_checked,
@@ -237,12 +252,12 @@ suite! { ($)
         a_call_is_counted_once,
         reaches_are_predicates,
         the_books_need_the_whole_tenant;
-    summary in storage_testkit::usage::summary:
+    summary in usage::summary:
         rows_are_grouped,
         days_are_those_of_utc,
         sums_are_exact,
         wrong_books_are_found;
-    calls in storage_testkit::usage::calls:
+    calls in usage::calls:
         round_trip,
         references_are_checked,
         strangers_are_kept_out,
@@ -251,14 +266,14 @@ suite! { ($)
         a_call_is_renewed_and_forgotten,
         the_store_records_a_call_by_itself,
         abandoned_calls_are_found;
-    prices in storage_testkit::usage::prices:
+    prices in usage::prices:
         nothing_and_unknown_differ;
-    installation in storage_testkit::admin::installation:
+    installation in admin::installation:
         a_new_one_is_not_set_up,
         the_last_token_completes_the_setup,
         a_setup_needs_no_token_on_the_host,
         one_of_many_setups_wins;
-    audit in storage_testkit::admin::audit:
+    audit in admin::audit:
         round_trip,
         keys_are_unique,
         references_are_checked,
@@ -269,7 +284,7 @@ suite! { ($)
         a_row_is_read_where_it_was_written,
         a_refused_row_undoes_the_change,
         a_row_goes_with_its_change;
-    jobs in storage_testkit::admin::jobs:
+    jobs in admin::jobs:
         round_trip,
         keys_are_unique,
         references_are_checked,
@@ -278,14 +293,14 @@ suite! { ($)
         a_due_job_is_claimed,
         tenants_take_turns,
         each_job_is_claimed_once;
-    leases in storage_testkit::admin::leases:
+    leases in admin::leases:
         a_worker_finishes_its_job,
         a_failure_is_retried_or_final,
         a_released_job_is_untried,
         a_lost_lease_changes_nothing,
         holding_fences_what_is_written,
         leases_stay_in_their_tenant;
-    idempotency in storage_testkit::admin::idempotency:
+    idempotency in admin::idempotency:
         round_trip,
         keys_are_unique,
         references_are_checked,
@@ -294,6 +309,6 @@ suite! { ($)
         a_key_is_taken_while_its_record_lives,
         keys_of_users_never_meet,
         expired_records_are_forgotten;
-    matrix in storage_testkit::matrix:
+    matrix in matrix:
         the_committed_matrix_holds;
 }

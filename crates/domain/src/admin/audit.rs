@@ -2,14 +2,13 @@
 
 use std::net::IpAddr;
 
-use async_trait::async_trait;
 use uuid::Uuid;
 
 use crate::{
     clock::Timestamp,
     ids::{AuditLogId, TenantId, UserId},
     page::{Page, PageRequest},
-    store::StoreError,
+    store::{StoreError, repository},
 };
 
 /// A row of the audit log. `changes` holds allow-listed fields only, never a secret.
@@ -37,11 +36,12 @@ pub struct AuditLog {
     pub created_at: Timestamp,
 }
 
-/// The audit log. Rows are added and read, never changed.
-#[async_trait]
-pub trait AuditRepo: Send + Sync {
-    /// Adds a row.
-    async fn insert(&self, row: &AuditLog) -> Result<(), StoreError>;
-    /// Rows of the scope's tenant, newest first.
-    async fn list(&self, page: PageRequest) -> Result<Page<AuditLog>, StoreError>;
+repository! {
+    /// The audit log. Rows are added and read, never changed.
+    pub trait AuditRepo {
+        /// Adds a row.
+        async fn insert(&self, row: &AuditLog) -> Result<(), StoreError>;
+        /// Rows of the scope's tenant, newest first.
+        async fn list(&self, page: PageRequest) -> Result<Page<AuditLog>, StoreError>;
+    }
 }

@@ -1,11 +1,9 @@
 //! Idempotency keys: a repeated request gets the first one's answer again.
 
-use async_trait::async_trait;
-
 use crate::{
     clock::Timestamp,
     ids::{TenantId, UserId},
-    store::StoreError,
+    store::{StoreError, repository},
 };
 
 /// Hours that an answer is kept.
@@ -39,17 +37,19 @@ pub struct IdempotencyRecord {
     pub expires_at: Timestamp,
 }
 
-/// Stored idempotency keys. Their rows are written in the transaction of the effect.
-#[async_trait]
-pub trait IdempotencyRepo: Send + Sync {
-    /// The record of the scope's user under this key, unless it has expired by `now`.
-    async fn get(&self, key: &str, now: Timestamp) -> Result<Option<IdempotencyRecord>, StoreError>;
-    /// Adds a record, in place of an expired one (by its `created_at`).
-    ///
-    /// # Errors
-    /// [`StoreError::Conflict`] when a live one is there.
-    async fn insert(&self, record: &IdempotencyRecord) -> Result<(), StoreError>;
-    /// Forgets up to `limit` records that have expired by `now`, of all tenants in an installation
-    /// scope; tells how many.
-    async fn remove_expired(&self, now: Timestamp, limit: u32) -> Result<u64, StoreError>;
+repository! {
+    /// Stored idempotency keys. Their rows are written in the transaction of the effect.
+    pub trait IdempotencyRepo {
+        /// The record of the scope's user under this key, unless it has expired by `now`. Whose it is
+        /// decides, not how far the scope reaches: a use case of any area asks for it.
+        async fn get(&self, key: &str, now: Timestamp) -> Result<Option<IdempotencyRecord>, StoreError>;
+        /// Adds a record, in place of an expired one (by its `created_at`).
+        ///
+        /// # Errors
+        /// [`StoreError::Conflict`] when a live one is there.
+        async fn insert(&self, record: &IdempotencyRecord) -> Result<(), StoreError>;
+        /// Forgets up to `limit` records that have expired by `now`, of all tenants in an installation
+        /// scope; tells how many.
+        async fn remove_expired(&self, now: Timestamp, limit: u32) -> Result<u64, StoreError>;
+    }
 }

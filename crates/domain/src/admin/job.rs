@@ -1,12 +1,10 @@
 //! Background jobs: queued in the transaction of their cause, leased, fenced, retried, never lost.
 
-use async_trait::async_trait;
-
 use crate::{
     clock::Timestamp,
     ids::{JobId, SourceId, SourceVersionId, TenantId, UserId},
     names::names,
-    store::StoreError,
+    store::{StoreError, repository},
 };
 
 /// Seconds that a lease lasts unless its worker renews it.
@@ -96,29 +94,30 @@ pub struct JobFailure {
     pub retry_at: Option<Timestamp>,
 }
 
-/// Stored jobs. Commands under a lease that is no longer the job's own are [`StoreError::Stale`].
-#[async_trait]
-pub trait JobRepo: Send + Sync {
-    /// Queues a job, in the transaction of its cause.
-    async fn enqueue(&self, job: &Job) -> Result<(), StoreError>;
-    /// The job.
-    async fn get(&self, id: JobId) -> Result<Option<Job>, StoreError>;
-    /// The newest job about a source.
-    async fn find_by_source(&self, source: SourceId) -> Result<Option<Job>, StoreError>;
-    /// Takes a due job (queued, or running with an expired lease) in an installation scope: the
-    /// tenant with the fewest running jobs first, then the oldest. Raises fence and attempts.
-    async fn claim(&self, now: Timestamp, lease_expires_at: Timestamp) -> Result<Option<Job>, StoreError>;
-    /// Renews the lease.
-    async fn renew(&self, lease: JobLease, lease_expires_at: Timestamp) -> Result<(), StoreError>;
-    /// Checks the lease and holds it until the transaction ends, so that what is written with it
-    /// is written by its holder.
-    async fn hold(&self, lease: JobLease) -> Result<(), StoreError>;
-    /// Tells how far it is.
-    async fn record_progress(&self, lease: JobLease, step: &str, done: u64, total: u64) -> Result<(), StoreError>;
-    /// Ends it well.
-    async fn finish(&self, lease: JobLease, at: Timestamp) -> Result<(), StoreError>;
-    /// Notes a failed try.
-    async fn fail(&self, lease: JobLease, failure: &JobFailure, at: Timestamp) -> Result<(), StoreError>;
-    /// Gives it back untried (shutdown): queued at once, the attempt not counted.
-    async fn release(&self, lease: JobLease, at: Timestamp) -> Result<(), StoreError>;
+repository! {
+    /// Stored jobs. Commands under a lease that is no longer the job's own are [`StoreError::Stale`].
+    pub trait JobRepo {
+        /// Queues a job, in the transaction of its cause.
+        async fn enqueue(&self, job: &Job) -> Result<(), StoreError>;
+        /// The job.
+        async fn get(&self, id: JobId) -> Result<Option<Job>, StoreError>;
+        /// The newest job about a source, for whoever may read the source: it tells how far the work is.
+        async fn find_by_source(&self, source: SourceId) -> Result<Option<Job>, StoreError>;
+        /// Takes a due job (queued, or running with an expired lease) in an installation scope: the
+        /// tenant with the fewest running jobs first, then the oldest. Raises fence and attempts.
+        async fn claim(&self, now: Timestamp, lease_expires_at: Timestamp) -> Result<Option<Job>, StoreError>;
+        /// Renews the lease.
+        async fn renew(&self, lease: JobLease, lease_expires_at: Timestamp) -> Result<(), StoreError>;
+        /// Checks the lease and holds it until the transaction ends, so that what is written with it
+        /// is written by its holder.
+        async fn hold(&self, lease: JobLease) -> Result<(), StoreError>;
+        /// Tells how far it is.
+        async fn record_progress(&self, lease: JobLease, step: &str, done: u64, total: u64) -> Result<(), StoreError>;
+        /// Ends it well.
+        async fn finish(&self, lease: JobLease, at: Timestamp) -> Result<(), StoreError>;
+        /// Notes a failed try.
+        async fn fail(&self, lease: JobLease, failure: &JobFailure, at: Timestamp) -> Result<(), StoreError>;
+        /// Gives it back untried (shutdown): queued at once, the attempt not counted.
+        async fn release(&self, lease: JobLease, at: Timestamp) -> Result<(), StoreError>;
+    }
 }

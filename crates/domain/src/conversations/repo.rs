@@ -2,8 +2,6 @@
 //! look-up: `Own`: the user's; `Visible`: also public ones; `Tenant`: all. Deleted conversations
 //! and messages are as if they did not exist, unless said otherwise.
 
-use async_trait::async_trait;
-
 use crate::{
     clock::Timestamp,
     conversations::{
@@ -13,7 +11,7 @@ use crate::{
     ids::{ConversationId, MessageId, StreamId},
     money::Money,
     page::{Page, PageRequest},
-    store::StoreError,
+    store::{StoreError, repository},
     usage::{TokenUsage, UsageTotals},
 };
 
@@ -45,28 +43,30 @@ pub struct HeadMove {
     pub at: Timestamp,
 }
 
-/// Stored conversations.
-#[async_trait]
-pub trait ConversationRepo: Send + Sync {
-    /// The conversation with its chosen collections, if the scope reaches it.
-    async fn get(&self, id: ConversationId) -> Result<Option<Conversation>, StoreError>;
-    /// The same, locked until the transaction ends: `seq`, head and totals are read under it.
-    async fn lock(&self, id: ConversationId) -> Result<Option<Conversation>, StoreError>;
-    /// Conversations in reach, newest first.
-    async fn list(&self, filter: &ConversationFilter, page: PageRequest) -> Result<Page<Conversation>, StoreError>;
-    /// Adds a conversation and its chosen collections.
-    async fn insert(&self, conversation: &Conversation) -> Result<(), StoreError>;
-    /// Writes title, visibility, model, system prompt, `archived_at` and `deleted_at`.
-    async fn update(&self, conversation: &Conversation) -> Result<(), StoreError>;
-    /// Moves the head.
-    async fn move_head(&self, id: ConversationId, head: &HeadMove) -> Result<(), StoreError>;
-    /// Adds to the totals (atomic, no lock needed); `last_context` is set where given.
-    async fn add_usage(
-        &self,
-        id: ConversationId,
-        totals: UsageTotals,
-        last_context: Option<TokenUsage>,
-    ) -> Result<(), StoreError>;
+repository! {
+    /// Stored conversations.
+    pub trait ConversationRepo {
+        /// The conversation with its chosen collections, if the scope reaches it.
+        async fn get(&self, id: ConversationId) -> Result<Option<Conversation>, StoreError>;
+        /// The same, to be changed (what is merely shown is not found): locked until the transaction ends,
+        /// so that `seq`, head and totals are read under it.
+        async fn lock(&self, id: ConversationId) -> Result<Option<Conversation>, StoreError>;
+        /// Conversations in reach, newest first.
+        async fn list(&self, filter: &ConversationFilter, page: PageRequest) -> Result<Page<Conversation>, StoreError>;
+        /// Adds a conversation and its chosen collections.
+        async fn insert(&self, conversation: &Conversation) -> Result<(), StoreError>;
+        /// Writes title, visibility, model, system prompt, `archived_at` and `deleted_at`.
+        async fn update(&self, conversation: &Conversation) -> Result<(), StoreError>;
+        /// Moves the head.
+        async fn move_head(&self, id: ConversationId, head: &HeadMove) -> Result<(), StoreError>;
+        /// Adds to the totals (atomic, no lock needed); `last_context` is set where given.
+        async fn add_usage(
+            &self,
+            id: ConversationId,
+            totals: UsageTotals,
+            last_context: Option<TokenUsage>,
+        ) -> Result<(), StoreError>;
+    }
 }
 
 /// What becomes of an answer.
@@ -112,42 +112,47 @@ pub struct Sibling {
     pub id: MessageId,
 }
 
-/// Stored messages.
-#[async_trait]
-pub trait MessageRepo: Send + Sync {
-    /// The message, if the scope reaches its conversation.
-    async fn get(&self, id: MessageId) -> Result<Option<Message>, StoreError>;
-    /// Adds messages of one conversation, parents first. `active_child_id` may name a message of
-    /// the same call.
-    async fn insert(&self, messages: &[Message]) -> Result<(), StoreError>;
-    /// The branch that ends in `last`, upwards: at most `limit` messages, answered root first. It
-    /// costs what it answers, not what the tree holds. The page before starts at the first one's
-    /// parent.
-    async fn branch(&self, last: MessageId, limit: u32) -> Result<Vec<Message>, StoreError>;
-    /// All live messages of a conversation by `seq`, after `after_seq`.
-    async fn tree(
-        &self,
-        conversation: ConversationId,
-        after_seq: i64,
-        limit: u32,
-    ) -> Result<Page<Message, i64>, StoreError>;
-    /// The living siblings under these parents (`None`: the roots), by `seq`.
-    async fn siblings(
-        &self,
-        conversation: ConversationId,
-        parents: &[Option<MessageId>],
-    ) -> Result<Vec<Sibling>, StoreError>;
-    /// The ordinal that the next child of `parent` gets (deleted ones counted), from 1.
-    async fn next_version(&self, conversation: ConversationId, parent: Option<MessageId>) -> Result<i32, StoreError>;
-    /// Makes a message point to one of its children (a new child of the head: the path above it is
-    /// active already).
-    async fn set_active_child(&self, parent: MessageId, child: MessageId) -> Result<(), StoreError>;
-    /// Makes every message between the root and `id` point to the next one towards `id`.
-    async fn activate_path(&self, id: MessageId) -> Result<(), StoreError>;
-    /// Follows `active_child_id`, else the live child of the greatest `seq`, down to a leaf.
-    async fn leaf(&self, id: MessageId) -> Result<MessageId, StoreError>;
-    /// Writes an answer; a step of its status that is not allowed is [`StoreError::Check`].
-    async fn update_answer(&self, id: MessageId, update: &AnswerUpdate) -> Result<(), StoreError>;
+repository! {
+    /// Stored messages.
+    pub trait MessageRepo {
+        /// The message, if the scope reaches its conversation.
+        async fn get(&self, id: MessageId) -> Result<Option<Message>, StoreError>;
+        /// Adds messages of one conversation, parents first. `active_child_id` may name a message of
+        /// the same call.
+        async fn insert(&self, messages: &[Message]) -> Result<(), StoreError>;
+        /// The branch that ends in `last`, upwards: at most `limit` messages, answered root first. It
+        /// costs what it answers, not what the tree holds. The page before starts at the first one's
+        /// parent.
+        async fn branch(&self, last: MessageId, limit: u32) -> Result<Vec<Message>, StoreError>;
+        /// All live messages of a conversation by `seq`, after `after_seq`.
+        async fn tree(
+            &self,
+            conversation: ConversationId,
+            after_seq: i64,
+            limit: u32,
+        ) -> Result<Page<Message, i64>, StoreError>;
+        /// The living siblings under these parents (`None`: the roots), by `seq`.
+        async fn siblings(
+            &self,
+            conversation: ConversationId,
+            parents: &[Option<MessageId>],
+        ) -> Result<Vec<Sibling>, StoreError>;
+        /// The ordinal that the next child of `parent` gets (deleted ones counted), from 1.
+        async fn next_version(
+            &self,
+            conversation: ConversationId,
+            parent: Option<MessageId>,
+        ) -> Result<i32, StoreError>;
+        /// Makes a message point to one of its children (a new child of the head: the path above it is
+        /// active already).
+        async fn set_active_child(&self, parent: MessageId, child: MessageId) -> Result<(), StoreError>;
+        /// Makes every message between the root and `id` point to the next one towards `id`.
+        async fn activate_path(&self, id: MessageId) -> Result<(), StoreError>;
+        /// Follows `active_child_id`, else the live child of the greatest `seq`, down to a leaf.
+        async fn leaf(&self, id: MessageId) -> Result<MessageId, StoreError>;
+        /// Writes an answer; a step of its status that is not allowed is [`StoreError::Check`].
+        async fn update_answer(&self, id: MessageId, update: &AnswerUpdate) -> Result<(), StoreError>;
+    }
 }
 
 /// How many streams may run at once.
@@ -159,55 +164,56 @@ pub struct MostRunning {
     pub of_user: u64,
 }
 
-/// Stored streams and their events.
-#[async_trait]
-pub trait StreamRepo: Send + Sync {
-    /// The stream, if the scope reaches its conversation.
-    async fn get(&self, id: StreamId) -> Result<Option<Stream>, StoreError>;
-    /// The streams that run in a conversation, oldest first.
-    async fn running(&self, conversation: ConversationId) -> Result<Vec<Stream>, StoreError>;
-    /// Adds streams that are opened together, of one conversation and user, unless as many run there
-    /// as may; tells whether they were added. Under the conversation's lock its own count is exact.
-    ///
-    /// # Errors
-    /// [`StoreError::Conflict`] when a message has a running stream.
-    async fn insert(&self, streams: &[Stream], most: MostRunning) -> Result<bool, StoreError>;
-    /// Puts the call to the provider on record, with our estimate of the tokens sent.
-    ///
-    /// # Errors
-    /// As `append`.
-    async fn record_call(&self, lease: StreamLease, estimated_input_tokens: u64) -> Result<(), StoreError>;
-    /// Appends events under a lease and renews it; tells whether the reader asked to stop.
-    ///
-    /// # Errors
-    /// [`StoreError::Stale`] when the stream has ended or has another epoch.
-    async fn append(
-        &self,
-        lease: StreamLease,
-        events: &[StreamEvent],
-        lease_expires_at: Timestamp,
-    ) -> Result<bool, StoreError>;
-    /// Ends a stream under a lease, with its last events.
-    ///
-    /// # Errors
-    /// As `append`.
-    async fn finish(
-        &self,
-        lease: StreamLease,
-        state: StreamState,
-        events: &[StreamEvent],
-        at: Timestamp,
-    ) -> Result<(), StoreError>;
-    /// Asks a running stream to stop; tells whether it was running.
-    async fn request_stop(&self, id: StreamId, at: Timestamp) -> Result<bool, StoreError>;
-    /// Events after a number, in order, at most `limit`.
-    async fn events(&self, id: StreamId, after: i64, limit: u32) -> Result<Vec<StreamEvent>, StoreError>;
-    /// Takes over streams whose lease has run out, at most `limit`, in an installation scope: each
-    /// gets a new epoch and a lease to `lease_expires_at`.
-    async fn take_expired(
-        &self,
-        now: Timestamp,
-        lease_expires_at: Timestamp,
-        limit: u32,
-    ) -> Result<Vec<ExpiredStream>, StoreError>;
+repository! {
+    /// Stored streams and their events.
+    pub trait StreamRepo {
+        /// The stream, if the scope reaches its conversation.
+        async fn get(&self, id: StreamId) -> Result<Option<Stream>, StoreError>;
+        /// The streams that run in a conversation, oldest first.
+        async fn running(&self, conversation: ConversationId) -> Result<Vec<Stream>, StoreError>;
+        /// Adds streams that are opened together, of one conversation and user, unless as many run there
+        /// as may; tells whether they were added. Under the conversation's lock its own count is exact.
+        ///
+        /// # Errors
+        /// [`StoreError::Conflict`] when a message has a running stream.
+        async fn insert(&self, streams: &[Stream], most: MostRunning) -> Result<bool, StoreError>;
+        /// Puts the call to the provider on record, with our estimate of the tokens sent.
+        ///
+        /// # Errors
+        /// As `append`.
+        async fn record_call(&self, lease: StreamLease, estimated_input_tokens: u64) -> Result<(), StoreError>;
+        /// Appends events under a lease and renews it; tells whether the reader asked to stop.
+        ///
+        /// # Errors
+        /// [`StoreError::Stale`] when the stream has ended or has another epoch.
+        async fn append(
+            &self,
+            lease: StreamLease,
+            events: &[StreamEvent],
+            lease_expires_at: Timestamp,
+        ) -> Result<bool, StoreError>;
+        /// Ends a stream under a lease, with its last events.
+        ///
+        /// # Errors
+        /// As `append`.
+        async fn finish(
+            &self,
+            lease: StreamLease,
+            state: StreamState,
+            events: &[StreamEvent],
+            at: Timestamp,
+        ) -> Result<(), StoreError>;
+        /// Asks a running stream to stop; tells whether it was running.
+        async fn request_stop(&self, id: StreamId, at: Timestamp) -> Result<bool, StoreError>;
+        /// Events after a number, in order, at most `limit`.
+        async fn events(&self, id: StreamId, after: i64, limit: u32) -> Result<Vec<StreamEvent>, StoreError>;
+        /// Takes over streams whose lease has run out, at most `limit`, in an installation scope: each
+        /// gets a new epoch and a lease to `lease_expires_at`.
+        async fn take_expired(
+            &self,
+            now: Timestamp,
+            lease_expires_at: Timestamp,
+            limit: u32,
+        ) -> Result<Vec<ExpiredStream>, StoreError>;
+    }
 }

@@ -1,10 +1,8 @@
 //! The index of chunks: vectors and words. The right to read is part of every query.
 
-use async_trait::async_trait;
-
 use crate::{
     ids::{ChunkId, CollectionId, SourceId, SourceVersionId},
-    store::StoreError,
+    store::{StoreError, repository},
 };
 
 /// A chunk's vector, to be indexed.
@@ -44,37 +42,38 @@ pub struct IndexHit {
     pub score: f64,
 }
 
-/// Finds chunks. Hits come best first; ties are broken by chunk id.
-#[async_trait]
-pub trait ChunkIndex: Send + Sync {
-    /// Adds vectors. An entry that is there already is left as it is. They are found only once
-    /// their version is published.
-    async fn insert(&self, entries: &[IndexEntry]) -> Result<(), StoreError>;
+repository! {
+    /// Finds chunks. Hits come best first; ties are broken by chunk id.
+    pub trait ChunkIndex {
+        /// Adds vectors. An entry that is there already is left as it is. They are found only once
+        /// their version is published.
+        async fn insert(&self, entries: &[IndexEntry]) -> Result<(), StoreError>;
 
-    /// How many chunks of a version have a vector of this model.
-    async fn count(&self, version: SourceVersionId, model: &str) -> Result<u64, StoreError>;
+        /// How many chunks of a version have a vector of this model.
+        async fn count(&self, version: SourceVersionId, model: &str) -> Result<u64, StoreError>;
 
-    /// Makes a version's words and vectors the ones that are found for its source, in place of
-    /// those of `previous`. Called in the transaction that flips the source's pointer.
-    async fn publish(
-        &self,
-        source: SourceId,
-        version: SourceVersionId,
-        previous: Option<SourceVersionId>,
-    ) -> Result<(), StoreError>;
+        /// Makes a version's words and vectors the ones that are found for its source, in place of
+        /// those of `previous`. Called in the transaction that flips the source's pointer.
+        async fn publish(
+            &self,
+            source: SourceId,
+            version: SourceVersionId,
+            previous: Option<SourceVersionId>,
+        ) -> Result<(), StoreError>;
 
-    /// The nearest chunks to a vector of this model: approximate where the backend's index is, with
-    /// recall@10 of at least 0.95, and never fewer than exist.
-    async fn nearest(
-        &self,
-        model: &str,
-        vector: &[f32],
-        readable: &Readable,
-        limit: u32,
-    ) -> Result<Vec<IndexHit>, StoreError>;
+        /// The nearest chunks to a vector of this model: approximate where the backend's index is, with
+        /// recall@10 of at least 0.95, and never fewer than exist.
+        async fn nearest(
+            &self,
+            model: &str,
+            vector: &[f32],
+            readable: &Readable,
+            limit: u32,
+        ) -> Result<Vec<IndexHit>, StoreError>;
 
-    /// Chunks that hold any of the words of a question: runs of letters and digits, without case and
-    /// diacritics. Rare words count for more. Words that more than 1,000 chunks hold may be left out
-    /// beside rarer ones. A question without a word finds nothing.
-    async fn lexical(&self, query: &str, readable: &Readable, limit: u32) -> Result<Vec<IndexHit>, StoreError>;
+        /// Chunks that hold any of the words of a question: runs of letters and digits, without case and
+        /// diacritics. Rare words count for more. Words that more than 1,000 chunks hold may be left out
+        /// beside rarer ones. A question without a word finds nothing.
+        async fn lexical(&self, query: &str, readable: &Readable, limit: u32) -> Result<Vec<IndexHit>, StoreError>;
+    }
 }

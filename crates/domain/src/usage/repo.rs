@@ -1,13 +1,11 @@
 //! Ports to the ledger and the prices.
 
-use async_trait::async_trait;
-
 use crate::{
     clock::Timestamp,
     ids::{ConversationId, RequestId},
     money::Money,
     names::names,
-    store::StoreError,
+    store::{StoreError, repository},
     usage::{ModelPrice, ProviderCall, UsageLog},
 };
 
@@ -76,34 +74,36 @@ pub struct UsageGroup {
     pub totals: UsageTotals,
 }
 
-/// The ledger.
-#[async_trait]
-pub trait UsageRepo: Send + Sync {
-    /// Records a call that is about to be made, or renews the lease of one. Answers the price of its
-    /// model in force when it was requested.
-    async fn record_call(&self, call: &ProviderCall) -> Result<Option<ModelPrice>, StoreError>;
-    /// Forgets a call that is settled; a missing one is no error.
-    async fn forget_call(&self, request: RequestId) -> Result<(), StoreError>;
-    /// The call, while it is under way.
-    async fn call(&self, request: RequestId) -> Result<Option<ProviderCall>, StoreError>;
-    /// Calls of all tenants whose lease has run out, at most `limit`, in an installation scope.
-    async fn abandoned_calls(&self, now: Timestamp, limit: u32) -> Result<Vec<ProviderCall>, StoreError>;
-    /// Adds a row. One with the same `request_id` is there already: nothing happens; tells whether
-    /// the row was added.
-    async fn insert(&self, row: &UsageLog) -> Result<bool, StoreError>;
-    /// Sums by group, by key.
-    async fn summary(&self, filter: UsageFilter, by: UsageGrouping) -> Result<Vec<UsageGroup>, StoreError>;
-    /// The rows themselves, oldest first, at most `limit`.
-    async fn list(&self, filter: UsageFilter, limit: u32) -> Result<Vec<UsageLog>, StoreError>;
-    /// Conversations of the tenant whose totals differ from the sum of their rows, with the
-    /// difference of cost (totals less rows). Empty when the books are right.
-    async fn discrepancies(&self) -> Result<Vec<(ConversationId, Money)>, StoreError>;
+repository! {
+    /// The ledger.
+    pub trait UsageRepo {
+        /// Records a call that is about to be made, or renews the lease of one. Answers the price of its
+        /// model in force when it was requested.
+        async fn record_call(&self, call: &ProviderCall) -> Result<Option<ModelPrice>, StoreError>;
+        /// Forgets a call that is settled; one that is missing or out of reach is no error.
+        async fn forget_call(&self, request: RequestId) -> Result<(), StoreError>;
+        /// The call, while it is under way.
+        async fn call(&self, request: RequestId) -> Result<Option<ProviderCall>, StoreError>;
+        /// Calls of all tenants whose lease has run out, at most `limit`, in an installation scope.
+        async fn abandoned_calls(&self, now: Timestamp, limit: u32) -> Result<Vec<ProviderCall>, StoreError>;
+        /// Adds a row. One with the same `request_id` is there already: nothing happens; tells whether
+        /// the row was added.
+        async fn insert(&self, row: &UsageLog) -> Result<bool, StoreError>;
+        /// Sums by group, by key.
+        async fn summary(&self, filter: UsageFilter, by: UsageGrouping) -> Result<Vec<UsageGroup>, StoreError>;
+        /// The rows themselves, oldest first, at most `limit`.
+        async fn list(&self, filter: UsageFilter, limit: u32) -> Result<Vec<UsageLog>, StoreError>;
+        /// Conversations of the tenant whose totals differ from the sum of their rows, with the
+        /// difference of cost (totals less rows). Empty when the books are right.
+        async fn discrepancies(&self) -> Result<Vec<(ConversationId, Money)>, StoreError>;
+    }
 }
 
-/// Dated prices, the same for every tenant.
-#[async_trait]
-pub trait PriceRepo: Send + Sync {
-    /// The price of a model in force at a time.
-    async fn find_in_force(&self, provider: &str, model: &str, at: Timestamp)
-    -> Result<Option<ModelPrice>, StoreError>;
+repository! {
+    /// Dated prices, the same for every tenant.
+    pub trait PriceRepo {
+        /// The price of a model in force at a time.
+        async fn find_in_force(&self, provider: &str, model: &str, at: Timestamp)
+        -> Result<Option<ModelPrice>, StoreError>;
+    }
 }

@@ -7,6 +7,7 @@ use domain::{
     gateways::Readable,
     ids::{ChunkId, CollectionId},
     knowledge::{Collection, CollectionVisibility, Source},
+    store::{StoreError, Tx},
 };
 
 use super::{MODEL, published};
@@ -76,16 +77,40 @@ pub async fn a_choice_of_collections_narrows(world: World) {
     }
 }
 
-/// Nobody publishes a version of a source that is out of reach.
-pub async fn strangers_publish_nothing(world: World) {
+/// Nobody indexes a source that is out of reach, or publishes a version of it; what is merely shown is
+/// read, and not changed.
+pub async fn strangers_index_nothing(world: World) {
     let cast = world.cast().await;
-    let (_, source, version) = super::shelf(&world, &cast).await;
-    let chunk = world.make.chunk(&version, 0, "apples");
-    let chunks = [(chunk, vec![1.0, 1.0])];
-    world.write(&scopes::own(&cast.ada), async |tx| super::add_chunks(tx, &world, &chunks).await).await;
-    let theirs = scopes::system(&cast.eve);
-    let outcome = world.attempt(&theirs, async |tx| tx.chunk_index().publish(source.id, version.id, None).await).await;
-    assert!(outcome.is_err(), "a stranger changed the index");
-    assert_eq!(world.read(&theirs, async |tx| tx.chunk_index().count(version.id, MODEL).await).await, 0);
-    assert_eq!(found(&world, &scopes::whole(&cast.ada), None).await, [BTreeSet::new(), BTreeSet::new()]);
+    let of_bob = [scopes::visible(&cast.bob), scopes::own(&cast.bob), scopes::nothing(&cast.bob)];
+    let others = [scopes::nothing(&cast.ada), scopes::whole(&cast.eve), scopes::system(&cast.eve)];
+    for visibility in [CollectionVisibility::Private, CollectionVisibility::Shared] {
+        let collection = Collection { visibility, ..world.make.collection(&cast.ada) };
+        let source = world.make.source(&collection);
+        let version = world.make.version(&source, 1);
+        let [indexed, left] = [0, 1].map(|ordinal| world.make.chunk(&version, ordinal, "apples"));
+        world
+            .write(&scopes::own(&cast.ada), async |tx| {
+                tx.collections().insert(&collection).await?;
+                tx.sources().insert(&source).await?;
+                tx.sources().insert_version(&version).await?;
+                tx.chunks().insert(&[indexed.clone(), left.clone()]).await?;
+                tx.chunk_index().insert(&[world.make.entry(&indexed, MODEL, &[1.0, 1.0])]).await
+            })
+            .await;
+        let entries = [world.make.entry(&left, MODEL, &[1.0, 1.0])];
+        for scope in of_bob.iter().chain(&others) {
+            let may_read = visibility == CollectionVisibility::Shared && *scope == of_bob[0];
+            let count = world.read(scope, async |tx| tx.chunk_index().count(version.id, MODEL).await).await;
+            assert_eq!(count, u64::from(may_read), "{scope:?}");
+            let outcome = world.attempt(scope, async |tx| tx.chunk_index().insert(&entries).await).await;
+            assert!(matches!(outcome, Err(StoreError::Stale | StoreError::ForeignKey)), "{scope:?}: {outcome:?}");
+            let publish = async |tx: &dyn Tx| tx.chunk_index().publish(source.id, version.id, None).await;
+            let outcome = world.attempt(scope, publish).await;
+            assert!(matches!(outcome, Err(StoreError::Stale | StoreError::ForeignKey)), "{scope:?}: {outcome:?}");
+        }
+        let own = scopes::own(&cast.ada);
+        let count = world.read(&own, async |tx| tx.chunk_index().count(version.id, MODEL).await).await;
+        assert_eq!(count, 1);
+        assert_eq!(found(&world, &scopes::whole(&cast.ada), None).await, [BTreeSet::new(), BTreeSet::new()]);
+    }
 }
