@@ -221,6 +221,7 @@ suite! { ($)
         a_due_job_is_claimed,
         tenants_take_turns,
         each_job_is_claimed_once,
+        what_waits_is_counted,
         jobs_stay_in_their_tenant;
     leases in storage_testkit::admin::leases:
         a_worker_finishes_its_job,
