@@ -13,6 +13,8 @@ use crate::{App, Result, unit_of_work::Uow};
 const RECONCILE_INTERVAL: Duration = Duration::from_secs(5);
 /// How often forgotten things are swept.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(10 * 60);
+/// How often the gauges of what waits are set.
+const MEASURE_INTERVAL: Duration = Duration::from_secs(10);
 /// Expired idempotency keys that are removed at once.
 const SWEEP_BATCH: u32 = 1_000;
 /// A file that no row names is removed when it is older: an upload in progress is younger.
@@ -33,6 +35,7 @@ impl App {
             Ok(())
         });
         self.every(SWEEP_INTERVAL, "sweep", |app| async move { app.sweep().await });
+        self.every(MEASURE_INTERVAL, "measure", |app| async move { app.measure().await });
         let app = self.clone();
         self.parts.tasks.spawn(async move { app.forget_actors().await });
     }

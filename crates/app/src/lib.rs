@@ -59,6 +59,7 @@ pub mod error;
 pub mod idempotency;
 pub mod identity;
 pub mod knowledge;
+mod measure;
 pub mod openai;
 pub mod settings;
 pub mod tenancy;

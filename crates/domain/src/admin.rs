@@ -8,4 +8,4 @@ pub mod job;
 pub use audit::{AuditLog, AuditRepo};
 pub use idempotency::{IdempotencyRecord, IdempotencyRepo, KeptAnswer};
 pub use installation::{Installation, InstallationRepo};
-pub use job::{Job, JobFailure, JobKind, JobLease, JobRepo, JobState};
+pub use job::{Job, JobBacklog, JobFailure, JobKind, JobLease, JobRepo, JobState};

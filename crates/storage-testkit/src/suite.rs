@@ -292,7 +292,8 @@ suite! { ($)
         the_newest_job_of_a_source_is_found,
         a_due_job_is_claimed,
         tenants_take_turns,
-        each_job_is_claimed_once;
+        each_job_is_claimed_once,
+        what_waits_is_counted;
     leases in admin::leases:
         a_worker_finishes_its_job,
         a_failure_is_retried_or_final,

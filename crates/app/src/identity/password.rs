@@ -36,6 +36,11 @@ impl Passwords {
         Self { permits: Arc::new(Semaphore::new(AT_ONCE)), waiting: AtomicUsize::new(0), dummy: Arc::default() }
     }
 
+    /// Number of those that wait for a hash.
+    pub(crate) fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::Relaxed)
+    }
+
     /// The PHC string of a password.
     pub(super) async fn hash(&self, password: String) -> Result<String> {
         self.queued(move || hash(password.as_bytes())).await

@@ -12,7 +12,7 @@ use domain::{
 use serde_json::json;
 
 use crate::{
-    App, Result,
+    App, Result, measure,
     usage::{CallRecorder, Spent},
 };
 
@@ -69,7 +69,7 @@ impl App {
             lease_expires_at: now + TimeDelta::seconds(CALL_LEASE_SECONDS),
         };
         let recorder = CallRecorder::start(self, call.clone()).await?;
-        let embeddings = match embedder.embed(input, purpose).await {
+        let embeddings = match measure::embed(embedder, input, purpose).await {
             Ok(embeddings) => embeddings,
             Err(error) => {
                 if !may_be_charged(error.kind) {

@@ -11,6 +11,7 @@ mod embeddings;
 mod endings;
 mod idempotency;
 mod ingestion;
+mod measure;
 mod reconcile;
 mod rights;
 mod search;

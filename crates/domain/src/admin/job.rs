@@ -94,6 +94,17 @@ pub struct JobFailure {
     pub retry_at: Option<Timestamp>,
 }
 
+/// How much waits for the workers, for those who watch over an installation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct JobBacklog {
+    /// Jobs that a worker could take now.
+    pub due: u64,
+    /// Jobs that a worker has and whose lease lasts.
+    pub running: u64,
+    /// Since when the oldest due job could be taken; `None` when none is due.
+    pub oldest_due_at: Option<Timestamp>,
+}
+
 repository! {
     /// Stored jobs. Commands under a lease that is no longer the job's own are [`StoreError::Stale`].
     pub trait JobRepo {
@@ -119,5 +130,8 @@ repository! {
         async fn fail(&self, lease: JobLease, failure: &JobFailure, at: Timestamp) -> Result<(), StoreError>;
         /// Gives it back untried (shutdown): queued at once, the attempt not counted.
         async fn release(&self, lease: JobLease, at: Timestamp) -> Result<(), StoreError>;
+        /// How much waits in all tenants, in an installation scope; each count stops at `most`, so that
+        /// looking costs the same however long the queue is.
+        async fn backlog(&self, now: Timestamp, most: u32) -> Result<JobBacklog, StoreError>;
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use domain::{
     access::Scope,
-    admin::{Job, JobFailure, JobKind, JobLease, JobRepo, JobState},
+    admin::{Job, JobBacklog, JobFailure, JobKind, JobLease, JobRepo, JobState},
     clock::Timestamp,
     ids::{JobId, SourceId, TenantId},
     store::StoreError,
@@ -164,6 +164,20 @@ impl JobRepo for MemoryTx {
             leave(job, JobState::Queued, at);
             job.run_at = at;
             job.attempts = job.attempts.saturating_sub(1);
+        })
+    }
+
+    async fn backlog(&self, now: Timestamp, most: u32) -> Result<JobBacklog, StoreError> {
+        self.need_installation()?;
+        self.read(|state| {
+            let due = || state.jobs.values().filter_map(due_at).filter(|due| *due <= now);
+            let held = |job: &&Job| job.state == JobState::Running && due_at(job).is_some_and(|due| due > now);
+            let up_to = |count: usize| (count as u64).min(u64::from(most));
+            Ok(JobBacklog {
+                due: up_to(due().count()),
+                running: up_to(state.jobs.values().filter(held).count()),
+                oldest_due_at: due().min(),
+            })
         })
     }
 }

@@ -3,20 +3,27 @@
 use async_trait::async_trait;
 use domain::{
     access::Purpose,
-    admin::{Job, JobFailure, JobLease, JobRepo, JobState},
+    admin::{Job, JobBacklog, JobFailure, JobLease, JobRepo, JobState},
     clock::Timestamp,
     ids::{JobId, SourceId},
     store::StoreError,
 };
 
-use super::rows::jobs;
-use sea_orm::ColumnTrait;
+use sea_orm::{ColumnTrait, FromQueryResult};
 
+use super::rows::jobs;
 use crate::{
     SqlBackend, SqlRepos,
     sql::{Met, Sql},
-    values::column,
+    values::{column, number},
 };
+
+#[derive(FromQueryResult)]
+struct BacklogRow {
+    due: i64,
+    running: i64,
+    oldest_due_at: Option<Timestamp>,
+}
 
 fn select(name: &'static str) -> Sql {
     Sql::new(name, "SELECT ").columns::<jobs::Entity>("j").text(" FROM jobs j WHERE ")
@@ -137,5 +144,33 @@ impl<B: SqlBackend> JobRepo for SqlRepos<B> {
     async fn release(&self, lease: JobLease, at: Timestamp) -> Result<(), StoreError> {
         let set = |sql| leave(sql, JobState::Queued).text(", attempts = attempts - 1, run_at = ").bind(at);
         self.with_lease("jobs.release", lease, at, set).await
+    }
+
+    async fn backlog(&self, now: Timestamp, most: u32) -> Result<JobBacklog, StoreError> {
+        // Each part reads one of the two indexes of what is queued and what runs, from its beginning.
+        let most = i64::from(most);
+        let sql = Sql::new(
+            "jobs.backlog",
+            "SELECT (SELECT COUNT(*) FROM (SELECT 1 FROM jobs WHERE state = 'queued' AND run_at <= ",
+        )
+        .bind(now)
+        .text(" UNION ALL SELECT 1 FROM jobs WHERE state = 'running' AND lease_expires_at <= ")
+        .bind(now)
+        .text(" LIMIT ")
+        .bind(most)
+        .text(") AS d) AS due, (SELECT COUNT(*) FROM (SELECT 1 FROM jobs WHERE state = 'running'")
+        .text(" AND lease_expires_at > ")
+        .bind(now)
+        .text(" LIMIT ")
+        .bind(most)
+        .text(") AS r) AS running, (SELECT MIN(at) FROM (SELECT MIN(run_at) AS at FROM jobs")
+        .text(" WHERE state = 'queued' AND run_at <= ")
+        .bind(now)
+        .text(" UNION ALL SELECT MIN(lease_expires_at) FROM jobs WHERE state = 'running' AND lease_expires_at <= ")
+        .bind(now)
+        .text(") AS o) AS oldest_due_at");
+        let row: Option<BacklogRow> = self.row(self.across_tenants(sql)?).await?;
+        let Some(BacklogRow { due, running, oldest_due_at }) = row else { return Ok(JobBacklog::default()) };
+        Ok(JobBacklog { due: number(due)?, running: number(running)?, oldest_due_at })
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use async_trait::async_trait;
 use domain::{
     access::{Permission, Purpose, Scope},
-    admin::{Job, JobFailure, JobKind, JobLease, JobState},
+    admin::{Job, JobBacklog, JobFailure, JobKind, JobLease, JobState},
     identity::User,
     ids::SourceId,
     knowledge::{Collection, CollectionVisibility, Source},
@@ -304,4 +304,36 @@ pub async fn each_job_is_claimed_once(world: World) {
     }
     assert_eq!(claimed.len(), queued.len());
     assert_eq!(claimed.into_iter().collect::<BTreeSet<_>>(), queued);
+}
+
+/// Due and running jobs of all tenants are counted up to a bound, and the oldest due one is known.
+pub async fn what_waits_is_counted(world: World) {
+    let cast = world.cast().await;
+    let (start, far) = (world.make.now(), 1_000);
+    let backlog = async |most| {
+        let now = world.make.now();
+        world.read(&SYSTEM, async |tx| tx.jobs().backlog(now, most).await).await
+    };
+    assert_eq!(backlog(far).await, JobBacklog::default());
+    for user in [&cast.ada, &cast.eve, &cast.ada] {
+        let due = job(&world, user).await;
+        enqueue(&world, &due).await;
+        world.make.clock.advance(chrono::TimeDelta::seconds(1));
+    }
+    for state in [JobState::Done, JobState::Dead] {
+        enqueue(&world, &Job { state, ..job(&world, &cast.ada).await }).await;
+    }
+    enqueue(&world, &Job { run_at: world.make.in_seconds(60), ..job(&world, &cast.ada).await }).await;
+    assert_eq!(backlog(far).await, JobBacklog { due: 3, running: 0, oldest_due_at: Some(start) });
+    let second = start + chrono::TimeDelta::seconds(1);
+    claim(&world).await.unwrap();
+    assert_eq!(backlog(far).await, JobBacklog { due: 2, running: 1, oldest_due_at: Some(second) });
+    assert_eq!(backlog(1).await, JobBacklog { due: 1, running: 1, oldest_due_at: Some(second) });
+    // The lease of the running one ends, so that it can be taken again, and the late one is not due yet.
+    world.make.clock.advance(chrono::TimeDelta::seconds(20));
+    assert_eq!(backlog(far).await, JobBacklog { due: 3, running: 0, oldest_due_at: Some(second) });
+    let now = world.make.now();
+    let tenant = scopes::system(&cast.ada);
+    let outcome = world.attempt(&tenant, async |tx| tx.jobs().backlog(now, far).await).await;
+    assert_refused!(outcome, StoreError::OutOfScope(_));
 }

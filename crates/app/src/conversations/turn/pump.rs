@@ -14,7 +14,7 @@ use super::{
     Prepared, Turn,
     answer::{Answer, MAX_ANSWER_BYTES, merge},
 };
-use crate::{App, Error, Result, conversations::live::LiveGuard, knowledge::Retrieved, unit_of_work::Uow};
+use crate::{App, Error, Result, conversations::live::LiveGuard, knowledge::Retrieved, measure, unit_of_work::Uow};
 
 mod flush;
 
@@ -118,7 +118,7 @@ impl Pump<'_> {
     /// Calls the model. The lease is kept meanwhile: a model may think for minutes.
     async fn ask(&mut self, request: ChatRequest) -> Result<ChatStream, Ending> {
         let turn = Arc::clone(&self.turn);
-        let mut opening = pin!(turn.model.chat(request));
+        let mut opening = pin!(measure::chat(&turn.model, &turn.name, request));
         loop {
             tokio::select! {
                 opened = &mut opening => return opened.map_err(|error| {

@@ -20,6 +20,7 @@ use crate::{
     App, Error, Result,
     audit::Act,
     knowledge::{Payer, Retrieval},
+    measure,
     openai::{
         OpenAi,
         log::{LogWriter, log},
@@ -48,7 +49,7 @@ impl OpenAi {
         let (opened, opening) = oneshot::channel();
         let recorder = CallRecorder::start(app, call.clone()).await?;
         let actor = Arc::new(actor);
-        let alone = Alone { app: app.clone(), actor, scope, call, query_spent, events };
+        let alone = Alone { app: app.clone(), actor, scope, name: name.clone(), call, query_spent, events };
         app.parts.tasks.spawn(async move { alone.run(model, request, recorder, opened).await }.in_current_span());
         opening.await.map_err(Error::internal)??;
         Ok(Completion { model: name, request_id, created, conversation_id: None, events: reader })
@@ -101,6 +102,7 @@ struct Alone {
     app: App,
     actor: Arc<Actor>,
     scope: Scope,
+    name: ModelName,
     call: ProviderCall,
     query_spent: Option<Spent>,
     events: LogWriter<CompletionEvent>,
@@ -130,7 +132,7 @@ impl Alone {
         recorder: CallRecorder,
         opened: oneshot::Sender<Result<()>>,
     ) {
-        let stream = match model.chat(request).await {
+        let stream = match measure::chat(&model, &self.name, request).await {
             Ok(stream) => stream,
             Err(error) => {
                 let is_estimated = error.kind == GatewayErrorKind::Timeout;
