@@ -13,7 +13,9 @@ use domain::{
 };
 
 use super::job;
-use crate::{Fixtures, Key, Person, Reference, Subject, Unique, Verb, World, scopes, standard::standard_cases};
+use crate::{
+    Fixtures, Key, Person, Reference, Subject, Unique, Verb, World, assert_refused, scopes, standard::standard_cases,
+};
 
 const SYSTEM: Scope = Scope::system("contract suite");
 /// Jobs that many workers share.
