@@ -40,8 +40,8 @@ pub struct AuditLog {
 /// The audit log. Rows are added and read, never changed.
 #[async_trait]
 pub trait AuditRepo: Send + Sync {
-    /// Adds a row.
+    /// Adds a row about an act of the scope's user, or of nobody.
     async fn insert(&self, row: &AuditLog) -> Result<(), StoreError>;
-    /// Rows of the scope's tenant, newest first.
+    /// Rows in reach, newest first.
     async fn list(&self, page: PageRequest) -> Result<Page<AuditLog>, StoreError>;
 }

@@ -39,7 +39,9 @@ pub struct IdempotencyRecord {
     pub expires_at: Timestamp,
 }
 
-/// Stored idempotency keys. Their rows are written in the transaction of the effect.
+/// Stored idempotency keys. Their rows are written in the transaction of the effect. They are the scope's
+/// user's own, however far the scope reaches; a scope without a user has none
+/// ([`StoreError::OutOfScope`]).
 #[async_trait]
 pub trait IdempotencyRepo: Send + Sync {
     /// The record of the scope's user under this key, unless it has expired by `now`.

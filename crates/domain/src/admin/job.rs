@@ -131,11 +131,11 @@ pub struct JobFailure {
 /// Stored jobs. Commands under a lease that is no longer the job's own are [`StoreError::Stale`].
 #[async_trait]
 pub trait JobRepo: Send + Sync {
-    /// Queues a job, in the transaction of its cause.
+    /// Queues a job, in the transaction of its cause, for the scope's user or for nobody.
     async fn enqueue(&self, job: &Job) -> Result<(), StoreError>;
-    /// The job.
+    /// The job, if the scope reaches it.
     async fn get(&self, id: JobId) -> Result<Option<Job>, StoreError>;
-    /// The newest job about a source.
+    /// The newest job about a source, if the scope reaches the source: who sees it sees how far it is.
     async fn find_by_source(&self, source: SourceId) -> Result<Option<Job>, StoreError>;
     /// Takes a due job (queued, or running with an expired lease) in an installation scope: the
     /// tenant with the fewest running jobs first, then the oldest. Raises fence and attempts.

@@ -1,6 +1,7 @@
-//! Ports to stored knowledge. The scope's `knowledge` reach is a predicate of every look-up:
-//! `Own`: the user's; `Visible`: also what is shared in the tenant (a source narrowed by its own
-//! visibility only to its owner); `Tenant`: all.
+//! Ports to stored knowledge. Sources are parts of their collection, and reached as that is, unless a
+//! source's own visibility narrows it to its owner
+//! ([`Filter::admits_source`](crate::access::Filter::admits_source)). Versions, chunks and vectors are
+//! parts of their source.
 
 use async_trait::async_trait;
 
@@ -26,7 +27,8 @@ pub trait CollectionRepo: Send + Sync {
     async fn insert(&self, collection: &Collection) -> Result<(), StoreError>;
     /// How many collections stand above this one (0 for an outermost one), up to a bound of 64.
     async fn depth(&self, id: CollectionId) -> Result<u32, StoreError>;
-    /// Of the named collections and all below them, those in reach. Unknown ones are left out.
+    /// Of the named collections and all below them, those in reach. Unknown ones are left out; what is in
+    /// reach below one that is not is found.
     async fn with_descendants(&self, ids: &[CollectionId]) -> Result<Vec<CollectionId>, StoreError>;
     /// Whether any chunk at all can be found in the scope's reach. Cheap.
     async fn has_chunks(&self) -> Result<bool, StoreError>;
@@ -56,7 +58,7 @@ pub trait SourceRepo: Send + Sync {
     async fn list(&self, collection: CollectionId, page: PageRequest) -> Result<Page<Source>, StoreError>;
     /// The source of this content in a collection, if the scope reaches it.
     async fn find_by_hash(&self, collection: CollectionId, content_hash: &str) -> Result<Option<Source>, StoreError>;
-    /// Adds a source.
+    /// Adds a source. Its whole is the collection, whatever the source's own visibility.
     ///
     /// # Errors
     /// [`StoreError::Conflict`] when the collection holds the same content already.
@@ -65,7 +67,7 @@ pub trait SourceRepo: Send + Sync {
     async fn set_status(&self, id: SourceId, progress: &VersionProgress) -> Result<(), StoreError>;
     /// Adds a version.
     async fn insert_version(&self, version: &SourceVersion) -> Result<(), StoreError>;
-    /// The version.
+    /// The version, if the scope reaches its source.
     async fn version(&self, id: SourceVersionId) -> Result<Option<SourceVersion>, StoreError>;
     /// The newest version of a source.
     async fn latest_version(&self, source: SourceId) -> Result<Option<SourceVersion>, StoreError>;
@@ -82,13 +84,18 @@ pub trait SourceRepo: Send + Sync {
         at: Timestamp,
     ) -> Result<Option<SourceVersionId>, StoreError>;
     /// Of these files (at most 1,000) those that no source and no version of the tenant names.
+    ///
+    /// # Errors
+    /// [`StoreError::OutOfScope`] unless the scope reaches all knowledge of the tenant: who sees a part of
+    /// it would take the rest for unnamed.
     async fn unnamed_files(&self, keys: &[BlobKey]) -> Result<Vec<BlobKey>, StoreError>;
 }
 
 /// Stored chunks, without their vectors.
 #[async_trait]
 pub trait ChunkRepo: Send + Sync {
-    /// Adds the chunks of a version. One that is there already (same version and ordinal) is left.
+    /// Adds the chunks of a version, each a part of its source. One that is there already (same version
+    /// and ordinal) is left.
     async fn insert(&self, chunks: &[Chunk]) -> Result<(), StoreError>;
     /// The chunks with these ids that the scope reaches, in the order of `ids`; others are left out.
     async fn get_many(&self, ids: &[ChunkId]) -> Result<Vec<Chunk>, StoreError>;
@@ -98,7 +105,8 @@ pub trait ChunkRepo: Send + Sync {
     async fn count(&self, version: SourceVersionId) -> Result<u64, StoreError>;
 }
 
-/// Stored searches and citations.
+/// Stored searches and citations. A search is a record of what was done; its hits go with it, whatever
+/// became of their chunks' reach since. A citation is a part of its conversation.
 #[async_trait]
 pub trait RetrievalRepo: Send + Sync {
     /// Keeps a search and its hits.
