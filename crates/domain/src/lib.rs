@@ -45,10 +45,16 @@
 //!   `update`, `remove`, and atomic commands where read-modify-write would race.
 //! - The scope is a predicate of every look-up: what it does not reach is as if it did not exist.
 //!   A write through a scope that does not reach the row changes nothing and is
-//!   [`store::StoreError::Stale`]. [`access::Protected`] says which rows a scope reaches; parts of an
-//!   aggregate are reached through the whole, and so is adding them.
-//! - A command that changes a row moves its `updated_at`: to the time that it names, else to the
-//!   store's clock.
+//!   [`store::StoreError::Stale`].
+//! - What a scope reaches is declared with the row ([`access::Protected`]) and asked in one way:
+//!   look-ups and lists by [`access::Scope::filter`] to read, commands by the same to change, inserts by
+//!   [`access::Scope::may_add`]. Its refusal, [`store::StoreError::OutOfScope`], comes before any check
+//!   of values.
+//! - Parts of an aggregate are reached through their whole. Who adds a part must reach the whole to
+//!   change it: where the tenant has no such whole the insert is [`store::StoreError::ForeignKey`],
+//!   where it is deleted or out of reach [`store::StoreError::Stale`]; a part of another tenant is
+//!   `OutOfScope`.
+//! - Every command moves `updated_at`: to the time it is given, else to the store's clock.
 //! - After [`store::StoreError::Conflict`], `ForeignKey` or `Check` the rest of the transaction is
 //!   refused ([`store::StoreError::Poisoned`]) on every backend, as PostgreSQL does.
 //! - A write that returns nothing may be sent with the next statement: its error then comes with that

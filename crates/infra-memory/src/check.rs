@@ -13,12 +13,14 @@ pub(crate) fn refuse(message: &str) -> StoreError {
     StoreError::Check(message.to_owned())
 }
 
+/// Refuses a row for which a rule does not hold.
+pub(crate) fn require(holds: bool, rule: &str) -> Result<(), StoreError> {
+    if holds { Ok(()) } else { Err(refuse(rule)) }
+}
+
 /// Refuses NUL in texts, as PostgreSQL does.
-pub(crate) fn no_nul<'a>(texts: impl IntoIterator<Item = &'a str>) -> Result<(), StoreError> {
-    if texts.into_iter().any(|text| text.contains('\0')) {
-        return Err(refuse("text must not hold the character NUL"));
-    }
-    Ok(())
+pub(crate) fn no_nul(texts: impl IntoIterator<Item = impl AsRef<str>>) -> Result<(), StoreError> {
+    require(!texts.into_iter().any(|text| text.as_ref().contains('\0')), "text must not hold the character NUL")
 }
 
 /// Refuses NUL in every key and text of JSON values.
@@ -31,16 +33,10 @@ pub(crate) fn no_nul_json<'a>(values: impl IntoIterator<Item = &'a Value>) -> Re
             Value::Null | Value::Bool(_) | Value::Number(_) => false,
         }
     }
-    if values.into_iter().any(holds_nul) {
-        return Err(refuse("JSON must not hold the character NUL"));
-    }
-    Ok(())
+    require(!values.into_iter().any(holds_nul), "JSON must not hold the character NUL")
 }
 
 /// Refuses counts that a signed 64-bit column cannot keep.
 pub(crate) fn fits_column(counts: impl IntoIterator<Item = u64>) -> Result<(), StoreError> {
-    if counts.into_iter().any(|count| i64::try_from(count).is_err()) {
-        return Err(refuse("the count is too large to be kept"));
-    }
-    Ok(())
+    require(counts.into_iter().all(|count| i64::try_from(count).is_ok()), "the count is too large to be kept")
 }

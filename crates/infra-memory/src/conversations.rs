@@ -2,5 +2,8 @@
 
 mod messages;
 mod repo;
+mod rows;
 mod streams;
 mod tree;
+
+pub(crate) use rows::{ChosenCollection, StoredEvent};

@@ -3,6 +3,11 @@
 mod chunk_index;
 mod chunks;
 mod collections;
+mod index_rows;
 mod retrieval;
+mod rows;
 mod sources;
 mod words;
+
+pub(crate) use index_rows::{Posting, StoredVector};
+pub(crate) use rows::StoredHit;

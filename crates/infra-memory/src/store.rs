@@ -53,7 +53,11 @@ impl MemoryStore {
     #[must_use]
     pub fn with_prices(clock: Arc<dyn Clock>, mut prices: Vec<ModelPrice>) -> Self {
         prices.push(extractive_price());
-        let committed = Mutex::new(State::new(prices));
+        let mut state = State::default();
+        for price in prices {
+            state.model_prices.put(price);
+        }
+        let committed = Mutex::new(state);
         Self { shared: Arc::new(Shared { clock, committed, writer: Arc::default() }) }
     }
 }
@@ -138,7 +142,8 @@ impl MemoryTx {
     }
 
     /// Runs a command. One that fails changes nothing; one that breaks a constraint ends the
-    /// transaction, as it does on PostgreSQL.
+    /// transaction, as it does on PostgreSQL. References that may be fulfilled later are left to the
+    /// commit.
     pub(crate) fn write<T>(&self, command: impl FnOnce(&mut State) -> Result<T, StoreError>) -> Result<T, StoreError> {
         let mut work = locked(&self.work);
         if work.poisoned {
@@ -193,12 +198,15 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Tx for MemoryTx {
     async fn commit(self: Box<Self>) -> Result<(), StoreError> {
         let Self { shared, work, writer, .. } = *self;
-        let work = work.into_inner().unwrap_or_else(PoisonError::into_inner);
-        if work.poisoned {
+        let Work { mut state, poisoned } = work.into_inner().unwrap_or_else(PoisonError::into_inner);
+        if poisoned {
             return Err(StoreError::Poisoned);
         }
         if writer.is_some() {
-            *locked(&shared.committed) = work.state;
+            if !std::mem::take(&mut state.deferred).iter().all(|holds| holds(&state)) {
+                return Err(StoreError::ForeignKey);
+            }
+            *locked(&shared.committed) = state;
         }
         Ok(())
     }

@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use chrono::TimeDelta;
 use domain::{
-    access::{Actor, Scope},
+    access::{Actor, Scope, SystemRole},
     admin::{Job, JobState, job::MAX_ATTEMPTS},
     clock::Clock,
     gateways::{
@@ -140,6 +140,24 @@ async fn what_a_parser_refuses_is_final_until_it_is_retried() {
     let view = bench.app.knowledge().source(&ada, source).await.unwrap();
     assert_eq!((view.source.status, view.source.error), (ProcessingStatus::Processed, None));
     assert_eq!(refusal(bench.app.knowledge().retry(&ada, source, None).await), "not_failed");
+}
+
+#[tokio::test]
+async fn a_retry_is_caused_by_who_asks_for_it() {
+    let parser = Arc::new(CountingParser::default());
+    let bench = Bench::with(Choice { parser: Some(parser.clone()), ..Choice::default() });
+    bench.start();
+    let acme = bench.tenant("acme").await;
+    let ada = bench.user(&acme, "ada", SystemRole::User).await;
+    let admin = bench.user(&acme, "admin", SystemRole::TenantAdmin).await;
+    let collection = bench.collection(&ada, "trees", CollectionVisibility::Private).await;
+    parser.refuses.store(true, SeqCst);
+    let source = bench.upload(&ada, &collection, "a.md", "# A\n\nThe banyan is a fig.").await.unwrap().source.id;
+    assert_eq!(until_job(&bench, &ada, source, JobState::Dead).await.user_id, Some(ada.user_id));
+    parser.refuses.store(false, SeqCst);
+    bench.clock.advance(TimeDelta::seconds(1));
+    done(bench.app.knowledge().retry(&admin, source, None).await.unwrap());
+    assert_eq!(until_job(&bench, &ada, source, JobState::Done).await.user_id, Some(admin.user_id));
 }
 
 #[tokio::test]

@@ -42,7 +42,9 @@ names! {
 pub enum Adding {
     /// Whoever may change the row: its owner, or a scope that reaches the whole tenant.
     ByOwner,
-    /// That, and whoever acts in the tenant, in its own name or in nobody's. For rows that record what was
+    /// Only a scope that reaches the whole tenant. For rows that give rights: nobody gives itself one.
+    ByTenant,
+    /// As `ByOwner`, and whoever acts in the tenant, in its own name or in nobody's. For rows that record what was
     /// done and go with the act (audit, ledger, jobs): an act in any area leaves them.
     ByActor,
 }
@@ -186,12 +188,13 @@ impl Scope {
         if !is_own_tenant {
             return Err(StoreError::OutOfScope("the row belongs to another tenant than the scope"));
         }
-        let is_own = self.filter::<T>(Purpose::Change)?.admits(row)
-            || match (self, T::ADDING) {
-                (Self::Tenant(scope), Adding::ByActor) => row.owner().is_none() || row.owner() == scope.user_id,
-                _ => false,
-            };
-        if is_own { Ok(()) } else { Err(StoreError::OutOfScope("the row is not the user's to add")) }
+        let filter = self.filter::<T>(Purpose::Change)?;
+        let is_allowed = match (T::ADDING, self) {
+            (Adding::ByTenant, _) => !matches!(filter, Filter::Within(_, rows) if rows != Rows::All),
+            (Adding::ByActor, Self::Tenant(scope)) if row.owner().is_none() || row.owner() == scope.user_id => true,
+            (Adding::ByOwner | Adding::ByActor, _) => filter.admits(row),
+        };
+        if is_allowed { Ok(()) } else { Err(StoreError::OutOfScope("the row is not the user's to add")) }
     }
 }
 
@@ -226,7 +229,7 @@ protected! {
     Tenant: Tenancy, tenant |row| Some(row.id), owner |_| None, shown |_| true, across Everything;
     User: Identity, tenant |row| row.tenant_id, owner |row| Some(row.id), across Tenantless;
     Role: Identity, tenant |row| Some(row.tenant_id), owner |_| None;
-    UserRole: Identity, tenant |row| Some(row.tenant_id), owner |row| Some(row.user_id);
+    UserRole: Identity, tenant |row| Some(row.tenant_id), owner |row| Some(row.user_id), adding ByTenant;
     Session: Identity, tenant |row| row.tenant_id, owner |row| Some(row.user_id), across Tenantless;
     RefreshToken: Identity, tenant |row| row.tenant_id, owner |row| Some(row.user_id), across Tenantless;
     ApiKey: Identity, tenant |row| Some(row.tenant_id), owner |row| Some(row.user_id);

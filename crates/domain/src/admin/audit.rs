@@ -39,9 +39,9 @@ pub struct AuditLog {
 repository! {
     /// The audit log. Rows are added and read, never changed.
     pub trait AuditRepo {
-        /// Adds a row.
+        /// Adds a row about an act of the scope's user, or of nobody.
         async fn insert(&self, row: &AuditLog) -> Result<(), StoreError>;
-        /// Rows of the scope's tenant, newest first.
+        /// Rows in reach, newest first.
         async fn list(&self, page: PageRequest) -> Result<Page<AuditLog>, StoreError>;
     }
 }

@@ -108,9 +108,9 @@ pub struct JobBacklog {
 repository! {
     /// Stored jobs. Commands under a lease that is no longer the job's own are [`StoreError::Stale`].
     pub trait JobRepo {
-        /// Queues a job, in the transaction of its cause.
+        /// Queues a job, in the transaction of its cause, for the scope's user or for nobody.
         async fn enqueue(&self, job: &Job) -> Result<(), StoreError>;
-        /// The job.
+        /// The job, if the scope reaches it.
         async fn get(&self, id: JobId) -> Result<Option<Job>, StoreError>;
         /// The newest job about a source, for whoever may read the source: it tells how far the work is.
         async fn find_by_source(&self, source: SourceId) -> Result<Option<Job>, StoreError>;

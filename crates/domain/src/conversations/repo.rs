@@ -1,6 +1,5 @@
-//! Ports to stored conversations. The scope's `conversations` reach is a predicate of every
-//! look-up: `Own`: the user's; `Visible`: also public ones; `Tenant`: all. Deleted conversations
-//! and messages are as if they did not exist, unless said otherwise.
+//! Ports to stored conversations. Messages, streams and their events are parts of a conversation.
+//! Deleted conversations and messages are as if they did not exist, unless said otherwise.
 
 use crate::{
     clock::Timestamp,
@@ -173,6 +172,7 @@ repository! {
         async fn running(&self, conversation: ConversationId) -> Result<Vec<Stream>, StoreError>;
         /// Adds streams that are opened together, of one conversation and user, unless as many run there
         /// as may; tells whether they were added. Under the conversation's lock its own count is exact.
+        /// Whether the conversation is in reach comes before the count.
         ///
         /// # Errors
         /// [`StoreError::Conflict`] when a message has a running stream.
@@ -182,10 +182,12 @@ repository! {
         /// # Errors
         /// As `append`.
         async fn record_call(&self, lease: StreamLease, estimated_input_tokens: u64) -> Result<(), StoreError>;
-        /// Appends events under a lease and renews it; tells whether the reader asked to stop.
+        /// Appends events under a lease and renews it; tells whether the reader asked to stop. Commands under
+        /// a lease ask for a scope that reaches the conversation to change it, deleted or not: the lease is
+        /// the right to the stream.
         ///
         /// # Errors
-        /// [`StoreError::Stale`] when the stream has ended or has another epoch.
+        /// [`StoreError::Stale`] when the stream has ended, has another epoch, or is out of reach.
         async fn append(
             &self,
             lease: StreamLease,
@@ -203,7 +205,7 @@ repository! {
             events: &[StreamEvent],
             at: Timestamp,
         ) -> Result<(), StoreError>;
-        /// Asks a running stream to stop; tells whether it was running.
+        /// Asks a running stream to stop; tells whether it was running, and in reach.
         async fn request_stop(&self, id: StreamId, at: Timestamp) -> Result<bool, StoreError>;
         /// Events after a number, in order, at most `limit`.
         async fn events(&self, id: StreamId, after: i64, limit: u32) -> Result<Vec<StreamEvent>, StoreError>;

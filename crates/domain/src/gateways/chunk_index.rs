@@ -24,9 +24,9 @@ pub struct IndexEntry {
 
 /// Which chunks a query may answer, beside what the scope of the unit of work allows.
 ///
-/// The index itself applies the scope: the tenant; for [`Reach::Visible`](crate::access::Reach) the
-/// collections that the user owns or that are shared, minus sources narrowed to others; and only
-/// the current version of each source.
+/// The index itself applies the scope: sources in reach to read
+/// ([`Filter::admits_source`](crate::access::Filter::admits_source)), and only the current version of
+/// each.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Readable {
     /// Only these collections; `None`: all that the scope may read.
@@ -45,11 +45,11 @@ pub struct IndexHit {
 repository! {
     /// Finds chunks. Hits come best first; ties are broken by chunk id.
     pub trait ChunkIndex {
-        /// Adds vectors. An entry that is there already is left as it is. They are found only once
-        /// their version is published.
+        /// Adds vectors, each a part of its source. An entry that is there already is left as it is. They are
+        /// found only once their version is published.
         async fn insert(&self, entries: &[IndexEntry]) -> Result<(), StoreError>;
 
-        /// How many chunks of a version have a vector of this model.
+        /// How many chunks of a version have a vector of this model, if the scope reaches its source.
         async fn count(&self, version: SourceVersionId, model: &str) -> Result<u64, StoreError>;
 
         /// Makes a version's words and vectors the ones that are found for its source, in place of

@@ -53,21 +53,22 @@ repository! {
 }
 
 repository! {
-    /// Stored users. In a tenant's scope: that tenant's; superadmins only in an installation scope.
+    /// Stored users. In a tenant's scope: that tenant's; superadmins only in an installation scope. Deleted
+    /// ones are as if they did not exist.
     pub trait UserRepo {
-        /// The user, deleted ones left out, if the scope's identity reach shows it.
+        /// The user, if the scope reaches it.
         async fn get(&self, id: UserId) -> Result<Option<User>, StoreError>;
-        /// Living users of the tenant, newest first.
+        /// Users in reach, newest first.
         async fn list(&self, page: PageRequest) -> Result<Page<User>, StoreError>;
         /// Adds a user.
         ///
         /// # Errors
         /// [`StoreError::Conflict`] when the e-mail address or the user name is taken.
         async fn insert(&self, user: &User) -> Result<(), StoreError>;
-        /// Writes every field of an existing user.
+        /// Writes every field of an existing user but its id, its tenant and `created_at`.
         ///
         /// # Errors
-        /// [`StoreError::Stale`] when there is no such user.
+        /// [`StoreError::Stale`] when the scope reaches no such user.
         async fn update(&self, user: &User) -> Result<(), StoreError>;
         /// Notes a successful sign-in.
         async fn record_login(&self, id: UserId, at: Timestamp, ip: Option<IpAddr>) -> Result<(), StoreError>;
@@ -75,7 +76,8 @@ repository! {
 }
 
 repository! {
-    /// Stored roles.
+    /// Stored roles. They are the tenant's own: reached by those who reach the whole tenant. Who has one is
+    /// the user's as well. Both are out of an installation's scope.
     pub trait RoleRepo {
         /// The roles of a user, as far as the scope reaches their assignment.
         async fn of_user(&self, user: UserId) -> Result<Vec<Role>, StoreError>;
@@ -86,7 +88,8 @@ repository! {
         /// # Errors
         /// [`StoreError::Conflict`] when the name is taken.
         async fn insert(&self, role: &Role) -> Result<(), StoreError>;
-        /// Gives a role to a user.
+        /// Gives a role to a user. An assignment is a part of its role: nobody gives itself one that it could
+        /// not change.
         ///
         /// # Errors
         /// [`StoreError::Conflict`] when the user already has it.
@@ -97,7 +100,7 @@ repository! {
 repository! {
     /// Stored sessions and refresh tokens.
     pub trait SessionRepo {
-        /// The session, live or not.
+        /// The session, live or not, if the scope reaches it.
         async fn get(&self, id: SessionId) -> Result<Option<Session>, StoreError>;
         /// Adds a session.
         async fn insert(&self, session: &Session) -> Result<(), StoreError>;
@@ -105,26 +108,26 @@ repository! {
         async fn extend(&self, id: SessionId, idle_expires_at: Timestamp) -> Result<(), StoreError>;
         /// Ends a session and raises its version. Ending an ended one changes nothing.
         async fn revoke(&self, id: SessionId, at: Timestamp) -> Result<(), StoreError>;
-        /// The refresh token.
+        /// The refresh token, if the scope reaches it.
         async fn refresh_token(&self, id: RefreshTokenId) -> Result<Option<RefreshToken>, StoreError>;
         /// Adds a refresh token. One with the same hash is already there: nothing happens (two
         /// refreshes at once give the same successor).
         async fn insert_refresh_token(&self, token: &RefreshToken) -> Result<(), StoreError>;
-        /// Marks a token used, if it is not yet; tells whether this call did.
+        /// Marks a token used, if it is in reach and not used yet; tells whether this call did.
         async fn use_refresh_token(&self, id: RefreshTokenId, at: Timestamp) -> Result<bool, StoreError>;
     }
 }
 
 repository! {
-    /// Stored API keys. A user reaches its own.
+    /// Stored API keys.
     pub trait ApiKeyRepo {
-        /// The key, live or not.
+        /// The key, live or not, if the scope reaches it.
         async fn get(&self, id: ApiKeyId) -> Result<Option<ApiKey>, StoreError>;
-        /// The keys of the scope's user, newest first.
+        /// The keys of the scope's user, newest first. However far the scope reaches, others' are left out.
         async fn list(&self, page: PageRequest) -> Result<Page<ApiKey>, StoreError>;
         /// Adds a key.
         async fn insert(&self, key: &ApiKey) -> Result<(), StoreError>;
-        /// Ends a key of the scope's user; tells whether there was such a live key.
+        /// Ends a key of the scope's user, and of nobody else; tells whether there was such a live key.
         async fn revoke(&self, id: ApiKeyId, at: Timestamp) -> Result<bool, StoreError>;
         /// Notes a use.
         async fn record_use(&self, id: ApiKeyId, at: Timestamp) -> Result<(), StoreError>;

@@ -1,6 +1,7 @@
-//! Ports to stored knowledge. The scope's `knowledge` reach is a predicate of every look-up:
-//! `Own`: the user's; `Visible`: also what is shared in the tenant (a source narrowed by its own
-//! visibility only to its owner); `Tenant`: all.
+//! Ports to stored knowledge. Sources are parts of their collection, and reached as that is, unless a
+//! source's own visibility narrows it to its owner
+//! ([`Filter::admits_source`](crate::access::Filter::admits_source)). Versions, chunks and vectors are
+//! parts of their source.
 
 use crate::{
     clock::Timestamp,
@@ -24,7 +25,8 @@ repository! {
         async fn insert(&self, collection: &Collection) -> Result<(), StoreError>;
         /// How many collections stand above this one (0 for an outermost one), up to a bound of 64.
         async fn depth(&self, id: CollectionId) -> Result<u32, StoreError>;
-        /// Of the named collections and all below them, those in reach. Unknown ones are left out.
+        /// Of the named collections and all below them, those in reach. Unknown ones are left out; what is in
+        /// reach below one that is not is found.
         async fn with_descendants(&self, ids: &[CollectionId]) -> Result<Vec<CollectionId>, StoreError>;
         /// Whether any chunk at all can be found in the scope's reach. Cheap.
         async fn has_chunks(&self) -> Result<bool, StoreError>;
@@ -59,7 +61,7 @@ repository! {
             collection: CollectionId,
             content_hash: &str,
         ) -> Result<Option<Source>, StoreError>;
-        /// Adds a source.
+        /// Adds a source. Its whole is the collection, whatever the source's own visibility.
         ///
         /// # Errors
         /// [`StoreError::Conflict`] when the collection holds the same content already.
@@ -68,7 +70,7 @@ repository! {
         async fn set_status(&self, id: SourceId, progress: &VersionProgress) -> Result<(), StoreError>;
         /// Adds a version.
         async fn insert_version(&self, version: &SourceVersion) -> Result<(), StoreError>;
-        /// The version.
+        /// The version, if the scope reaches its source.
         async fn version(&self, id: SourceVersionId) -> Result<Option<SourceVersion>, StoreError>;
         /// The newest version of a source.
         async fn latest_version(&self, source: SourceId) -> Result<Option<SourceVersion>, StoreError>;
@@ -85,6 +87,10 @@ repository! {
             at: Timestamp,
         ) -> Result<Option<SourceVersionId>, StoreError>;
         /// Of these files (at most 1,000) those that no source and no version of the tenant names.
+        ///
+        /// # Errors
+        /// [`StoreError::OutOfScope`] unless the scope reaches all knowledge of the tenant: who sees a part of
+        /// it would take the rest for unnamed.
         async fn unnamed_files(&self, keys: &[BlobKey]) -> Result<Vec<BlobKey>, StoreError>;
     }
 }
@@ -92,7 +98,8 @@ repository! {
 repository! {
     /// Stored chunks, without their vectors.
     pub trait ChunkRepo {
-        /// Adds the chunks of a version. One that is there already (same version and ordinal) is left.
+        /// Adds the chunks of a version, each a part of its source. One that is there already (same version
+        /// and ordinal) is left.
         async fn insert(&self, chunks: &[Chunk]) -> Result<(), StoreError>;
         /// The chunks with these ids that the scope reaches, in the order of `ids`; others are left out.
         async fn get_many(&self, ids: &[ChunkId]) -> Result<Vec<Chunk>, StoreError>;
@@ -104,7 +111,8 @@ repository! {
 }
 
 repository! {
-    /// Stored searches and citations.
+    /// Stored searches and citations. A search is a record of what was done; its hits go with it, whatever
+    /// became of their chunks' reach since. A citation is a part of its conversation.
     pub trait RetrievalRepo {
         /// Keeps a search and its hits.
         async fn insert_run(&self, run: &RetrievalRun, hits: &[RetrievalHit]) -> Result<(), StoreError>;

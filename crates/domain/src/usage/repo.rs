@@ -77,12 +77,12 @@ pub struct UsageGroup {
 repository! {
     /// The ledger.
     pub trait UsageRepo {
-        /// Records a call that is about to be made, or renews the lease of one. Answers the price of its
-        /// model in force when it was requested.
+        /// Records a call that is about to be made, or renews the lease of one, unless that is out of reach.
+        /// Answers the price of its model in force when it was requested.
         async fn record_call(&self, call: &ProviderCall) -> Result<Option<ModelPrice>, StoreError>;
         /// Forgets a call that is settled; one that is missing or out of reach is no error.
         async fn forget_call(&self, request: RequestId) -> Result<(), StoreError>;
-        /// The call, while it is under way.
+        /// The call, while it is under way, if the scope reaches it.
         async fn call(&self, request: RequestId) -> Result<Option<ProviderCall>, StoreError>;
         /// Calls of all tenants whose lease has run out, at most `limit`, in an installation scope.
         async fn abandoned_calls(&self, now: Timestamp, limit: u32) -> Result<Vec<ProviderCall>, StoreError>;
@@ -95,6 +95,9 @@ repository! {
         async fn list(&self, filter: UsageFilter, limit: u32) -> Result<Vec<UsageLog>, StoreError>;
         /// Conversations of the tenant whose totals differ from the sum of their rows, with the
         /// difference of cost (totals less rows). Empty when the books are right.
+        ///
+        /// # Errors
+        /// [`StoreError::OutOfScope`] unless the scope reaches all usage of the tenant.
         async fn discrepancies(&self) -> Result<Vec<(ConversationId, Money)>, StoreError>;
     }
 }

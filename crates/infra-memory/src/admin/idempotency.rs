@@ -4,14 +4,34 @@ use async_trait::async_trait;
 use domain::{
     admin::{IdempotencyRecord, IdempotencyRepo},
     clock::Timestamp,
+    identity::User,
     ids::{TenantId, UserId},
     store::StoreError,
+    tenancy::Tenant,
 };
 
 use crate::{
-    check::{conflict, no_nul},
+    check::{conflict, no_nul, require},
+    references::Reference,
     store::MemoryTx,
+    table::{Row, columns},
 };
+
+impl Row for IdempotencyRecord {
+    type Id = (TenantId, UserId, String);
+    const REFERENCES: &'static [Reference<Self>] =
+        &[Reference::to::<Tenant>(&["tenant_id"]).cascades(), Reference::to::<User>(&["user_id"]).cascades()];
+    columns!(tenant_id, user_id);
+
+    fn id(&self) -> Self::Id {
+        (self.tenant_id, self.user_id, self.key.clone())
+    }
+
+    fn check(&self) -> Result<(), StoreError> {
+        no_nul([&self.key, &self.fingerprint])?;
+        require((1..=255).contains(&self.key.chars().count()), "an idempotency key has 1 to 255 characters")
+    }
+}
 
 impl MemoryTx {
     /// The place of a key of the scope's user.
@@ -26,34 +46,31 @@ impl MemoryTx {
 impl IdempotencyRepo for MemoryTx {
     async fn get(&self, key: &str, now: Timestamp) -> Result<Option<IdempotencyRecord>, StoreError> {
         let place = self.own_key(key)?;
-        self.read(|state| Ok(state.idempotency.get(&place).filter(|record| now < record.expires_at).cloned()))
+        self.read(|state| Ok(state.idempotency_keys.get(&place).filter(|record| now < record.expires_at).cloned()))
     }
 
     async fn insert(&self, record: &IdempotencyRecord) -> Result<(), StoreError> {
-        let place = self.own_key(&record.key)?;
-        if (place.0, place.1) != (record.tenant_id, record.user_id) {
+        self.scope.may_add(record)?;
+        if self.own_key(&record.key)? != record.id() {
             return Err(StoreError::OutOfScope("an idempotency key is kept in the scope of its user"));
         }
         self.write(|state| {
-            no_nul([record.key.as_str(), &record.fingerprint])?;
             let live = |stored: &IdempotencyRecord| record.created_at < stored.expires_at;
-            if state.idempotency.get(&place).is_some_and(live) {
+            if state.idempotency_keys.get(&record.id()).is_some_and(live) {
                 return Err(conflict("idempotency_keys_pkey"));
             }
-            state.need_actor(record.tenant_id, Some(record.user_id))?;
-            state.idempotency.insert_mut(place, record.clone());
-            Ok(())
+            state.replace(record.clone())
         })
     }
 
     async fn remove_expired(&self, now: Timestamp, limit: u32) -> Result<u64, StoreError> {
         self.need_installation()?;
         self.write(|state| {
-            let expired = state.idempotency.iter().filter(|(_, record)| record.expires_at <= now);
-            let expired: Vec<_> = expired.take(limit as usize).map(|(place, _)| place.clone()).collect();
-            for place in &expired {
-                state.idempotency.remove_mut(place);
-            }
+            let expired = state.idempotency_keys.iter().filter(|record| record.expires_at <= now);
+            let mut expired: Vec<_> = expired.map(|record| (record.expires_at, record.id())).collect();
+            expired.sort_unstable();
+            expired.truncate(limit as usize);
+            expired.iter().try_for_each(|(_, id)| state.remove::<IdempotencyRecord>(id))?;
             Ok(expired.len() as u64)
         })
     }

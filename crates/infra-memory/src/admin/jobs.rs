@@ -4,18 +4,59 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use domain::{
-    access::Scope,
+    access::Purpose,
     admin::{Job, JobBacklog, JobFailure, JobKind, JobLease, JobRepo, JobState},
     clock::Timestamp,
+    identity::User,
     ids::{JobId, SourceId, TenantId},
+    knowledge::{Collection, Source},
     store::StoreError,
+    tenancy::Tenant,
 };
+use uuid::Uuid;
 
 use crate::{
-    check::{conflict, fits_column, no_nul, refuse},
-    state::{State, need},
+    check::{fits_column, no_nul, require},
+    references::Reference,
+    state::State,
     store::MemoryTx,
+    table::Row,
 };
+
+/// The source that a job is about.
+fn source_of(job: &Job) -> SourceId {
+    let JobKind::Ingest { source_id, .. } = &job.kind;
+    *source_id
+}
+
+impl Row for Job {
+    type Id = JobId;
+    const REFERENCES: &'static [Reference<Self>] = &[
+        Reference::to::<Tenant>(&["tenant_id"]).cascades(),
+        Reference::to::<User>(&["user_id"]).clears(|job| job.user_id = None),
+        Reference::to::<Source>(&["tenant_id", "source_id"]).cascades(),
+    ];
+
+    fn id(&self) -> JobId {
+        self.id
+    }
+
+    fn column(&self, name: &str) -> Option<Uuid> {
+        match name {
+            "id" => Some(self.id.0),
+            "tenant_id" => Some(self.tenant_id.0),
+            "user_id" => self.user_id.map(|id| id.0),
+            "source_id" => Some(source_of(self).0),
+            _ => None,
+        }
+    }
+
+    fn check(&self) -> Result<(), StoreError> {
+        no_nul(self.step.iter().chain(&self.error))?;
+        fits_column([self.progress_done, self.progress_total])?;
+        require(self.state != JobState::Running || self.lease_expires_at.is_some(), "a running job has a lease")
+    }
+}
 
 /// When a job can be taken: a waiting one at its time, a running one when its lease ends.
 fn due_at(job: &Job) -> Option<Timestamp> {
@@ -27,44 +68,34 @@ fn due_at(job: &Job) -> Option<Timestamp> {
 }
 
 impl State {
-    fn claim(&mut self, now: Timestamp, lease_expires_at: Timestamp) -> Option<Job> {
+    fn claim(&mut self, now: Timestamp, lease_expires_at: Timestamp) -> Result<Option<Job>, StoreError> {
         let is_due = |job: &&Job| due_at(job).is_some_and(|due| due <= now);
         let mut running: BTreeMap<TenantId, u64> = BTreeMap::new();
-        for job in self.jobs.values().filter(|job| job.state == JobState::Running && !is_due(job)) {
+        for job in self.jobs.iter().filter(|job| job.state == JobState::Running && !is_due(job)) {
             *running.entry(job.tenant_id).or_default() += 1;
         }
         let fairest = |job: &&Job| (running.get(&job.tenant_id).copied().unwrap_or(0), job.created_at, job.id);
-        let id = self.jobs.values().filter(is_due).min_by_key(fairest)?.id;
-        let job = self.jobs.get_mut(&id)?;
+        let Some(mut job) = self.jobs.iter().filter(is_due).min_by_key(fairest).cloned() else { return Ok(None) };
         job.state = JobState::Running;
         job.fence += 1;
         job.attempts += 1;
         job.lease_expires_at = Some(lease_expires_at);
         job.updated_at = now;
-        Some(job.clone())
+        self.replace(job.clone())?;
+        Ok(Some(job))
     }
 }
 
 impl MemoryTx {
-    fn reaches_job(&self, job: &Job) -> bool {
-        match &self.scope {
-            Scope::Tenant(scope) => scope.tenant_id == job.tenant_id,
-            Scope::Installation { .. } => true,
-            Scope::SignIn => false,
-        }
-    }
-
     /// Changes the job that this lease holds.
     fn with_lease(&self, lease: JobLease, change: impl FnOnce(&mut Job)) -> Result<(), StoreError> {
-        self.refuse_sign_in()?;
+        let filter = self.scope.filter::<Job>(Purpose::Change)?;
         self.write(|state| {
-            let held =
-                |job: &&mut Job| self.reaches_job(job) && job.state == JobState::Running && job.fence == lease.fence;
-            let job = state.jobs.get_mut(&lease.id).filter(held).ok_or(StoreError::Stale)?;
-            change(job);
-            no_nul(job.error.as_deref())?;
-            no_nul(job.step.as_deref())?;
-            fits_column([job.progress_done, job.progress_total])
+            let job = state.reached::<Job>(filter, &lease.id).ok_or(StoreError::Stale)?;
+            if job.state != JobState::Running || job.fence != lease.fence {
+                return Err(StoreError::Stale);
+            }
+            state.change(&lease.id, change)
         })
     }
 }
@@ -79,48 +110,25 @@ fn leave(job: &mut Job, next: JobState, at: Timestamp) {
 #[async_trait]
 impl JobRepo for MemoryTx {
     async fn enqueue(&self, job: &Job) -> Result<(), StoreError> {
-        if self.tenant()?.tenant_id != job.tenant_id {
-            return Err(StoreError::OutOfScope("a job is queued in the scope of its tenant"));
-        }
-        self.write(|state| {
-            no_nul([&job.step, &job.error].into_iter().flatten().map(String::as_str))?;
-            fits_column([job.progress_done, job.progress_total])?;
-            if job.state == JobState::Running && job.lease_expires_at.is_none() {
-                return Err(refuse("a running job has a lease"));
-            }
-            if state.jobs.contains_key(&job.id) {
-                return Err(conflict("jobs_pkey"));
-            }
-            state.need_tenant(job.tenant_id)?;
-            state.need_actor(job.tenant_id, job.user_id)?;
-            let JobKind::Ingest { source_id, .. } = &job.kind;
-            need(Some(*source_id), |id| {
-                state.sources.get(&id).is_some_and(|source| source.tenant_id == job.tenant_id)
-            })?;
-            state.jobs.insert_mut(job.id, job.clone());
-            Ok(())
-        })
+        self.add(job)
     }
 
     async fn get(&self, id: JobId) -> Result<Option<Job>, StoreError> {
-        self.refuse_sign_in()?;
-        self.read(|state| Ok(state.jobs.get(&id).filter(|job| self.reaches_job(job)).cloned()))
+        self.get_row(&id)
     }
 
     async fn find_by_source(&self, source: SourceId) -> Result<Option<Job>, StoreError> {
-        self.tenant()?;
+        let filter = self.scope.filter::<Collection>(Purpose::Read)?;
         self.read(|state| {
-            let about = |job: &&Job| {
-                let JobKind::Ingest { source_id, .. } = &job.kind;
-                *source_id == source && self.reaches_job(job)
-            };
-            Ok(state.jobs.values().filter(about).max_by_key(|job| (job.created_at, job.id)).cloned())
+            let about = state.jobs.iter().filter(|job| source_of(job) == source);
+            let newest = about.max_by_key(|job| (job.created_at, job.id));
+            Ok(newest.filter(|_| state.reached_source(filter, source).is_some()).cloned())
         })
     }
 
     async fn claim(&self, now: Timestamp, lease_expires_at: Timestamp) -> Result<Option<Job>, StoreError> {
         self.need_installation()?;
-        self.write(|state| Ok(state.claim(now, lease_expires_at)))
+        self.write(|state| state.claim(now, lease_expires_at))
     }
 
     async fn renew(&self, lease: JobLease, lease_expires_at: Timestamp) -> Result<(), StoreError> {

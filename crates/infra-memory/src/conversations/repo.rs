@@ -2,99 +2,87 @@
 
 use async_trait::async_trait;
 use domain::{
-    access::TenantScope,
+    access::Purpose,
     conversations::{Conversation, ConversationFilter, ConversationRepo, HeadMove, Origin, RetrievalChoice},
-    ids::ConversationId,
+    ids::{CollectionId, ConversationId, UserId},
     page::{Cursor, Page, PageRequest},
     store::StoreError,
     usage::{TokenUsage, UsageTotals},
 };
+use uuid::Uuid;
 
+use super::rows::{ChosenCollection, counts};
 use crate::{
-    check::{conflict, no_nul, refuse},
-    page::newest_first,
-    reach,
+    check::{fits_column, refuse},
     state::State,
     store::MemoryTx,
 };
 
-fn check_text(conversation: &Conversation) -> Result<(), StoreError> {
-    let Conversation { title, model, system_prompt, .. } = conversation;
-    no_nul([title, model, system_prompt].into_iter().flatten().map(String::as_str))
-}
-
-fn matches(scope: &TenantScope, filter: &ConversationFilter, conversation: &Conversation) -> bool {
+fn matches(user: Option<UserId>, filter: &ConversationFilter, conversation: &Conversation) -> bool {
     let ConversationFilter { include_others, origin, include_archived, title_contains } = filter;
     let title_holds = |text: &String| {
         let title = conversation.title.as_deref().unwrap_or_default();
         title.to_ascii_lowercase().contains(&text.to_ascii_lowercase())
     };
-    (*include_others || reach::is_own(scope, Some(conversation.user_id)))
+    (*include_others || Some(conversation.user_id) == user)
         && origin.map_or(conversation.origin != Origin::OpenAi, |origin| conversation.origin == origin)
         && (*include_archived || conversation.archived_at.is_none())
         && title_contains.as_ref().is_none_or(title_holds)
 }
 
-/// The conversation, to be changed.
-pub(super) fn reached_mut<'a>(
-    state: &'a mut State,
-    scope: &TenantScope,
-    id: ConversationId,
-) -> Result<&'a mut Conversation, StoreError> {
-    let found = state.conversations.get_mut(&id).filter(|found| reach::conversation(scope, found));
-    found.ok_or(StoreError::Stale)
+impl State {
+    /// The conversation with its chosen collections, which are kept by themselves.
+    fn with_collections(&self, mut conversation: Conversation) -> Conversation {
+        if let RetrievalChoice::Collections(collections) = &mut conversation.retrieval {
+            let first = (conversation.id, CollectionId(Uuid::nil()));
+            let chosen = self.conversation_collections.range(first, (conversation.id, CollectionId(Uuid::max())));
+            *collections = chosen.map(|row| row.collection_id).collect();
+        }
+        conversation
+    }
+
+    fn insert_conversation(&mut self, mut conversation: Conversation) -> Result<(), StoreError> {
+        let Conversation { id: conversation_id, tenant_id, .. } = conversation;
+        let chosen = match &mut conversation.retrieval {
+            RetrievalChoice::Collections(collections) => std::mem::take(collections),
+            RetrievalChoice::All => Vec::new(),
+        };
+        self.insert(conversation)?;
+        let rows = chosen.into_iter();
+        let mut rows = rows.map(|collection_id| ChosenCollection { tenant_id, conversation_id, collection_id });
+        rows.try_for_each(|row| self.insert(row))
+    }
 }
 
 #[async_trait]
 impl ConversationRepo for MemoryTx {
     async fn get(&self, id: ConversationId) -> Result<Option<Conversation>, StoreError> {
-        let scope = self.tenant()?;
-        self.read(|state| Ok(state.reached_conversation(scope, id).cloned()))
+        let filter = self.scope.filter::<Conversation>(Purpose::Read)?;
+        self.read(|state| Ok(state.reached(filter, &id).cloned().map(|found| state.with_collections(found))))
     }
 
     async fn lock(&self, id: ConversationId) -> Result<Option<Conversation>, StoreError> {
         // The one write transaction holds everything locked already.
-        let scope = self.tenant()?;
-        self.write(|state| Ok(state.reached_conversation(scope, id).cloned()))
+        let filter = self.scope.filter::<Conversation>(Purpose::Change)?;
+        self.write(|state| Ok(state.reached(filter, &id).cloned().map(|found| state.with_collections(found))))
     }
 
     async fn list(&self, filter: &ConversationFilter, page: PageRequest) -> Result<Page<Conversation>, StoreError> {
-        let scope = self.tenant()?;
+        let wanted = |found: &Conversation| matches(self.user(), filter, found);
+        let mut page = self.page_of(page, wanted, |row| Cursor { at: row.created_at, id: row.id.0 })?;
         self.read(|state| {
-            let reached = state.conversations.values().filter(|found| reach::conversation(scope, found));
-            let rows = reached.filter(|found| matches(scope, filter, found));
-            Ok(newest_first(rows, page, |row| Cursor { at: row.created_at, id: row.id.0 }))
+            page.items = page.items.into_iter().map(|found| state.with_collections(found)).collect();
+            Ok(page)
         })
     }
 
     async fn insert(&self, conversation: &Conversation) -> Result<(), StoreError> {
-        let tenant = self.tenant()?.tenant_id;
-        if conversation.tenant_id != tenant {
-            return Err(StoreError::OutOfScope("a conversation is added in the scope of its tenant"));
-        }
-        self.write(|state| {
-            check_text(conversation)?;
-            if state.conversations.contains_key(&conversation.id) {
-                return Err(conflict("conversations_pkey"));
-            }
-            state.need_tenant(tenant)?;
-            state.need_user(tenant, Some(conversation.user_id))?;
-            state.need_message_of(conversation.id, conversation.current_message_id)?;
-            if let RetrievalChoice::Collections(collections) = &conversation.retrieval {
-                for id in collections {
-                    state.need_collection(tenant, Some(*id))?;
-                }
-            }
-            state.conversations.insert_mut(conversation.id, conversation.clone());
-            Ok(())
-        })
+        self.scope.may_add(conversation)?;
+        self.write(|state| state.insert_conversation(conversation.clone()))
     }
 
     async fn update(&self, conversation: &Conversation) -> Result<(), StoreError> {
-        let scope = self.tenant()?;
-        self.write(|state| {
-            let stored = reached_mut(state, scope, conversation.id)?;
-            check_text(conversation)?;
+        self.change(&conversation.id, |stored: &mut Conversation| {
             let Conversation { title, visibility, model, system_prompt, archived_at, deleted_at, updated_at, .. } =
                 conversation.clone();
             stored.title = title;
@@ -104,22 +92,16 @@ impl ConversationRepo for MemoryTx {
             stored.archived_at = archived_at;
             stored.deleted_at = deleted_at;
             stored.updated_at = updated_at;
-            Ok(())
         })
     }
 
     async fn move_head(&self, id: ConversationId, head: &HeadMove) -> Result<(), StoreError> {
-        let scope = self.tenant()?;
-        self.write(|state| {
-            state.reached_conversation(scope, id).ok_or(StoreError::Stale)?;
-            state.need_message_of(id, head.current_message_id)?;
-            let stored = reached_mut(state, scope, id)?;
+        self.change(&id, |stored: &mut Conversation| {
             stored.current_message_id = head.current_message_id;
             stored.head_version = head.head_version;
             stored.next_seq = head.next_seq;
             stored.message_count = head.message_count;
             stored.updated_at = head.at;
-            Ok(())
         })
     }
 
@@ -129,15 +111,18 @@ impl ConversationRepo for MemoryTx {
         totals: UsageTotals,
         last_context: Option<TokenUsage>,
     ) -> Result<(), StoreError> {
-        let scope = self.tenant()?;
+        let filter = self.scope.filter::<Conversation>(Purpose::Change)?;
         let now = self.now();
         self.write(|state| {
-            let stored = reached_mut(state, scope, id)?;
-            stored.totals =
-                stored.totals.checked_add(totals).ok_or_else(|| refuse("the sum of the costs leaves its range"))?;
-            stored.last_context = last_context.or(stored.last_context);
-            stored.updated_at = now;
-            Ok(())
+            let found = state.reached::<Conversation>(filter, &id).ok_or(StoreError::Stale)?;
+            fits_column(counts(totals))?;
+            let sum = found.totals.checked_add(totals);
+            let sum = sum.ok_or_else(|| refuse("the sum of the costs leaves its range"))?;
+            state.change(&id, |stored: &mut Conversation| {
+                stored.totals = sum;
+                stored.last_context = last_context.or(stored.last_context);
+                stored.updated_at = now;
+            })
         })
     }
 }

@@ -2,89 +2,62 @@
 
 use async_trait::async_trait;
 use domain::{
-    access::TenantScope,
+    access::{Filter, Purpose},
     clock::Timestamp,
-    conversations::{ExpiredStream, MostRunning, Stream, StreamEvent, StreamLease, StreamRepo, StreamState},
+    conversations::{
+        Conversation, ExpiredStream, MostRunning, Stream, StreamEvent, StreamLease, StreamRepo, StreamState,
+    },
     ids::{ConversationId, StreamId},
     store::StoreError,
 };
 
-use crate::{
-    check::{conflict, fits_column, no_nul_json, refuse},
-    state::{State, need},
-    store::MemoryTx,
-};
+use super::rows::StoredEvent;
+use crate::{check::require, state::State, store::MemoryTx, table::place};
 
 impl State {
-    fn reached_stream(&self, scope: &TenantScope, id: StreamId) -> Option<&Stream> {
+    fn reached_stream(&self, filter: Filter, id: StreamId) -> Option<&Stream> {
         let stream = self.streams.get(&id)?;
-        self.reached_conversation(scope, stream.conversation_id)?;
+        self.reached::<Conversation>(filter, &stream.conversation_id)?;
         Some(stream)
     }
 
     fn running(&self) -> impl Iterator<Item = &Stream> {
-        self.running_streams.iter().filter_map(|id| self.streams.get(id))
+        self.streams.by("uq_streams_running_message", place![])
     }
 
-    fn insert_stream(&mut self, stream: &Stream) -> Result<(), StoreError> {
-        fits_column(stream.estimated_input_tokens)?;
-        let tenant = stream.tenant_id;
-        if self.streams.contains_key(&stream.id) {
-            return Err(conflict("streams_pkey"));
-        }
-        if stream.state == StreamState::Running {
-            if self.running().any(|other| other.message_id == stream.message_id) {
-                return Err(conflict("uq_streams_running_message"));
-            }
-            self.running_streams.insert_mut(stream.id);
-        }
-        self.need_conversation(tenant, Some(stream.conversation_id))?;
-        need(Some(stream.message_id), |id| {
-            self.messages
-                .get(&id)
-                .is_some_and(|message| message.conversation_id == stream.conversation_id && message.tenant_id == tenant)
-        })?;
-        self.need_user(tenant, Some(stream.user_id))?;
-        self.need_api_key(tenant, stream.api_key_id)?;
-        self.streams.insert_mut(stream.id, stream.clone());
-        Ok(())
+    fn insert_events(&mut self, lease: StreamLease, events: &[StreamEvent]) -> Result<(), StoreError> {
+        let Some(Stream { id, tenant_id, .. }) = self.streams.get(&lease.id) else { return Err(StoreError::Stale) };
+        let (stream_id, tenant_id) = (*id, *tenant_id);
+        events.iter().try_for_each(|event| self.insert(StoredEvent { tenant_id, stream_id, event: event.clone() }))
     }
 
-    fn insert_events(&mut self, id: StreamId, events: &[StreamEvent]) -> Result<(), StoreError> {
-        for event in events {
-            let stored = serde_json::to_value(&event.event).map_err(|error| StoreError::Backend(Box::new(error)))?;
-            no_nul_json([&stored])?;
-            if event.number < 1 {
-                return Err(refuse("events count from 1"));
-            }
-            if self.stream_events.contains_key(&(id, event.number)) {
-                return Err(conflict("stream_events_pkey"));
-            }
-            self.stream_events.insert_mut((id, event.number), event.clone());
-        }
-        Ok(())
-    }
-
-    /// The running stream of this lease.
-    fn leased(&mut self, scope: &TenantScope, lease: StreamLease) -> Result<&mut Stream, StoreError> {
-        let held = |stream: &&mut Stream| {
-            stream.tenant_id == scope.tenant_id && stream.state == StreamState::Running && stream.epoch == lease.epoch
-        };
-        self.streams.get_mut(&lease.id).filter(held).ok_or(StoreError::Stale)
+    /// Changes the running stream of this lease. The lease is the right to it, also when its
+    /// conversation has been deleted since.
+    fn change_leased(
+        &mut self,
+        filter: Filter,
+        lease: StreamLease,
+        change: impl FnOnce(&mut Stream),
+    ) -> Result<(), StoreError> {
+        let held = |stream: &&Stream| stream.state == StreamState::Running && stream.epoch == lease.epoch;
+        let stream = self.streams.get(&lease.id).filter(held).ok_or(StoreError::Stale)?;
+        let conversation = self.conversations.get(&stream.conversation_id);
+        conversation.filter(|conversation| filter.admits(*conversation)).ok_or(StoreError::Stale)?;
+        self.change(&lease.id, change)
     }
 }
 
 #[async_trait]
 impl StreamRepo for MemoryTx {
     async fn get(&self, id: StreamId) -> Result<Option<Stream>, StoreError> {
-        let scope = self.tenant()?;
-        self.read(|state| Ok(state.reached_stream(scope, id).cloned()))
+        let filter = self.scope.filter::<Conversation>(Purpose::Read)?;
+        self.read(|state| Ok(state.reached_stream(filter, id).cloned()))
     }
 
     async fn running(&self, conversation: ConversationId) -> Result<Vec<Stream>, StoreError> {
-        let scope = self.tenant()?;
+        let filter = self.scope.filter::<Conversation>(Purpose::Read)?;
         self.read(|state| {
-            if state.reached_conversation(scope, conversation).is_none() {
+            if state.reached::<Conversation>(filter, &conversation).is_none() {
                 return Ok(Vec::new());
             }
             let mut streams: Vec<Stream> =
@@ -95,12 +68,11 @@ impl StreamRepo for MemoryTx {
     }
 
     async fn insert(&self, streams: &[Stream], most: MostRunning) -> Result<bool, StoreError> {
+        let filter = self.scope.filter::<Conversation>(Purpose::Change)?;
+        streams.iter().try_for_each(|stream| self.may_add_part(stream.tenant_id))?;
         let Some(Stream { tenant_id, conversation_id, user_id, .. }) = streams.first() else { return Ok(true) };
-        let scope = self.tenant()?;
-        if streams.iter().any(|stream| stream.tenant_id != scope.tenant_id) {
-            return Err(StoreError::OutOfScope("a stream is opened in the scope of its tenant"));
-        }
         self.write(|state| {
+            state.whole::<Conversation>(filter, conversation_id)?;
             let (mut in_conversation, mut of_user) = (0, 0);
             for stream in state.running().filter(|stream| stream.tenant_id == *tenant_id) {
                 in_conversation += u64::from(stream.conversation_id == *conversation_id);
@@ -109,17 +81,19 @@ impl StreamRepo for MemoryTx {
             if in_conversation >= most.in_conversation || of_user >= most.of_user {
                 return Ok(false);
             }
-            streams.iter().try_for_each(|stream| state.insert_stream(stream))?;
+            streams.iter().try_for_each(|stream| state.insert(stream.clone()))?;
             Ok(true)
         })
     }
 
     async fn record_call(&self, lease: StreamLease, estimated_input_tokens: u64) -> Result<(), StoreError> {
-        let scope = self.tenant()?;
-        fits_column([estimated_input_tokens])?;
+        let filter = self.scope.filter::<Conversation>(Purpose::Change)?;
+        let now = self.now();
         self.write(|state| {
-            state.leased(scope, lease)?.estimated_input_tokens = Some(estimated_input_tokens);
-            Ok(())
+            state.change_leased(filter, lease, |stream| {
+                stream.estimated_input_tokens = Some(estimated_input_tokens);
+                stream.updated_at = now;
+            })
         })
     }
 
@@ -129,16 +103,18 @@ impl StreamRepo for MemoryTx {
         events: &[StreamEvent],
         lease_expires_at: Timestamp,
     ) -> Result<bool, StoreError> {
-        let scope = self.tenant()?;
+        let filter = self.scope.filter::<Conversation>(Purpose::Change)?;
         let now = self.now();
         self.write(|state| {
-            let stream = state.leased(scope, lease)?;
-            stream.lease_expires_at = lease_expires_at;
-            stream.last_event = events.last().map_or(stream.last_event, |event| event.number);
-            stream.updated_at = now;
-            let stop = stream.stop_requested_at.is_some();
-            state.insert_events(lease.id, events)?;
-            Ok(stop)
+            let mut is_to_stop = false;
+            state.change_leased(filter, lease, |stream| {
+                stream.lease_expires_at = lease_expires_at;
+                stream.last_event = events.last().map_or(stream.last_event, |event| event.number);
+                stream.updated_at = now;
+                is_to_stop = stream.stop_requested_at.is_some();
+            })?;
+            state.insert_events(lease, events)?;
+            Ok(is_to_stop)
         })
     }
 
@@ -149,44 +125,42 @@ impl StreamRepo for MemoryTx {
         events: &[StreamEvent],
         at: Timestamp,
     ) -> Result<(), StoreError> {
-        let scope = self.tenant()?;
+        let filter = self.scope.filter::<Conversation>(Purpose::Change)?;
         self.write(|state| {
-            let stream = state.leased(scope, lease)?;
-            if end == StreamState::Running {
-                return Err(refuse("a stream does not end as running"));
-            }
-            stream.state = end;
-            stream.last_event = events.last().map_or(stream.last_event, |event| event.number);
-            stream.ended_at = Some(at);
-            stream.updated_at = at;
-            state.running_streams.remove_mut(&lease.id);
-            state.insert_events(lease.id, events)
+            require(end != StreamState::Running, "a stream does not end as running")?;
+            state.change_leased(filter, lease, |stream| {
+                stream.state = end;
+                stream.last_event = events.last().map_or(stream.last_event, |event| event.number);
+                stream.ended_at = Some(at);
+                stream.updated_at = at;
+            })?;
+            state.insert_events(lease, events)
         })
     }
 
     async fn request_stop(&self, id: StreamId, at: Timestamp) -> Result<bool, StoreError> {
-        let scope = self.tenant()?;
+        let filter = self.scope.filter::<Conversation>(Purpose::Change)?;
         self.write(|state| {
             let running = |stream: &&Stream| stream.state == StreamState::Running;
-            if state.reached_stream(scope, id).filter(running).is_none() {
+            if state.reached_stream(filter, id).filter(running).is_none() {
                 return Ok(false);
             }
-            if let Some(stream) = state.streams.get_mut(&id) {
+            state.change(&id, |stream: &mut Stream| {
                 stream.stop_requested_at = stream.stop_requested_at.or(Some(at));
                 stream.updated_at = at;
-            }
+            })?;
             Ok(true)
         })
     }
 
     async fn events(&self, id: StreamId, after: i64, limit: u32) -> Result<Vec<StreamEvent>, StoreError> {
-        let scope = self.tenant()?;
+        let filter = self.scope.filter::<Conversation>(Purpose::Read)?;
         self.read(|state| {
-            if state.reached_stream(scope, id).is_none() {
+            if state.reached_stream(filter, id).is_none() {
                 return Ok(Vec::new());
             }
-            let range = (id, after.saturating_add(1))..=(id, i64::MAX);
-            Ok(state.stream_events.range(range).take(limit as usize).map(|(_, event)| event.clone()).collect())
+            let stored = state.stream_events.range((id, after.saturating_add(1)), (id, i64::MAX));
+            Ok(stored.take(limit as usize).map(|stored| stored.event.clone()).collect())
         })
     }
 
@@ -207,13 +181,13 @@ impl StreamRepo for MemoryTx {
             expired.truncate(limit as usize);
             let mut taken = Vec::with_capacity(expired.len());
             for (_, id) in expired {
-                if let Some(stream) = state.streams.get_mut(&id) {
+                state.change(&id, |stream: &mut Stream| {
                     stream.epoch += 1;
                     stream.lease_expires_at = lease_expires_at;
                     stream.updated_at = now;
                     let lease = StreamLease { id, epoch: stream.epoch };
                     taken.push(ExpiredStream { tenant_id: stream.tenant_id, lease });
-                }
+                })?;
             }
             Ok(taken)
         })

@@ -1,14 +1,17 @@
 //! Walks through the tree of messages. Each costs what it passes, not what the tree holds.
 
 use domain::{
-    access::TenantScope,
+    access::Filter,
     clock::Timestamp,
     conversations::Message,
     ids::{ConversationId, MessageId},
     store::StoreError,
 };
 
-use crate::state::State;
+use crate::{
+    state::State,
+    table::{Row, place},
+};
 
 impl State {
     /// The children of a message (`None`: the roots) by `seq`, deleted ones included.
@@ -17,8 +20,7 @@ impl State {
         conversation: ConversationId,
         parent: Option<MessageId>,
     ) -> impl DoubleEndedIterator<Item = &Message> {
-        let range = (conversation, parent, i64::MIN)..=(conversation, parent, i64::MAX);
-        self.children.range(range).filter_map(|(_, id)| self.messages.get(id))
+        self.messages.by("ix_messages_parent", place![conversation.0, parent.map(|id| id.0)])
     }
 
     /// The living children by `seq`.
@@ -27,40 +29,35 @@ impl State {
         conversation: ConversationId,
         parent: Option<MessageId>,
     ) -> impl DoubleEndedIterator<Item = &Message> {
-        self.children(conversation, parent).filter(|message| message.deleted_at.is_none())
+        self.children(conversation, parent).filter(|message| message.is_live())
     }
 
     /// At most `limit` messages that end in `last`, root first.
-    pub(super) fn branch(&self, scope: &TenantScope, last: MessageId, limit: u32) -> Vec<Message> {
+    pub(super) fn branch(&self, filter: Filter, last: MessageId, limit: u32) -> Vec<Message> {
         let mut branch = Vec::new();
-        let mut next = self.reached_message(scope, last);
+        let mut next = self.reached_message(filter, last);
         while let Some(message) = next.filter(|_| branch.len() < limit as usize) {
             branch.push(message.clone());
             let parent = message.parent_id.and_then(|id| self.messages.get(&id));
-            next = parent.filter(|parent| parent.deleted_at.is_none());
+            next = parent.filter(|parent| parent.is_live());
         }
         branch.reverse();
         branch
     }
 
     /// Makes every message above `id` point to the next one towards it.
-    pub(super) fn activate_path(
-        &mut self,
-        scope: &TenantScope,
-        id: MessageId,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        let message = self.reached_message(scope, id).ok_or(StoreError::Stale)?;
+    pub(super) fn activate_path(&mut self, filter: Filter, id: MessageId, now: Timestamp) -> Result<(), StoreError> {
+        let message = self.reached_message(filter, id).ok_or(StoreError::Stale)?;
         let (mut child, mut above) = (message.id, message.parent_id);
         while let Some(parent) = above.and_then(|id| self.messages.get(&id)) {
             let id = parent.id;
             above = parent.parent_id;
             // Rows that already point the right way stay as they are, and shared with the copy before.
-            if parent.active_child_id != Some(child)
-                && let Some(parent) = self.messages.get_mut(&id)
-            {
-                parent.active_child_id = Some(child);
-                parent.updated_at = now;
+            if parent.active_child_id != Some(child) {
+                self.change(&id, |parent: &mut Message| {
+                    parent.active_child_id = Some(child);
+                    parent.updated_at = now;
+                })?;
             }
             child = id;
         }
@@ -68,12 +65,12 @@ impl State {
     }
 
     /// The leaf below `id` on the branch that was last on show.
-    pub(super) fn leaf(&self, scope: &TenantScope, id: MessageId) -> Result<MessageId, StoreError> {
-        let mut message = self.reached_message(scope, id).ok_or(StoreError::Stale)?;
+    pub(super) fn leaf(&self, filter: Filter, id: MessageId) -> Result<MessageId, StoreError> {
+        let mut message = self.reached_message(filter, id).ok_or(StoreError::Stale)?;
         loop {
             let active = message.active_child_id.and_then(|id| self.messages.get(&id));
             let newest = || self.live_children(message.conversation_id, Some(message.id)).next_back();
-            match active.filter(|child| child.deleted_at.is_none()).or_else(newest) {
+            match active.filter(|child| child.is_live()).or_else(newest) {
                 Some(child) => message = child,
                 None => return Ok(message.id),
             }

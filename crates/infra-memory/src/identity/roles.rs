@@ -2,74 +2,79 @@
 
 use async_trait::async_trait;
 use domain::{
-    identity::{Role, RoleRepo, UserRole},
-    ids::UserId,
+    access::Purpose,
+    identity::{Role, RoleRepo, User, UserRole},
+    ids::{RoleId, UserId, UserRoleId},
     store::StoreError,
+    tenancy::Tenant,
 };
 
 use crate::{
-    check::{conflict, no_nul},
-    reach,
-    state::need,
+    check::no_nul,
+    references::Reference,
     store::MemoryTx,
+    table::{Key, Row, columns, place},
 };
+
+impl Row for Role {
+    const KEYS: &'static [Key<Self>] =
+        &[Key { name: "uq_roles_name", of: |role| Some(place![role.tenant_id.0, role.name.as_str()]) }];
+    const REFERENCES: &'static [Reference<Self>] = &[Reference::to::<Tenant>(&["tenant_id"]).cascades()];
+    columns!(id: RoleId, tenant_id);
+
+    fn check(&self) -> Result<(), StoreError> {
+        no_nul([&self.name].into_iter().chain(&self.description))
+    }
+}
+
+impl Row for UserRole {
+    const KEYS: &'static [Key<Self>] =
+        &[Key { name: "uq_user_roles_user_role", of: |row| Some(place![row.user_id.0, row.role_id.0]) }];
+    const REFERENCES: &'static [Reference<Self>] = &[
+        Reference::to::<User>(&["assigned_by"]).clears(|row| row.assigned_by = None),
+        Reference::to::<User>(&["tenant_id", "user_id"]).cascades(),
+        Reference::to::<Role>(&["tenant_id", "role_id"]).cascades(),
+    ];
+    columns!(id: UserRoleId, tenant_id, user_id, role_id; assigned_by);
+
+    fn check(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
 
 #[async_trait]
 impl RoleRepo for MemoryTx {
     async fn of_user(&self, user: UserId) -> Result<Vec<Role>, StoreError> {
-        let tenant = self.tenant()?.tenant_id;
+        let filter = self.scope.filter::<UserRole>(Purpose::Read)?;
         self.read(|state| {
-            if !reach::identity(&self.scope, Some(tenant), user) {
-                return Ok(Vec::new());
-            }
-            let assigned = state.user_roles.values().filter(|row| row.tenant_id == tenant && row.user_id == user);
+            let assigned = state.user_roles.by("uq_user_roles_user_role", place![user.0]);
+            let reached = assigned.filter(|assignment| filter.admits(*assignment));
             let mut roles: Vec<Role> =
-                assigned.filter_map(|assignment| state.roles.get(&assignment.role_id)).cloned().collect();
+                reached.filter_map(|assignment| state.roles.get(&assignment.role_id)).cloned().collect();
             roles.sort_by(|a, b| a.name.cmp(&b.name));
             Ok(roles)
         })
     }
 
     async fn find_by_name(&self, name: &str) -> Result<Option<Role>, StoreError> {
-        let tenant = self.tenant()?.tenant_id;
-        self.read(|state| Ok(state.roles.values().find(|role| role.tenant_id == tenant && role.name == name).cloned()))
-    }
-
-    async fn insert(&self, role: &Role) -> Result<(), StoreError> {
-        if self.tenant()?.tenant_id != role.tenant_id {
-            return Err(StoreError::OutOfScope("a role is added in the scope of its tenant"));
-        }
-        self.write(|state| {
-            no_nul([Some(&role.name), role.description.as_ref()].into_iter().flatten().map(String::as_str))?;
-            if state.roles.contains_key(&role.id) {
-                return Err(conflict("roles_pkey"));
-            }
-            if state.roles.values().any(|other| other.tenant_id == role.tenant_id && other.name == role.name) {
-                return Err(conflict("uq_roles_name"));
-            }
-            state.need_tenant(role.tenant_id)?;
-            state.roles.insert_mut(role.id, role.clone());
-            Ok(())
+        let filter = self.scope.filter::<Role>(Purpose::Read)?;
+        let tenant = self.scope.tenant_id().map(|tenant| tenant.0);
+        self.read(|state| {
+            let found = state.roles.find("uq_roles_name", place![tenant, name]);
+            Ok(found.filter(|role| filter.admits(*role)).cloned())
         })
     }
 
+    async fn insert(&self, role: &Role) -> Result<(), StoreError> {
+        self.add(role)
+    }
+
     async fn assign(&self, assignment: &UserRole) -> Result<(), StoreError> {
-        let UserRole { id, tenant_id, user_id, role_id, assigned_by, .. } = *assignment;
-        if self.tenant()?.tenant_id != tenant_id {
-            return Err(StoreError::OutOfScope("a role is assigned in the scope of its tenant"));
-        }
+        self.scope.may_add(assignment)?;
+        let filter = self.scope.filter::<Role>(Purpose::Change)?;
         self.write(|state| {
-            if state.user_roles.contains_key(&id) {
-                return Err(conflict("user_roles_pkey"));
-            }
-            if state.user_roles.values().any(|other| other.user_id == user_id && other.role_id == role_id) {
-                return Err(conflict("uq_user_roles_user_role"));
-            }
-            state.need_user(tenant_id, Some(user_id))?;
-            state.need_actor(tenant_id, assigned_by)?;
-            need(Some(role_id), |id| state.roles.get(&id).is_some_and(|role| role.tenant_id == tenant_id))?;
-            state.user_roles.insert_mut(id, assignment.clone());
-            Ok(())
+            state.whole::<Role>(filter, &assignment.role_id)?;
+            state.insert(assignment.clone())
         })
     }
 }

@@ -2,118 +2,102 @@
 
 use async_trait::async_trait;
 use domain::{
+    access::Purpose,
     clock::Timestamp,
-    identity::{RefreshToken, Session, SessionRepo},
-    ids::{RefreshTokenId, SessionId, TenantId, UserId},
+    identity::{RefreshToken, Session, SessionRepo, User},
+    ids::{RefreshTokenId, SessionId},
     store::StoreError,
 };
 
 use crate::{
-    check::{conflict, no_nul},
-    reach,
-    state::{State, need},
+    check::no_nul,
+    references::Reference,
     store::MemoryTx,
+    table::{Key, Row, columns, place},
 };
 
-impl MemoryTx {
-    fn reaches_session(&self, session: &Session) -> bool {
-        reach::identity(&self.scope, session.tenant_id, session.user_id)
-    }
+// A superadmin's rows have no tenant, and a key with an empty column refers to nothing: so the user and
+// the session are referred to alone as well.
+impl Row for Session {
+    const KEYS: &'static [Key<Self>] = &[Key {
+        name: "uq_sessions_token_hash",
+        of: |session| session.token_hash.as_ref().map(|hash| place![hash.as_str()]),
+    }];
+    const REFERENCES: &'static [Reference<Self>] =
+        &[Reference::to::<User>(&["user_id"]).cascades(), Reference::to::<User>(&["tenant_id", "user_id"]).cascades()];
+    columns!(id: SessionId, user_id; tenant_id);
 
-    fn reaches_token(&self, token: &RefreshToken) -> bool {
-        reach::identity(&self.scope, token.tenant_id, token.user_id)
+    fn check(&self) -> Result<(), StoreError> {
+        no_nul(&self.user_agent)
     }
 }
 
-/// Foreign key to a user of this tenant, or of none.
-fn need_user(state: &State, tenant: Option<TenantId>, user: UserId) -> Result<(), StoreError> {
-    need(Some(user), |id| state.users.get(&id).is_some_and(|user| user.tenant_id == tenant))
+impl Row for RefreshToken {
+    const KEYS: &'static [Key<Self>] =
+        &[Key { name: "uq_refresh_tokens_token_hash", of: |token| Some(place![token.token_hash.as_str()]) }];
+    const REFERENCES: &'static [Reference<Self>] = &[
+        Reference::to::<User>(&["user_id"]).cascades(),
+        Reference::to::<Session>(&["session_id"]).cascades(),
+        Reference::to::<User>(&["tenant_id", "user_id"]).cascades(),
+        Reference::to::<Session>(&["tenant_id", "session_id"]).cascades(),
+    ];
+    columns!(id: RefreshTokenId, user_id, session_id; tenant_id);
+
+    fn check(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
 }
 
 #[async_trait]
 impl SessionRepo for MemoryTx {
     async fn get(&self, id: SessionId) -> Result<Option<Session>, StoreError> {
-        self.refuse_sign_in()?;
-        self.read(|state| Ok(state.sessions.get(&id).filter(|session| self.reaches_session(session)).cloned()))
+        self.get_row(&id)
     }
 
     async fn insert(&self, session: &Session) -> Result<(), StoreError> {
-        self.refuse_sign_in()?;
-        if !self.reaches_session(session) {
-            return Err(StoreError::OutOfScope("a session is opened in the scope of its user"));
-        }
-        self.write(|state| {
-            no_nul(session.user_agent.as_deref())?;
-            if state.sessions.contains_key(&session.id) {
-                return Err(conflict("sessions_pkey"));
-            }
-            let taken = |other: &Session| session.token_hash.is_some() && other.token_hash == session.token_hash;
-            if state.sessions.values().any(taken) {
-                return Err(conflict("uq_sessions_token_hash"));
-            }
-            need_user(state, session.tenant_id, session.user_id)?;
-            state.sessions.insert_mut(session.id, session.clone());
-            Ok(())
-        })
+        self.add(session)
     }
 
     async fn extend(&self, id: SessionId, idle_expires_at: Timestamp) -> Result<(), StoreError> {
-        self.refuse_sign_in()?;
-        self.write(|state| {
-            let found = state.sessions.get_mut(&id).filter(|session| self.reaches_session(session));
-            let session = found.ok_or(StoreError::Stale)?;
+        let now = self.now();
+        self.change(&id, |session: &mut Session| {
             session.idle_expires_at = idle_expires_at;
-            session.updated_at = self.now();
-            Ok(())
+            session.updated_at = now;
         })
     }
 
     async fn revoke(&self, id: SessionId, at: Timestamp) -> Result<(), StoreError> {
-        self.refuse_sign_in()?;
-        self.write(|state| {
-            let found = state.sessions.get_mut(&id).filter(|session| self.reaches_session(session));
-            let session = found.ok_or(StoreError::Stale)?;
+        self.change(&id, |session: &mut Session| {
             if session.revoked_at.is_none() {
                 session.revoked_at = Some(at);
                 session.version += 1;
                 session.updated_at = at;
             }
-            Ok(())
         })
     }
 
     async fn refresh_token(&self, id: RefreshTokenId) -> Result<Option<RefreshToken>, StoreError> {
-        self.refuse_sign_in()?;
-        self.read(|state| Ok(state.refresh_tokens.get(&id).filter(|token| self.reaches_token(token)).cloned()))
+        self.get_row(&id)
     }
 
     async fn insert_refresh_token(&self, token: &RefreshToken) -> Result<(), StoreError> {
-        self.refuse_sign_in()?;
-        if !self.reaches_token(token) {
-            return Err(StoreError::OutOfScope("a refresh token is given in the scope of its user"));
-        }
+        self.scope.may_add(token)?;
         self.write(|state| {
-            if state.refresh_tokens.values().any(|other| other.token_hash == token.token_hash) {
-                return Ok(());
+            let place = place![token.token_hash.as_str()];
+            match state.refresh_tokens.find("uq_refresh_tokens_token_hash", place) {
+                Some(_) => Ok(()),
+                None => state.insert(token.clone()),
             }
-            if state.refresh_tokens.contains_key(&token.id) {
-                return Err(conflict("refresh_tokens_pkey"));
-            }
-            need_user(state, token.tenant_id, token.user_id)?;
-            need(Some(token.session_id), |id| {
-                state.sessions.get(&id).is_some_and(|session| session.tenant_id == token.tenant_id)
-            })?;
-            state.refresh_tokens.insert_mut(token.id, token.clone());
-            Ok(())
         })
     }
 
     async fn use_refresh_token(&self, id: RefreshTokenId, at: Timestamp) -> Result<bool, StoreError> {
-        self.refuse_sign_in()?;
+        let filter = self.scope.filter::<RefreshToken>(Purpose::Change)?;
         self.write(|state| {
-            let found = state.refresh_tokens.get_mut(&id).filter(|token| self.reaches_token(token));
-            let Some(token) = found.filter(|token| token.used_at.is_none()) else { return Ok(false) };
-            token.used_at = Some(at);
+            if state.reached::<RefreshToken>(filter, &id).is_none_or(|token| token.used_at.is_some()) {
+                return Ok(false);
+            }
+            state.change(&id, |token: &mut RefreshToken| token.used_at = Some(at))?;
             Ok(true)
         })
     }

@@ -11,7 +11,7 @@ use domain::{
     store::StoreError,
 };
 
-use crate::{state::State, store::MemoryTx};
+use crate::{state::State, store::MemoryTx, table::place};
 
 impl MemoryTx {
     fn look_up<T>(&self, query: impl FnOnce(&State) -> Option<T>) -> Result<Option<T>, StoreError> {
@@ -41,7 +41,8 @@ fn owner<I>(state: &State, id: I, user_id: UserId, tenant_id: Option<TenantId>) 
 impl SignInRepo for MemoryTx {
     async fn account_by_email(&self, email: &str) -> Result<Option<SignInAccount>, StoreError> {
         self.look_up(|state| {
-            state.users.values().find(|user| may_sign_in(user) && user.email.as_str() == email).map(account)
+            let found = state.users.find("uq_users_email", place![email]);
+            found.filter(|user| may_sign_in(user)).map(account)
         })
     }
 
@@ -52,26 +53,24 @@ impl SignInRepo for MemoryTx {
     ) -> Result<Option<SignInAccount>, StoreError> {
         self.look_up(|state| {
             let tenant = match tenant_slug {
-                Some(slug) => state.tenants.values().find(|tenant| tenant.slug.as_str() == slug)?,
-                None => state.tenants.values().next().filter(|_| state.tenants.size() == 1)?,
+                Some(slug) => state.tenants.find("uq_tenants_slug", place![slug])?,
+                None => state.tenants.iter().next().filter(|_| state.tenants.len() == 1)?,
             };
-            let wanted = |user: &&User| {
-                may_sign_in(user) && user.tenant_id == Some(tenant.id) && user.username.as_str() == username
-            };
-            state.users.values().find(wanted).map(account)
+            let found = state.users.find("uq_users_username", place![tenant.id.0, username]);
+            found.filter(|user| may_sign_in(user)).map(account)
         })
     }
 
     async fn refresh_token(&self, hash: &TokenHash) -> Result<Option<CredentialOwner<RefreshTokenId>>, StoreError> {
         self.look_up(|state| {
-            let token = state.refresh_tokens.values().find(|token| token.token_hash == *hash)?;
+            let token = state.refresh_tokens.find("uq_refresh_tokens_token_hash", place![hash.as_str()])?;
             owner(state, token.id, token.user_id, token.tenant_id)
         })
     }
 
     async fn api_key(&self, hash: &TokenHash) -> Result<Option<CredentialOwner<ApiKeyId>>, StoreError> {
         self.look_up(|state| {
-            let key = state.api_keys.values().find(|key| key.key_hash == *hash)?;
+            let key = state.api_keys.find("uq_api_keys_key_hash", place![hash.as_str()])?;
             owner(state, key.id, key.user_id, Some(key.tenant_id))
         })
     }

@@ -9,94 +9,67 @@ use domain::{
     ids::UserId,
     page::{Cursor, Page, PageRequest},
     store::StoreError,
+    tenancy::Tenant,
 };
 
 use crate::{
-    check::{conflict, no_nul},
-    page::newest_first,
-    reach,
-    state::State,
+    check::no_nul,
+    references::Reference,
     store::MemoryTx,
+    table::{Key, Row, columns, place},
 };
 
-impl MemoryTx {
-    /// Living users in reach.
-    fn reaches_user(&self, user: &User) -> bool {
-        user.deleted_at.is_none() && reach::identity(&self.scope, user.tenant_id, user.id)
-    }
-}
+impl Row for User {
+    const KEYS: &'static [Key<Self>] = &[
+        Key { name: "uq_users_email", of: |user| user.is_live().then(|| place![user.email.as_str()]) },
+        Key {
+            name: "uq_users_username",
+            of: |user| user.tenant_id.map(|tenant| place![tenant.0, user.username.as_str()]),
+        },
+        Key {
+            name: "uq_users_superadmin_username",
+            of: |user| user.tenant_id.is_none().then(|| place![user.username.as_str()]),
+        },
+    ];
+    const REFERENCES: &'static [Reference<Self>] = &[Reference::to::<Tenant>(&["tenant_id"]).cascades()];
+    columns!(id: UserId; tenant_id);
 
-fn check(state: &State, user: &User) -> Result<(), StoreError> {
-    let User { id, tenant_id, email, username, password_hash, display_name, first_name, last_name, avatar_url, .. } =
-        user;
-    let optional = [password_hash, display_name, first_name, last_name, avatar_url];
-    no_nul(optional.into_iter().flatten().map(String::as_str))?;
-    for other in state.users.values().filter(|other| other.id != *id) {
-        let living = other.deleted_at.is_none() && user.deleted_at.is_none();
-        if living && other.email == *email {
-            return Err(conflict("uq_users_email"));
-        }
-        if other.tenant_id == *tenant_id && other.username == *username {
-            return Err(conflict("uq_users_username"));
-        }
+    fn check(&self) -> Result<(), StoreError> {
+        let Self { password_hash, display_name, first_name, last_name, avatar_url, .. } = self;
+        no_nul([password_hash, display_name, first_name, last_name, avatar_url].into_iter().flatten())
     }
-    match tenant_id {
-        Some(tenant) => state.need_tenant(*tenant),
-        None => Ok(()),
+
+    fn is_live(&self) -> bool {
+        self.deleted_at.is_none()
     }
 }
 
 #[async_trait]
 impl UserRepo for MemoryTx {
     async fn get(&self, id: UserId) -> Result<Option<User>, StoreError> {
-        self.refuse_sign_in()?;
-        self.read(|state| Ok(state.users.get(&id).filter(|user| self.reaches_user(user)).cloned()))
+        self.get_row(&id)
     }
 
     async fn list(&self, page: PageRequest) -> Result<Page<User>, StoreError> {
-        self.refuse_sign_in()?;
-        self.read(|state| {
-            let rows = state.users.values().filter(|user| self.reaches_user(user));
-            Ok(newest_first(rows, page, |user| Cursor { at: user.created_at, id: user.id.0 }))
-        })
+        self.page_of(page, |_| true, |user: &User| Cursor { at: user.created_at, id: user.id.0 })
     }
 
     async fn insert(&self, user: &User) -> Result<(), StoreError> {
-        self.refuse_sign_in()?;
-        if user.tenant_id != self.scope.tenant_id() {
-            return Err(StoreError::OutOfScope("a user is added in the scope of its tenant"));
-        }
-        self.write(|state| {
-            if state.users.contains_key(&user.id) {
-                return Err(conflict("users_pkey"));
-            }
-            check(state, user)?;
-            state.users.insert_mut(user.id, user.clone());
-            Ok(())
-        })
+        self.add(user)
     }
 
     async fn update(&self, user: &User) -> Result<(), StoreError> {
-        self.refuse_sign_in()?;
-        self.write(|state| {
-            let stored = state.users.get(&user.id).filter(|stored| self.reaches_user(stored));
-            if stored.is_none_or(|stored| stored.tenant_id != user.tenant_id) {
-                return Err(StoreError::Stale);
-            }
-            check(state, user)?;
-            state.users.insert_mut(user.id, user.clone());
-            Ok(())
+        self.change(&user.id, |stored: &mut User| {
+            let User { tenant_id, created_at, .. } = *stored;
+            *stored = User { tenant_id, created_at, ..user.clone() };
         })
     }
 
     async fn record_login(&self, id: UserId, at: Timestamp, ip: Option<IpAddr>) -> Result<(), StoreError> {
-        self.refuse_sign_in()?;
-        self.write(|state| {
-            let user = state.users.get_mut(&id).filter(|user| self.reaches_user(user)).ok_or(StoreError::Stale)?;
+        self.change(&id, |user: &mut User| {
             user.last_login_at = Some(at);
             user.last_login_ip = ip;
             user.updated_at = at;
-            Ok(())
         })
     }
 }

@@ -1,104 +1,108 @@
 //! The index of chunks: an exact scan of vectors, and posting lists of words.
 
-use std::{
-    cmp::Ordering,
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::{cmp::Ordering, collections::BTreeMap, sync::Arc};
 
 use async_trait::async_trait;
 use domain::{
-    access::TenantScope,
+    access::{Filter, Purpose},
     gateways::{ChunkIndex, IndexEntry, IndexHit, Readable},
-    ids::{ChunkId, SourceId, SourceVersionId},
-    knowledge::Source,
+    ids::{ChunkId, SourceId, SourceVersionId, TenantId},
+    knowledge::{Chunk, Collection, Source},
     store::StoreError,
 };
+use uuid::Uuid;
 
-use super::words;
+use super::{
+    index_rows::{Posting, StoredVector},
+    words,
+};
 use crate::{
-    check::{no_nul, refuse},
-    state::{State, Table, need},
+    state::State,
     store::MemoryTx,
+    table::{Row, place},
 };
 
 impl State {
-    fn insert_vector(&mut self, scope: &TenantScope, entry: &IndexEntry) -> Result<(), StoreError> {
-        no_nul([entry.model.as_str()])?;
-        if entry.vector.is_empty() || entry.vector.iter().any(|value| !value.is_finite()) {
-            return Err(refuse("a vector holds finite numbers, and at least one"));
+    fn insert_vector(&mut self, filter: Filter, entry: &IndexEntry) -> Result<(), StoreError> {
+        let tenant_id = self.whole_source(filter, entry.source_id)?.tenant_id;
+        let IndexEntry { chunk_id, collection_id, source_id, source_version_id, .. } = *entry;
+        let place = (source_id, collection_id, source_version_id);
+        let chunk = self.chunks.get(&chunk_id);
+        if chunk.is_none_or(|chunk| (chunk.source_id, chunk.collection_id, chunk.source_version_id) != place) {
+            return Err(StoreError::ForeignKey);
         }
-        need(Some(entry.chunk_id), |id| {
-            self.chunks.get(&id).is_some_and(|chunk| {
-                chunk.tenant_id == scope.tenant_id
-                    && chunk.collection_id == entry.collection_id
-                    && chunk.source_id == entry.source_id
-                    && chunk.source_version_id == entry.source_version_id
-            })
-        })?;
-        let place = (entry.source_version_id, entry.model.clone());
-        if !self.vectors.contains_key(&place) {
-            self.vectors.insert_mut(place.clone(), Table::new_sync());
-        }
-        if let Some(vectors) = self.vectors.get_mut(&place)
-            && !vectors.contains_key(&entry.chunk_id)
-        {
-            vectors.insert_mut(entry.chunk_id, Arc::from(entry.vector.as_slice()));
-        }
-        Ok(())
-    }
-
-    /// Adds the words of a version's chunks, or takes them out.
-    fn index_words(&mut self, version: SourceVersionId, add: bool) {
-        let chunks: Vec<_> = self.chunks_of(version, 0).cloned().collect();
-        for chunk in chunks {
-            for (word, count) in words::counted(&chunk.embedded_text()) {
-                let key = (chunk.tenant_id, word);
-                let mut holders = self.words.get(&key).cloned().unwrap_or_else(Table::new_sync);
-                if add {
-                    holders.insert_mut(chunk.id, count);
-                } else {
-                    holders.remove_mut(&chunk.id);
-                }
-                if holders.is_empty() {
-                    self.words.remove_mut(&key);
-                } else {
-                    self.words.insert_mut(key, holders);
-                }
-            }
+        let vector = Arc::from(entry.vector.as_slice());
+        let row = StoredVector { tenant_id, source_version_id, chunk_id, model: entry.model.clone(), vector };
+        match self.chunk_embeddings.get(&row.id()) {
+            Some(_) => row.check(),
+            None => self.insert(row),
         }
     }
 
-    /// Whether the chunks of a source's version may be found: it is current, indexed, and in reach.
-    fn is_found(&self, scope: &TenantScope, readable: &Readable, source: &Source, version: SourceVersionId) -> bool {
+    /// The vectors of a version by a model.
+    fn vectors(&self, version: SourceVersionId, model: &str) -> impl Iterator<Item = &StoredVector> {
+        let id = |chunk| (version, model.to_owned(), ChunkId(chunk));
+        self.chunk_embeddings.range(id(Uuid::nil()), id(Uuid::max()))
+    }
+
+    /// The chunks that hold a word.
+    fn holders(&self, tenant: TenantId, word: &str) -> Vec<&Posting> {
+        let id = |chunk| (tenant, word.to_owned(), ChunkId(chunk));
+        self.chunk_words.range(id(Uuid::nil()), id(Uuid::max())).collect()
+    }
+
+    /// The words of a version's chunks.
+    fn postings(&self, version: SourceVersionId) -> Vec<Posting> {
+        let words_of = |chunk: &Chunk| {
+            let (tenant_id, chunk_id) = (chunk.tenant_id, chunk.id);
+            let counted = words::counted(&chunk.embedded_text()).into_iter();
+            counted.map(move |(word, count)| Posting { tenant_id, word, chunk_id, count })
+        };
+        self.chunks_of(version, 0).flat_map(words_of).collect()
+    }
+
+    /// Puts the words of a version in place of those of the source's others.
+    fn index_words(&mut self, source: SourceId, version: SourceVersionId) {
+        let versions = self.source_versions.by("uq_source_versions_version", place![source.0]);
+        let others: Vec<SourceVersionId> = versions.map(|other| other.id).filter(|other| *other != version).collect();
+        for posting in others.into_iter().flat_map(|other| self.postings(other)).collect::<Vec<_>>() {
+            self.chunk_words.take(&posting.id());
+        }
+        for posting in self.postings(version) {
+            self.chunk_words.put(posting);
+        }
+    }
+
+    /// Whether the chunks of a source's version may be found: it is current, and in reach.
+    fn is_found(&self, filter: Filter, readable: &Readable, source: &Source, version: SourceVersionId) -> bool {
         source.current_version_id == Some(version)
-            && self.indexed.get(&source.id) == Some(&version)
             && readable.collections.as_ref().is_none_or(|chosen| chosen.contains(&source.collection_id))
-            && self.reaches_source(scope, source)
+            && self.reached_source(filter, source.id).is_some()
     }
 
-    fn nearest(&self, scope: &TenantScope, model: &str, vector: &[f32], readable: &Readable) -> Vec<IndexHit> {
-        let sources = self.sources.values().filter_map(|source| Some((source, source.current_version_id?)));
-        let found = sources.filter(|(source, version)| self.is_found(scope, readable, source, *version));
-        let vectors = found.filter_map(|(_, version)| self.vectors.get(&(version, model.to_owned())));
-        let same_length = vectors.flat_map(Table::iter).filter(|(_, stored)| stored.len() == vector.len());
-        same_length.map(|(id, stored)| IndexHit { chunk_id: *id, score: cosine(vector, stored) }).collect()
+    fn nearest(&self, filter: Filter, model: &str, vector: &[f32], readable: &Readable) -> Vec<IndexHit> {
+        let sources = self.sources.iter().filter_map(|source| Some((source, source.current_version_id?)));
+        let found = sources.filter(|(source, version)| self.is_found(filter, readable, source, *version));
+        let vectors = found.flat_map(|(_, version)| self.vectors(version, model));
+        let same_length = vectors.filter(|stored| stored.vector.len() == vector.len());
+        let hit = |stored: &StoredVector| IndexHit { chunk_id: stored.chunk_id, score: cosine(vector, &stored.vector) };
+        same_length.map(hit).collect()
     }
 
-    fn lexical(&self, scope: &TenantScope, query: &str, readable: &Readable) -> Vec<IndexHit> {
+    fn lexical(&self, filter: Filter, tenant: TenantId, query: &str, readable: &Readable) -> Vec<IndexHit> {
         let mut scores: BTreeMap<ChunkId, f64> = BTreeMap::new();
         let mut decided: BTreeMap<SourceVersionId, bool> = BTreeMap::new();
         for word in words::of_question(query) {
-            let Some(holders) = self.words.get(&(scope.tenant_id, word)) else { continue };
-            for (id, count) in holders {
-                let Some(chunk) = self.chunks.get(id) else { continue };
+            let holders = self.holders(tenant, &word);
+            for Posting { chunk_id, count, .. } in &holders {
+                let Some(chunk) = self.chunks.get(chunk_id) else { continue };
                 let found = *decided.entry(chunk.source_version_id).or_insert_with(|| {
                     let source = self.sources.get(&chunk.source_id);
-                    source.is_some_and(|source| self.is_found(scope, readable, source, chunk.source_version_id))
+                    source.is_some_and(|source| self.is_found(filter, readable, source, chunk.source_version_id))
                 });
                 if found {
-                    let weight = words::weight(*count, holders.size(), self.chunks.size());
-                    *scores.entry(*id).or_default() += weight;
+                    let weight = words::weight(*count, holders.len(), self.chunks.len());
+                    *scores.entry(*chunk_id).or_default() += weight;
                 }
             }
         }
@@ -131,16 +135,15 @@ fn best(mut hits: Vec<IndexHit>, limit: u32) -> Vec<IndexHit> {
 #[async_trait]
 impl ChunkIndex for MemoryTx {
     async fn insert(&self, entries: &[IndexEntry]) -> Result<(), StoreError> {
-        let scope = self.tenant()?;
-        self.write(|state| entries.iter().try_for_each(|entry| state.insert_vector(scope, entry)))
+        let filter = self.scope.filter::<Collection>(Purpose::Change)?;
+        self.write(|state| entries.iter().try_for_each(|entry| state.insert_vector(filter, entry)))
     }
 
     async fn count(&self, version: SourceVersionId, model: &str) -> Result<u64, StoreError> {
-        let scope = self.tenant()?;
+        let filter = self.scope.filter::<Collection>(Purpose::Read)?;
         self.read(|state| {
-            let own = state.source_versions.get(&version).filter(|found| found.tenant_id == scope.tenant_id);
-            let vectors = own.and_then(|_| state.vectors.get(&(version, model.to_owned())));
-            Ok(vectors.map_or(0, |vectors| vectors.size() as u64))
+            let reached = state.reached_version(filter, version);
+            Ok(reached.map_or(0, |_| state.vectors(version, model).count() as u64))
         })
     }
 
@@ -150,18 +153,11 @@ impl ChunkIndex for MemoryTx {
         version: SourceVersionId,
         previous: Option<SourceVersionId>,
     ) -> Result<(), StoreError> {
-        let scope = self.tenant()?;
+        let filter = self.scope.filter::<Collection>(Purpose::Change)?;
         self.write(|state| {
-            state.reached_source(scope, source).ok_or(StoreError::Stale)?;
-            state.need_version_of(source, Some(version))?;
-            state.need_version_of(source, previous)?;
-            let replaced: BTreeSet<SourceVersionId> =
-                previous.into_iter().chain(state.indexed.get(&source).copied()).collect();
-            for old in replaced {
-                state.index_words(old, false);
-            }
-            state.index_words(version, true);
-            state.indexed.insert_mut(source, version);
+            state.reached_source(filter, source).ok_or(StoreError::Stale)?;
+            previous.into_iter().chain([version]).try_for_each(|version| state.need_version_of(source, version))?;
+            state.index_words(source, version);
             Ok(())
         })
     }
@@ -173,12 +169,13 @@ impl ChunkIndex for MemoryTx {
         readable: &Readable,
         limit: u32,
     ) -> Result<Vec<IndexHit>, StoreError> {
-        let scope = self.tenant()?;
-        self.read(|state| Ok(best(state.nearest(scope, model, vector, readable), limit)))
+        let filter = self.scope.filter::<Collection>(Purpose::Read)?;
+        self.read(|state| Ok(best(state.nearest(filter, model, vector, readable), limit)))
     }
 
     async fn lexical(&self, query: &str, readable: &Readable, limit: u32) -> Result<Vec<IndexHit>, StoreError> {
-        let scope = self.tenant()?;
-        self.read(|state| Ok(best(state.lexical(scope, query, readable), limit)))
+        let filter = self.scope.filter::<Collection>(Purpose::Read)?;
+        let tenant = self.tenant()?.tenant_id;
+        self.read(|state| Ok(best(state.lexical(filter, tenant, query, readable), limit)))
     }
 }

@@ -2,82 +2,60 @@
 
 use async_trait::async_trait;
 use domain::{
-    access::TenantScope,
+    access::{Filter, Purpose},
     ids::{ChunkId, SourceVersionId},
-    knowledge::{Chunk, ChunkRepo},
+    knowledge::{Chunk, ChunkRepo, Collection},
     store::StoreError,
 };
 
-use crate::{
-    check::{conflict, no_nul, refuse},
-    state::{State, need},
-    store::MemoryTx,
-};
+use crate::{state::State, store::MemoryTx, table::place};
 
 impl State {
-    fn insert_chunk(&mut self, scope: &TenantScope, chunk: &Chunk) -> Result<(), StoreError> {
-        if chunk.tenant_id != scope.tenant_id {
-            return Err(StoreError::OutOfScope("a chunk is added in the scope of its tenant"));
+    fn insert_chunk(&mut self, filter: Filter, chunk: &Chunk) -> Result<(), StoreError> {
+        self.whole_source(filter, chunk.source_id)?;
+        let place = place![chunk.source_version_id.0, i64::from(chunk.ordinal)];
+        match self.chunks.find("uq_chunks_ordinal", place) {
+            Some(_) => Ok(()),
+            None => self.insert(chunk.clone()),
         }
-        no_nul(chunk.heading_path.iter().chain([&chunk.content]).map(String::as_str))?;
-        if chunk.start > chunk.end {
-            return Err(refuse("a chunk does not end before it starts"));
-        }
-        let place = (chunk.source_version_id, chunk.ordinal);
-        if self.chunk_order.contains_key(&place) {
-            return Ok(());
-        }
-        if self.chunks.contains_key(&chunk.id) {
-            return Err(conflict("chunks_pkey"));
-        }
-        need(Some(chunk.source_version_id), |id| {
-            self.source_versions.get(&id).is_some_and(|version| {
-                version.tenant_id == chunk.tenant_id
-                    && version.source_id == chunk.source_id
-                    && version.collection_id == chunk.collection_id
-            })
-        })?;
-        self.chunk_order.insert_mut(place, chunk.id);
-        self.chunks.insert_mut(chunk.id, chunk.clone());
-        Ok(())
     }
 
     /// The chunks of a version by ordinal.
     pub(super) fn chunks_of(&self, version: SourceVersionId, from: u32) -> impl Iterator<Item = &Chunk> {
-        let range = (version, from)..=(version, u32::MAX);
-        self.chunk_order.range(range).filter_map(|(_, id)| self.chunks.get(id))
+        let begin = place![version.0];
+        self.chunks.by_from("uq_chunks_ordinal", begin, place![version.0, i64::from(from)])
     }
 
-    /// The same, if the scope reaches the version's source.
-    fn reached_chunks(&self, scope: &TenantScope, version: SourceVersionId, from: u32) -> impl Iterator<Item = &Chunk> {
-        let source = self.source_versions.get(&version).map(|version| version.source_id);
-        let reached = source.is_some_and(|source| self.reached_source(scope, source).is_some());
-        self.chunks_of(version, from).filter(move |_| reached)
+    /// The same, if the filter lets the version's source through.
+    fn reached_chunks(&self, filter: Filter, version: SourceVersionId, from: u32) -> impl Iterator<Item = &Chunk> {
+        let is_reached = self.reached_version(filter, version).is_some();
+        self.chunks_of(version, from).filter(move |_| is_reached)
     }
 }
 
 #[async_trait]
 impl ChunkRepo for MemoryTx {
     async fn insert(&self, chunks: &[Chunk]) -> Result<(), StoreError> {
-        let scope = self.tenant()?;
-        self.write(|state| chunks.iter().try_for_each(|chunk| state.insert_chunk(scope, chunk)))
+        let filter = self.scope.filter::<Collection>(Purpose::Change)?;
+        chunks.iter().try_for_each(|chunk| self.may_add_part(chunk.tenant_id))?;
+        self.write(|state| chunks.iter().try_for_each(|chunk| state.insert_chunk(filter, chunk)))
     }
 
     async fn get_many(&self, ids: &[ChunkId]) -> Result<Vec<Chunk>, StoreError> {
-        let scope = self.tenant()?;
+        let filter = self.scope.filter::<Collection>(Purpose::Read)?;
         self.read(|state| {
             let stored = ids.iter().filter_map(|id| state.chunks.get(id));
-            Ok(stored.filter(|chunk| state.reached_source(scope, chunk.source_id).is_some()).cloned().collect())
+            Ok(stored.filter(|chunk| state.reached_source(filter, chunk.source_id).is_some()).cloned().collect())
         })
     }
 
     async fn of_version(&self, version: SourceVersionId, from: u32, limit: u32) -> Result<Vec<Chunk>, StoreError> {
-        let scope = self.tenant()?;
-        self.read(|state| Ok(state.reached_chunks(scope, version, from).take(limit as usize).cloned().collect()))
+        let filter = self.scope.filter::<Collection>(Purpose::Read)?;
+        self.read(|state| Ok(state.reached_chunks(filter, version, from).take(limit as usize).cloned().collect()))
     }
 
     async fn count(&self, version: SourceVersionId) -> Result<u64, StoreError> {
-        let scope = self.tenant()?;
-        self.read(|state| Ok(state.reached_chunks(scope, version, 0).count() as u64))
+        let filter = self.scope.filter::<Collection>(Purpose::Read)?;
+        self.read(|state| Ok(state.reached_chunks(filter, version, 0).count() as u64))
     }
 }

@@ -4,19 +4,14 @@ use std::collections::BTreeSet;
 
 use async_trait::async_trait;
 use domain::{
+    access::Purpose,
     ids::CollectionId,
     knowledge::{Collection, CollectionRepo},
     page::{Cursor, Page, PageRequest},
     store::StoreError,
 };
 
-use crate::{
-    check::{conflict, fits_column, no_nul, refuse},
-    page::newest_first,
-    reach,
-    state::State,
-    store::MemoryTx,
-};
+use crate::{check::refuse, reached::whole_tenant, state::State, store::MemoryTx};
 
 /// Most steps that are walked up, whatever is stored.
 const MAX_STEPS_UP: u32 = 64;
@@ -34,91 +29,58 @@ fn depth(state: &State, collection: &Collection) -> u32 {
 #[async_trait]
 impl CollectionRepo for MemoryTx {
     async fn get(&self, id: CollectionId) -> Result<Option<Collection>, StoreError> {
-        let scope = self.tenant()?;
-        self.read(|state| Ok(state.collections.get(&id).filter(|found| reach::collection(scope, found)).cloned()))
+        self.get_row(&id)
     }
 
     async fn list(&self, parent: Option<CollectionId>, page: PageRequest) -> Result<Page<Collection>, StoreError> {
-        let scope = self.tenant()?;
-        self.read(|state| {
-            let rows = state
-                .collections
-                .values()
-                .filter(|found| parent.is_none() || found.parent_id == parent)
-                .filter(|found| reach::collection(scope, found));
-            Ok(newest_first(rows, page, |row| Cursor { at: row.created_at, id: row.id.0 }))
-        })
+        let wanted = |found: &Collection| parent.is_none() || found.parent_id == parent;
+        self.page_of(page, wanted, |row| Cursor { at: row.created_at, id: row.id.0 })
     }
 
     async fn insert(&self, collection: &Collection) -> Result<(), StoreError> {
-        let tenant = self.tenant()?.tenant_id;
-        if collection.tenant_id != tenant {
-            return Err(StoreError::OutOfScope("a collection is added in the scope of its tenant"));
-        }
-        self.write(|state| {
-            no_nul([collection.name.as_str()])?;
-            no_nul(collection.description.as_deref())?;
-            fits_column([collection.chunk_count])?;
-            if collection.parent_id == Some(collection.id) {
-                return Err(refuse("a collection is not its own parent"));
-            }
-            if state.collections.contains_key(&collection.id) {
-                return Err(conflict("collections_pkey"));
-            }
-            state.need_tenant(tenant)?;
-            state.need_user(tenant, collection.user_id)?;
-            state.need_collection(tenant, collection.parent_id)?;
-            state.collections.insert_mut(collection.id, collection.clone());
-            Ok(())
-        })
+        self.add(collection)
     }
 
     async fn depth(&self, id: CollectionId) -> Result<u32, StoreError> {
-        let scope = self.tenant()?;
-        self.read(|state| {
-            let found = state.collections.get(&id).filter(|found| reach::collection(scope, found));
-            Ok(found.map_or(0, |found| depth(state, found)))
-        })
+        let filter = self.scope.filter::<Collection>(Purpose::Read)?;
+        self.read(|state| Ok(state.reached(filter, &id).map_or(0, |found| depth(state, found))))
     }
 
     async fn with_descendants(&self, ids: &[CollectionId]) -> Result<Vec<CollectionId>, StoreError> {
-        let scope = self.tenant()?;
+        let filter = self.scope.filter::<Collection>(Purpose::Read)?;
         self.read(|state| {
             let mut found: BTreeSet<CollectionId> = BTreeSet::new();
             let mut next: Vec<CollectionId> = ids.to_vec();
             while let Some(id) = next.pop() {
-                let here = state.collections.get(&id).filter(|collection| collection.tenant_id == scope.tenant_id);
+                // The walk passes what is out of reach: below it there may be what is not.
+                let here = state.reached::<Collection>(whole_tenant(filter), &id);
                 if here.is_some() && found.insert(id) {
-                    let below = state.collections.values().filter(|child| child.parent_id == Some(id));
+                    let below = state.collections.iter().filter(|child| child.parent_id == Some(id));
                     next.extend(below.map(|child| child.id));
                 }
             }
-            found.retain(|id| state.collections.get(id).is_some_and(|found| reach::collection(scope, found)));
+            found.retain(|id| state.reached::<Collection>(filter, id).is_some());
             Ok(found.into_iter().collect())
         })
     }
 
     async fn has_chunks(&self) -> Result<bool, StoreError> {
-        let scope = self.tenant()?;
-        self.read(|state| {
-            let mut reached = state.collections.values().filter(|found| reach::collection(scope, found));
-            Ok(reached.any(|collection| collection.chunk_count > 0))
-        })
+        let filter = self.scope.filter::<Collection>(Purpose::Read)?;
+        self.read(|state| Ok(state.all_reached(filter).any(|collection: &Collection| collection.chunk_count > 0)))
     }
 
     async fn record_change(&self, id: CollectionId, chunks: i64) -> Result<(), StoreError> {
-        let scope = self.tenant()?;
+        let filter = self.scope.filter::<Collection>(Purpose::Change)?;
         let now = self.now();
         self.write(|state| {
-            let found = state.collections.get_mut(&id).filter(|found| reach::collection(scope, found));
-            let stored = found.ok_or(StoreError::Stale)?;
-            stored.chunk_count = stored
-                .chunk_count
-                .checked_add_signed(chunks)
-                .ok_or_else(|| refuse("a collection has no fewer chunks than none"))?;
-            stored.generation += 1;
-            stored.updated_at = now;
-            Ok(())
+            let count = state.reached::<Collection>(filter, &id).ok_or(StoreError::Stale)?.chunk_count;
+            let count = count.checked_add_signed(chunks);
+            let count = count.ok_or_else(|| refuse("a collection has no fewer chunks than none"))?;
+            state.change(&id, |stored: &mut Collection| {
+                stored.chunk_count = count;
+                stored.generation += 1;
+                stored.updated_at = now;
+            })
         })
     }
 }

@@ -3,15 +3,36 @@
 use async_trait::async_trait;
 use domain::{
     clock::Timestamp,
+    ids::ModelPriceId,
     store::StoreError,
     usage::{ModelPrice, PriceRepo},
 };
 
-use crate::{state::State, store::MemoryTx};
+use crate::{
+    check::no_nul,
+    state::State,
+    store::MemoryTx,
+    table::{Key, Row, columns, place},
+};
+
+impl Row for ModelPrice {
+    const KEYS: &'static [Key<Self>] = &[Key {
+        name: "uq_model_prices_model",
+        of: |price| {
+            let from = price.valid_from.timestamp_micros();
+            Some(place![price.provider.as_str(), price.model.as_str(), from])
+        },
+    }];
+    columns!(id: ModelPriceId);
+
+    fn check(&self) -> Result<(), StoreError> {
+        no_nul([&self.provider, &self.model, &self.source])
+    }
+}
 
 impl State {
     pub(super) fn price_in_force(&self, provider: &str, model: &str, at: Timestamp) -> Option<ModelPrice> {
-        let in_force = self.prices.values().filter(|price| {
+        let in_force = self.model_prices.iter().filter(|price| {
             price.provider == provider
                 && price.model == model
                 && price.valid_from <= at

@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use domain::{
-    access::TenantScope,
-    ids::{ConversationId, TenantId},
+    access::Filter,
+    ids::ConversationId,
     money::Money,
     store::StoreError,
     usage::{UsageFilter, UsageGroup, UsageGrouping, UsageLog, UsageTotals},
 };
 
-use crate::{reach, state::State};
+use crate::state::State;
 
 fn totals_of(row: &UsageLog) -> UsageTotals {
     UsageTotals {
@@ -41,10 +41,9 @@ fn add(sum: &mut UsageTotals, row: &UsageLog) -> Result<(), StoreError> {
 
 impl State {
     /// The rows in reach that the filter means.
-    pub(super) fn usage_rows(&self, scope: &TenantScope, filter: UsageFilter) -> impl Iterator<Item = &UsageLog> {
+    pub(super) fn usage_rows(&self, reach: Filter, filter: UsageFilter) -> impl Iterator<Item = &UsageLog> {
         let UsageFilter { from, to, conversation } = filter;
-        let reached = self.usage_logs.values().filter(|row| reach::usage(scope, row.tenant_id, row.user_id));
-        reached.filter(move |row| {
+        self.all_reached(reach).filter(move |row: &&UsageLog| {
             from.is_none_or(|from| from <= row.requested_at)
                 && to.is_none_or(|to| row.requested_at < to)
                 && (conversation.is_none() || row.conversation_id == conversation)
@@ -53,27 +52,27 @@ impl State {
 
     pub(super) fn usage_summary(
         &self,
-        scope: &TenantScope,
+        reach: Filter,
         filter: UsageFilter,
         by: UsageGrouping,
     ) -> Result<Vec<UsageGroup>, StoreError> {
         let mut groups: BTreeMap<String, UsageTotals> = BTreeMap::new();
-        for row in self.usage_rows(scope, filter) {
+        for row in self.usage_rows(reach, filter) {
             add(groups.entry(key_of(row, by)).or_default(), row)?;
         }
         Ok(groups.into_iter().map(|(key, totals)| UsageGroup { key, totals }).collect())
     }
 
-    pub(super) fn usage_discrepancies(&self, tenant: TenantId) -> Result<Vec<(ConversationId, Money)>, StoreError> {
+    /// What is wrong in the books of the rows in reach, deleted conversations included.
+    pub(super) fn usage_discrepancies(&self, reach: Filter) -> Result<Vec<(ConversationId, Money)>, StoreError> {
         let mut sums: BTreeMap<ConversationId, UsageTotals> = BTreeMap::new();
-        for row in self.usage_logs.values().filter(|row| row.tenant_id == tenant) {
+        for row in self.all_reached::<UsageLog>(reach) {
             if let Some(conversation) = row.conversation_id {
                 add(sums.entry(conversation).or_default(), row)?;
             }
         }
-        let own = self.conversations.values().filter(|conversation| conversation.tenant_id == tenant);
         let mut wrong = Vec::new();
-        for conversation in own {
+        for conversation in self.conversations.iter().filter(|conversation| reach.admits(*conversation)) {
             let sum = sums.get(&conversation.id).copied().unwrap_or_default();
             if conversation.totals != sum {
                 let difference = conversation.totals.cost.checked_sub(sum.cost);
