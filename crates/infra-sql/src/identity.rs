@@ -1,6 +1,7 @@
 //! Users, roles, sessions and keys.
 
 mod api_keys;
+mod permissions;
 mod roles;
 mod rows;
 mod sessions;

@@ -61,6 +61,7 @@ suite! { ($)
         others_are_out_of_reach,
         the_list_is_newest_first,
         a_login_is_noted,
+        changes_at_once_lose_nothing,
         a_user_needs_its_tenant;
     roles in storage_testkit::identity::roles:
         round_trip,
@@ -122,7 +123,8 @@ suite! { ($)
         strangers_write_no_answers;
     concurrent in storage_testkit::conversations::concurrent:
         usage_of_many_turns_adds_up,
-        many_sends_lose_no_message;
+        many_sends_lose_no_message,
+        no_more_streams_run_than_may;
     streams in storage_testkit::conversations::streams:
         round_trip,
         one_stream_runs_per_message,
@@ -218,6 +220,8 @@ suite! { ($)
     jobs in storage_testkit::admin::jobs:
         round_trip,
         the_newest_job_of_a_source_is_found,
+        a_source_has_one_live_job,
+        one_of_many_jobs_of_a_source_is_queued,
         a_due_job_is_claimed,
         tenants_take_turns,
         each_job_is_claimed_once,

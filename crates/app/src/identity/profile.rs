@@ -74,7 +74,7 @@ impl Identity {
             .detached(async move {
                 let app = &this.app;
                 let tx = app.write(&scope).await?;
-                let mut user = tx.users().get(actor.user_id).await?.ok_or_else(Error::unauthenticated)?;
+                let mut user = tx.users().lock(actor.user_id).await?.ok_or_else(Error::unauthenticated)?;
                 let shown = |user: &User| {
                     json!({ "display_name": user.display_name, "first_name": user.first_name,
                             "last_name": user.last_name, "avatar_url": user.avatar_url })

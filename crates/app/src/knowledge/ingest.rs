@@ -101,21 +101,15 @@ impl<'a> Ingest<'a> {
     /// The parsed document: the one that an earlier try kept, or a new one, which it keeps.
     async fn parse(&self, source: &Source, version: &mut SourceVersion) -> Result<ParsedDocument, StepError> {
         let blobs = &self.app.parts.blobs;
-        if let Some(key) = &version.text_storage_key {
-            let mut bytes = BytesMut::new();
-            let mut content = blobs.get(key).await?;
-            while let Some(piece) = content.try_next().await? {
-                bytes.extend_from_slice(&piece);
-                if bytes.len() > MAX_PARSED_BYTES {
-                    return Err(StepError::Permanent("the extracted text is too large; split the file".to_owned()));
-                }
-            }
-            return Ok(serde_json::from_slice(&bytes).map_err(Error::internal)?);
+        if let Some(key) = &version.text_storage_key
+            && let Some(document) = self.kept(key).await?
+        {
+            return Ok(document);
         }
         let content = blobs.get(&source.storage_key).await?;
         let parsed = self.app.parts.parser.parse(&source.mime_type, content).await;
         let document = parsed.map_err(|error| StepError::Permanent(error.message))?;
-        let json = serde_json::to_vec(&document).map_err(Error::internal)?;
+        let json = document.to_stored().map_err(Error::internal)?;
         let key = BlobKey::new(source.tenant_id, self.app.parts.ids.random());
         blobs.put(&key, stream::once(async move { Ok(Bytes::from(json)) }).boxed()).await?;
         version.text_storage_key = Some(key);
@@ -126,6 +120,26 @@ impl<'a> Ingest<'a> {
         tx.jobs().record_progress(self.lease, "chunk", 0, 1).await?;
         tx.commit().await?;
         Ok(document)
+    }
+
+    /// The document of an earlier try, unless this program cannot read it (a newer one may have written
+    /// it): the file itself is there to be parsed again, and the sweep takes what no row names then.
+    async fn kept(&self, key: &BlobKey) -> Result<Option<ParsedDocument>, StepError> {
+        let mut bytes = BytesMut::new();
+        let mut content = self.app.parts.blobs.get(key).await?;
+        while let Some(piece) = content.try_next().await? {
+            bytes.extend_from_slice(&piece);
+            if bytes.len() > MAX_PARSED_BYTES {
+                return Err(StepError::Permanent("the extracted text is too large; split the file".to_owned()));
+            }
+        }
+        match ParsedDocument::from_stored(&bytes) {
+            Ok(document) => Ok(Some(document)),
+            Err(error) => {
+                tracing::warn!(source = %self.source_id, error = %error, "an extracted text is not readable; its file is parsed again");
+                Ok(None)
+            }
+        }
     }
 
     /// Cuts the document and commits its chunks.

@@ -15,6 +15,9 @@ pub const LEASE_SECONDS: i64 = 20;
 /// Tries before a job is dead.
 pub const MAX_ATTEMPTS: u32 = 5;
 
+/// Name of the rule that a source has at most one job that is queued or runs.
+pub const LIVE_SOURCE: &str = "uq_jobs_live_source";
+
 /// What a job does. Stored as JSON; old forms stay readable.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
@@ -75,6 +78,14 @@ impl JobState {
     }
 }
 
+impl JobState {
+    /// Whether it is still to be worked on.
+    #[must_use]
+    pub const fn is_live(self) -> bool {
+        matches!(self, Self::Queued | Self::Running)
+    }
+}
+
 /// A unit of background work.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Job {
@@ -132,10 +143,13 @@ pub struct JobFailure {
 #[async_trait]
 pub trait JobRepo: Send + Sync {
     /// Queues a job, in the transaction of its cause.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] on [`LIVE_SOURCE`] when a job about the same source is queued or runs.
     async fn enqueue(&self, job: &Job) -> Result<(), StoreError>;
     /// The job.
     async fn get(&self, id: JobId) -> Result<Option<Job>, StoreError>;
-    /// The newest job about a source.
+    /// The job about a source that is queued or runs, or else the newest one.
     async fn find_by_source(&self, source: SourceId) -> Result<Option<Job>, StoreError>;
     /// Takes a due job (queued, or running with an expired lease) in an installation scope: the
     /// tenant with the fewest running jobs first, then the oldest. Raises fence and attempts.

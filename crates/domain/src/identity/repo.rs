@@ -58,6 +58,8 @@ pub trait SignInRepo: Send + Sync {
 pub trait UserRepo: Send + Sync {
     /// The user, deleted ones left out, if the scope's identity reach shows it.
     async fn get(&self, id: UserId) -> Result<Option<User>, StoreError>;
+    /// The same, locked until the transaction ends, for an [`UserRepo::update`] of what was read.
+    async fn lock(&self, id: UserId) -> Result<Option<User>, StoreError>;
     /// Living users of the tenant, newest first.
     async fn list(&self, page: PageRequest) -> Result<Page<User>, StoreError>;
     /// Adds a user.
@@ -65,7 +67,8 @@ pub trait UserRepo: Send + Sync {
     /// # Errors
     /// [`StoreError::Conflict`] when the e-mail address or the user name is taken.
     async fn insert(&self, user: &User) -> Result<(), StoreError>;
-    /// Writes every field of an existing user.
+    /// Writes every field of an existing user, which was read by [`UserRepo::lock`]: of two that change
+    /// one user at the same moment the later one would else write back what the earlier one changed.
     ///
     /// # Errors
     /// [`StoreError::Stale`] when there is no such user.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use domain::{
     access::Scope,
-    admin::{Job, JobFailure, JobKind, JobLease, JobRepo, JobState},
+    admin::{Job, JobFailure, JobKind, JobLease, JobRepo, JobState, job::LIVE_SOURCE},
     clock::Timestamp,
     ids::{JobId, SourceId, TenantId},
     store::StoreError,
@@ -24,6 +24,11 @@ fn due_at(job: &Job) -> Option<Timestamp> {
         JobState::Running => job.lease_expires_at,
         JobState::Done | JobState::Dead => None,
     }
+}
+
+fn is_about(job: &Job, source: SourceId) -> bool {
+    let JobKind::Ingest { source_id, .. } = &job.kind;
+    *source_id == source
 }
 
 impl State {
@@ -91,9 +96,14 @@ impl JobRepo for MemoryTx {
             if state.jobs.contains_key(&job.id) {
                 return Err(conflict("jobs_pkey"));
             }
+            let JobKind::Ingest { source_id, .. } = &job.kind;
+            if job.state.is_live()
+                && state.jobs.values().any(|other| other.state.is_live() && is_about(other, *source_id))
+            {
+                return Err(conflict(LIVE_SOURCE));
+            }
             state.need_tenant(job.tenant_id)?;
             state.need_actor(job.tenant_id, job.user_id)?;
-            let JobKind::Ingest { source_id, .. } = &job.kind;
             need(Some(*source_id), |id| {
                 state.sources.get(&id).is_some_and(|source| source.tenant_id == job.tenant_id)
             })?;
@@ -110,11 +120,9 @@ impl JobRepo for MemoryTx {
     async fn find_by_source(&self, source: SourceId) -> Result<Option<Job>, StoreError> {
         self.tenant()?;
         self.read(|state| {
-            let about = |job: &&Job| {
-                let JobKind::Ingest { source_id, .. } = &job.kind;
-                *source_id == source && self.reaches_job(job)
-            };
-            Ok(state.jobs.values().filter(about).max_by_key(|job| (job.created_at, job.id)).cloned())
+            let about = |job: &&Job| is_about(job, source) && self.reaches_job(job);
+            let last = |job: &&Job| (job.state.is_live(), job.created_at, job.id);
+            Ok(state.jobs.values().filter(about).max_by_key(last).cloned())
         })
     }
 

@@ -53,6 +53,12 @@ impl UserRepo for MemoryTx {
         self.read(|state| Ok(state.users.get(&id).filter(|user| self.reaches_user(user)).cloned()))
     }
 
+    async fn lock(&self, id: UserId) -> Result<Option<User>, StoreError> {
+        self.refuse_sign_in()?;
+        // The one write transaction holds everything already.
+        self.write(|state| Ok(state.users.get(&id).filter(|user| self.reaches_user(user)).cloned()))
+    }
+
     async fn list(&self, page: PageRequest) -> Result<Page<User>, StoreError> {
         self.refuse_sign_in()?;
         self.read(|state| {

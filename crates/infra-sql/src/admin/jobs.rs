@@ -64,7 +64,7 @@ impl<B: SqlBackend> JobRepo for SqlRepos<B> {
             .bind(self.tenant()?.tenant_id.0)
             .text(" AND source_id = ")
             .bind(source.0)
-            .text(" ORDER BY created_at DESC, id DESC LIMIT 1");
+            .text(" ORDER BY CASE WHEN state IN ('queued', 'running') THEN 0 ELSE 1 END, created_at DESC, id DESC LIMIT 1");
         self.job(sql).await
     }
 

@@ -79,17 +79,20 @@ impl<B: SqlBackend> StreamRepo for SqlRepos<B> {
     }
 
     async fn insert(&self, streams: &[Stream], most: MostRunning) -> Result<bool, StoreError> {
-        const RUNNING: &str = "(SELECT COUNT(*) FROM streams WHERE state = 'running' AND tenant_id = ";
         let Some(Stream { tenant_id, conversation_id, user_id, .. }) = streams.first() else { return Ok(true) };
         for stream in streams {
             self.own_tenant(stream.tenant_id)?;
         }
         let rows = streams.iter().map(streams::Model::try_from).collect::<Result<Vec<_>, _>>()?;
         let few = |sql: Sql| {
-            let sql = sql.text(RUNNING).bind(tenant_id.0).text(" AND conversation_id = ").bind(conversation_id.0);
+            let sql = sql
+                .text("(SELECT COUNT(*) FROM streams WHERE state = 'running' AND tenant_id = ")
+                .bind(tenant_id.0)
+                .text(" AND conversation_id = ")
+                .bind(conversation_id.0);
             let sql = sql.text(") < ").bind(column::<_, i64>(most.in_conversation)?).text(" AND ");
-            let sql = sql.text(RUNNING).bind(tenant_id.0).text(" AND user_id = ").bind(user_id.0);
-            Ok(sql.text(") < ").bind(column::<_, i64>(most.of_user)?))
+            let sql = self.running_streams_of_user(sql, *tenant_id, *user_id);
+            Ok(sql.text(" < ").bind(column::<_, i64>(most.of_user)?))
         };
         self.add_if(rows, few).await
     }

@@ -48,6 +48,12 @@ impl<B: SqlBackend> UserRepo for SqlRepos<B> {
         self.row::<users::Model>(sql).await?.map(User::try_from).transpose()
     }
 
+    async fn lock(&self, id: UserId) -> Result<Option<User>, StoreError> {
+        self.refuse_unless_writable()?;
+        let sql = self.for_update(self.living_users()?.text(" AND u.id = ").bind(id.0));
+        self.row::<users::Model>(sql).await?.map(User::try_from).transpose()
+    }
+
     async fn list(&self, page: PageRequest) -> Result<Page<User>, StoreError> {
         let rows = self.rows::<users::Model>(keyset(self.living_users()?, "u", page)).await?;
         let users = rows.into_iter().map(User::try_from).collect::<Result<_, _>>()?;

@@ -7,7 +7,10 @@ use domain::{
 };
 use sea_orm::entity::prelude::*;
 
-use crate::values::{from_json, stored, to_json};
+use crate::{
+    identity::permissions,
+    values::{stored, to_json},
+};
 
 #[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -100,7 +103,7 @@ impl TryFrom<Model> for ApiKey {
             prefix,
             last_four,
             key_hash: stored(TokenHash::parse(&key_hash))?,
-            scopes: scopes.map(from_json).transpose()?,
+            scopes: scopes.map(permissions::known).transpose()?,
             is_active,
             expires_at,
             last_used_at,

@@ -3,7 +3,7 @@
 use domain::{clock::Timestamp, identity::Role, store::StoreError};
 use sea_orm::entity::prelude::*;
 
-use crate::values::{from_json, to_json};
+use crate::{identity::permissions, values::to_json};
 
 #[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -37,7 +37,7 @@ impl TryFrom<Model> for Role {
 
     fn try_from(row: Model) -> Result<Self, StoreError> {
         let Model { id, tenant_id, name, description, permissions, is_system, created_at, updated_at } = row;
-        let permissions = from_json(permissions)?;
+        let permissions = permissions::known(permissions)?;
         Ok(Self {
             id: id.into(),
             tenant_id: tenant_id.into(),
