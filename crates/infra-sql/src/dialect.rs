@@ -2,6 +2,7 @@
 
 use domain::{
     clock::Timestamp,
+    ids::{TenantId, UserId},
     store::StoreError,
     usage::{ModelPrice, ProviderCall},
 };
@@ -79,6 +80,22 @@ impl<B: SqlBackend> SqlRepos<B> {
     /// The same for the table with this alias among the joined ones: `j`.
     pub(crate) fn for_update_of_j_skipping_locked<S>(&self, sql: Sql<S>) -> Sql<S> {
         self.on_postgres(sql, " FOR NO KEY UPDATE OF j SKIP LOCKED")
+    }
+
+    /// Adds the number of running streams of a user. On PostgreSQL a function of the schema counts them
+    /// under a lock that lasts until the transaction ends: two that open streams of one user at the same
+    /// moment count one after the other, and the later one counts what the earlier one added. As a
+    /// sub-select it is asked once, not for each row that is added. SQLite has one writer.
+    pub(crate) fn running_streams_of_user<S>(&self, sql: Sql<S>, tenant: TenantId, user: UserId) -> Sql<S> {
+        if self.is_postgres() {
+            sql.text("(SELECT count_running_streams(").bind(tenant.0).text(", ").bind(user.0).text("))")
+        } else {
+            sql.text("(SELECT COUNT(*) FROM streams WHERE state = 'running' AND tenant_id = ")
+                .bind(tenant.0)
+                .text(" AND user_id = ")
+                .bind(user.0)
+                .text(")")
+        }
     }
 
     /// Adds the condition that the title of the conversation `c` holds this text, without regard to

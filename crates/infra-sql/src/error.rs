@@ -101,6 +101,7 @@ const NAMED: &[(&str, &str)] = &[
     ("citations_message_id_citation_index", "uq_citations_index"),
     ("model_prices_provider_model_valid_from", "uq_model_prices_model"),
     ("usage_logs_request_id", "uq_usage_logs_request"),
+    ("jobs_source_id", "uq_jobs_live_source"),
 ];
 
 /// The name of a unique constraint from `users.tenant_id, users.username`, or from
@@ -128,13 +129,20 @@ mod tests {
         let mut found = Vec::new();
         let folders = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../../migration/sql")).unwrap();
         for folder in folders {
-            let sql = std::fs::read_to_string(folder.unwrap().path().join("tables.sql")).unwrap();
+            let folder = folder.unwrap().path();
+            let texts = ["tables.sql", "changes.sql"].map(|file| std::fs::read_to_string(folder.join(file)));
+            let sql: String = texts.into_iter().filter_map(Result::ok).collect();
+            assert!(!sql.is_empty(), "{}", folder.display());
             let mut table = String::new();
             for line in sql.lines() {
                 if let Some(rest) = line.strip_prefix("CREATE TABLE ") {
                     table = rest.split(' ').next().unwrap().to_owned();
                 }
                 let Some((_, rest)) = line.split_once("uq_") else { continue };
+                // An index names its table itself.
+                if let Some((_, on)) = rest.split_once(" ON ") {
+                    table = on.split(' ').next().unwrap().to_owned();
+                }
                 let name = format!("uq_{}", rest.split(' ').next().unwrap());
                 let columns = match rest.split_once('(') {
                     // A constraint of the one column that the line begins with.

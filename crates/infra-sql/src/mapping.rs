@@ -18,7 +18,10 @@ use domain::{
 };
 use sea_orm::prelude::{Json, Uuid};
 
-use crate::values::{address, column, from_json, number, stored, to_json};
+use crate::{
+    identity::permissions,
+    values::{address, column, from_json, number, stored, to_json},
+};
 
 /// A value of the domain that is kept in a column of type `C`.
 pub(crate) trait Stored<C>: Sized {
@@ -106,7 +109,8 @@ stored_as_text!(
     Username,
     Visibility
 );
-stored_as_json!(ChunkingSettings, PermissionSet, TokenUsage, Vec<Json>, Vec<String>);
+stored_as!(PermissionSet => Json: |value| to_json(value), permissions::known);
+stored_as_json!(ChunkingSettings, TokenUsage, Vec<Json>, Vec<String>);
 
 /// Makes a row's `Model` and an entity out of each other: the one list of their fields beside the two
 /// types. A column of another name stands behind its field (`start: start_offset`). What is not one

@@ -9,7 +9,7 @@ use std::{
 
 use app::identity::ServerSecret;
 use base64::{Engine, prelude::BASE64_STANDARD};
-use domain::ids::RandomIds;
+use domain::ids::{IdGen, RandomIds};
 
 use crate::{config::Config, error::StartError};
 
@@ -27,33 +27,33 @@ pub(crate) fn load(config: &Config) -> Result<ServerSecret, StartError> {
     }
     let path = config.data_file(FILE);
     let file_error = |source| StartError::File { what: "the secret file", path: path.clone(), source };
-    match fs::read_to_string(&path) {
-        Ok(text) => {
-            let mode = fs::metadata(&path).map_err(file_error)?.permissions().mode();
-            if mode & 0o077 != 0 {
-                let problem = "can be read by others; run 'chmod 600' on it, and delete it if it may be known to them";
-                return Err(StartError::setting(format!("the secret file '{}'", path.display()), problem));
-            }
-            let secret = BASE64_STANDARD.decode(text.trim()).map_err(|error| file_error(io::Error::other(error)))?;
-            ServerSecret::new(&secret)
-                .map_err(|error| StartError::setting(format!("the secret in '{}'", path.display()), error.message))
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let secret = ServerSecret::random(&RandomIds);
-            keep(&path, &secret).map_err(file_error)?;
-            Ok(secret)
-        }
-        Err(error) => Err(file_error(error)),
+    if !path.try_exists().map_err(file_error)? {
+        keep(&path, &ServerSecret::random(&RandomIds)).map_err(file_error)?;
     }
+    // What is in the file counts, also for the process that has just made one.
+    let text = fs::read_to_string(&path).map_err(file_error)?;
+    let mode = fs::metadata(&path).map_err(file_error)?.permissions().mode();
+    if mode & 0o077 != 0 {
+        let problem = "can be read by others; run 'chmod 600' on it, and delete it if it may be known to them";
+        return Err(StartError::setting(format!("the secret file '{}'", path.display()), problem));
+    }
+    let secret = BASE64_STANDARD.decode(text.trim()).map_err(|error| file_error(io::Error::other(error)))?;
+    ServerSecret::new(&secret)
+        .map_err(|error| StartError::setting(format!("the secret in '{}'", path.display()), error.message))
 }
 
-/// Writes the secret whole or not at all.
+/// Writes the secret whole or not at all. Of several processes that start at once one writes it: a link
+/// is not made where the name is taken, while a rename would replace the secret that another process
+/// signs with already. Where the file system knows no links, a rename has to do.
 fn keep(path: &Path, secret: &ServerSecret) -> io::Result<()> {
-    let temporary = path.with_extension("new");
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
+    let temporary = path.with_extension(RandomIds.random().simple().to_string());
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
     file.write_all(BASE64_STANDARD.encode(secret.expose()).as_bytes())?;
     file.sync_all()?;
-    fs::rename(&temporary, path)
+    match fs::hard_link(&temporary, path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => fs::rename(&temporary, path),
+        _ => fs::remove_file(&temporary),
+    }
 }
 
 #[cfg(test)]
@@ -73,6 +73,21 @@ mod tests {
         let other = tempfile::tempdir().unwrap();
         let other = Config { data_dir: other.path().to_owned(), ..Config::default() };
         assert_ne!(load(&other).unwrap().expose(), first.expose());
+    }
+
+    #[test]
+    fn processes_that_start_at_once_have_one_secret() {
+        for _ in 0..20 {
+            let folder = tempfile::tempdir().unwrap();
+            let config = Config { data_dir: folder.path().to_owned(), ..Config::default() };
+            let secrets: Vec<Vec<u8>> = std::thread::scope(|scope| {
+                let start = || scope.spawn(|| load(&config).unwrap().expose().to_vec());
+                let starts: Vec<_> = (0..8).map(|_| start()).collect();
+                starts.into_iter().map(|start| start.join().unwrap()).collect()
+            });
+            assert!(secrets.iter().all(|secret| *secret == secrets[0]));
+            assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left beside it");
+        }
     }
 
     #[test]

@@ -155,7 +155,8 @@ suite! { ($)
         only_allowed_steps_are_taken;
     concurrent in conversations::concurrent:
         usage_of_many_turns_adds_up,
-        many_sends_lose_no_message;
+        many_sends_lose_no_message,
+        no_more_streams_run_than_may;
     streams in conversations::streams:
         round_trip,
         keys_are_unique,
@@ -290,6 +291,8 @@ suite! { ($)
         references_are_checked,
         strangers_are_kept_out,
         the_newest_job_of_a_source_is_found,
+        a_source_has_one_live_job,
+        one_of_many_jobs_of_a_source_is_queued,
         a_due_job_is_claimed,
         tenants_take_turns,
         each_job_is_claimed_once,

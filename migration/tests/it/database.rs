@@ -2,10 +2,13 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use migration::postgres;
-use sea_orm_migration::sea_orm::{
-    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, Statement,
-    TransactionTrait, TryGetable,
+use migration::{Migrator, postgres};
+use sea_orm_migration::{
+    MigratorTrait,
+    sea_orm::{
+        ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
+        Statement, TransactionTrait, TryGetable,
+    },
 };
 
 /// The login that acts as the roles; one for all tests, as roles are the cluster's.
@@ -51,6 +54,17 @@ impl TestDatabase {
     /// The same, migrated.
     pub(crate) async fn migrated(self) -> Self {
         migration::up(&self.db).await.unwrap();
+        self
+    }
+
+    /// The same, as the program before this migration left it.
+    pub(crate) async fn migrated_before(self, name: &str) -> Self {
+        let migrations = Migrator::migrations();
+        let before =
+            migrations.iter().position(|migration| migration.name() == name).expect("there is no such migration");
+        let tx = self.begin_as(postgres::OWNER, "").await;
+        Migrator::up(&tx, Some(u32::try_from(before).unwrap())).await.unwrap();
+        tx.commit().await.unwrap();
         self
     }
 

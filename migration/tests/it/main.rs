@@ -10,3 +10,4 @@ mod migrate;
 mod references;
 mod seed_columns;
 mod steps;
+mod upgrades;

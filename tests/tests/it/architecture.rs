@@ -4,4 +4,5 @@ mod crates;
 mod secrets;
 mod sources;
 mod sql;
+mod stored_json;
 mod tree;

@@ -8,4 +8,6 @@ mod isolation;
 mod main_job;
 mod openai_sdk;
 mod openapi;
+mod races;
+mod versions;
 mod world;

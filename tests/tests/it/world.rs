@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail, ensure};
 use e2e::{Builder, Client, Database, Event, Server};
 use infra_providers::scripted::ScriptedServer;
 use serde_json::{Value, json};
-use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection};
+use sqlx::{AssertSqlSafe, Connection, SqliteConnection};
 
 /// The password of every user of these tests.
 pub(crate) const PASSWORD: &str = "a long enough pass phrase";
@@ -104,16 +104,24 @@ impl World {
     pub(crate) async fn number(&self, query: &str) -> Result<i64> {
         let query = AssertSqlSafe(format!("SELECT CAST(({query}) AS bigint)"));
         Ok(match &self.database {
-            Some(database) => {
-                let mut connection: PgConnection = database.superuser().await?;
-                sqlx::query_scalar(query).fetch_one(&mut connection).await?
-            }
-            None => {
-                let file = self.server.folder().join("data/banyan.db");
-                let mut connection = SqliteConnection::connect(&format!("sqlite://{}", file.display())).await?;
-                sqlx::query_scalar(query).fetch_one(&mut connection).await?
-            }
+            Some(database) => sqlx::query_scalar(query).fetch_one(&mut database.superuser().await?).await?,
+            None => sqlx::query_scalar(query).fetch_one(&mut self.file().await?).await?,
         })
+    }
+
+    /// Runs statements past the server, as one whom nothing stops.
+    pub(crate) async fn run(&self, sql: &'static str) -> Result<()> {
+        match &self.database {
+            Some(database) => sqlx::raw_sql(sql).execute(&mut database.superuser().await?).await.map(drop)?,
+            None => sqlx::raw_sql(sql).execute(&mut self.file().await?).await.map(drop)?,
+        }
+        Ok(())
+    }
+
+    /// The file of SQLite, beside the server.
+    async fn file(&self) -> Result<SqliteConnection> {
+        let file = self.server.folder().join("data/banyan.db");
+        Ok(SqliteConnection::connect(&format!("sqlite://{}", file.display())).await?)
     }
 
     /// Waits until a query finds this number.

@@ -3,7 +3,7 @@
 use std::{future::ready, sync::Arc};
 
 use domain::{
-    access::{Actor, Credential, Permission, PermissionSet, Scope, SystemRole},
+    access::{Actor, Credential, PermissionSet, Scope, SystemRole},
     identity::{Role, User},
     ids::{ApiKeyId, TenantId, UserId},
     tenancy::Tenant,
@@ -129,12 +129,7 @@ pub(super) fn actor_of(user: &User, roles: &[Role], credential: Credential) -> A
     let permissions: PermissionSet = if is_superadmin {
         SystemRole::Superadmin.permissions()
     } else {
-        // No role of a tenant reaches beyond it, whatever its row says.
-        roles
-            .iter()
-            .flat_map(|role| role.permissions.iter().copied())
-            .filter(|permission| !matches!(permission, Permission::TenantsRead | Permission::TenantsWrite))
-            .collect()
+        roles.iter().flat_map(Role::rights).collect()
     };
     let admin = SystemRole::TenantAdmin.as_str();
     Actor {

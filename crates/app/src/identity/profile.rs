@@ -66,7 +66,7 @@ impl Identity {
         let work = move |tx: Uow| {
             let change = change.clone();
             async move {
-                let user = tx.users().get(own).await?.ok_or_else(Error::unauthenticated)?;
+                let user = tx.users().lock(own).await?.ok_or_else(Error::unauthenticated)?;
                 let before = shown(&user);
                 let user = changed(user, change, tx.now());
                 tx.users().update(&user).await?;

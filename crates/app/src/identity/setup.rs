@@ -2,7 +2,7 @@
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use domain::{
-    access::{Scope, SystemRole},
+    access::{PermissionSet, Scope, SystemRole},
     admin::Installation,
     identity::{Email, Role, TokenHash, User, UserRole, Username},
     ids::{RoleId, TenantId, UserId, UserRoleId},
@@ -144,7 +144,7 @@ impl App {
                 tenant_id: tenant.id,
                 name: role.as_str().to_owned(),
                 description: Some(role.description().to_owned()),
-                permissions: role.permissions(),
+                permissions: PermissionSet::new(),
                 is_system: true,
                 created_at: tenant.created_at,
                 updated_at: tenant.created_at,

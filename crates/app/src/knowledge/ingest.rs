@@ -102,14 +102,16 @@ impl<'a> Ingest<'a> {
 
     /// The parsed document: the one that an earlier try kept, or a new one, which it keeps.
     async fn parse(&self, source: &Source, version: &mut SourceVersion) -> Result<ParsedDocument, StepError> {
-        if let Some(key) = &version.text_storage_key {
-            return self.kept_document(key).await;
+        if let Some(key) = &version.text_storage_key
+            && let Some(document) = self.kept_document(key).await?
+        {
+            return Ok(document);
         }
         let blobs = &self.app.parts.blobs;
         let content = blobs.get(&source.storage_key).await?;
         let parsed = self.app.parts.parser.parse(&source.mime_type, content).await;
         let document = parsed.map_err(|error| StepError::Permanent(error.message))?;
-        let json = serde_json::to_vec(&document).map_err(Error::internal)?;
+        let json = document.to_stored().map_err(Error::internal)?;
         let key = BlobKey::new(source.tenant_id, self.app.parts.ids.random());
         blobs.put(&key, stream::once(async move { Ok(Bytes::from(json)) }).boxed()).await?;
         version.text_storage_key = Some(key);
@@ -124,8 +126,9 @@ impl<'a> Ingest<'a> {
         Ok(document)
     }
 
-    /// The document that an earlier try has parsed.
-    async fn kept_document(&self, key: &BlobKey) -> Result<ParsedDocument, StepError> {
+    /// The document of an earlier try, unless this program cannot read it (a newer one may have written
+    /// it): the file itself is there to be parsed again, and the sweep takes what no row names then.
+    async fn kept_document(&self, key: &BlobKey) -> Result<Option<ParsedDocument>, StepError> {
         let mut bytes = BytesMut::new();
         let mut content = self.app.parts.blobs.get(key).await?;
         while let Some(piece) = content.try_next().await? {
@@ -134,7 +137,14 @@ impl<'a> Ingest<'a> {
                 return Err(StepError::Permanent("the extracted text is too large; split the file".to_owned()));
             }
         }
-        Ok(serde_json::from_slice(&bytes).map_err(Error::internal)?)
+        match ParsedDocument::from_stored(&bytes) {
+            Ok(document) => Ok(Some(document)),
+            Err(error) => {
+                let source = self.source_id;
+                tracing::warn!(%source, %error, "an extracted text is not readable; its file is parsed again");
+                Ok(None)
+            }
+        }
     }
 
     /// Cuts the document and commits its chunks.

@@ -2,7 +2,7 @@
 
 use domain::{
     access::{Actor, Permission},
-    admin::{Job, JobState},
+    admin::{Job, JobState, job::LIVE_SOURCE},
     gateways::Topic,
     ids::{CollectionId, JobId, SourceId},
     knowledge::{ProcessingStatus, Source, SourceVersion},
@@ -66,7 +66,7 @@ impl Knowledge {
     /// Queues a failed source again.
     ///
     /// # Errors
-    /// `not_found`; `not_failed` for a source that has not failed.
+    /// `not_found`; `not_failed` for a source that has not failed, or waits or is worked on already.
     pub async fn retry(
         &self,
         actor: &Actor,
@@ -78,7 +78,7 @@ impl Knowledge {
             let source = found.ok_or_else(|| Error::not_found("source", id.0))?;
             let version = failed_version(&tx, &source).await?;
             let job = ingest_job(JobId(tx.app().parts.ids.random()), &source, version.id, tx.now());
-            tx.jobs().enqueue(&job).await?;
+            tx.jobs().enqueue(&job).await.map_err(|error| taken(error.into()))?;
             tx.wake(Topic::Jobs);
             let act = Act::on("source_retried", "source", id.0);
             Ok((UploadedSource { source, job_id: job.id }, act))
@@ -89,15 +89,23 @@ impl Knowledge {
 
 async fn failed_version(tx: &Uow, source: &Source) -> Result<SourceVersion> {
     let version = tx.sources().latest_version(source.id).await?;
-    let running = tx.jobs().find_by_source(source.id).await?;
-    let waits = running.is_some_and(|job| matches!(job.state, JobState::Queued | JobState::Running));
-    match version {
-        Some(version) if version.status == ProcessingStatus::Error && !waits => Ok(version),
-        _ => {
-            let message = "only a source whose processing has failed can be tried again";
-            Err(Error::new(ErrorKind::Conflict, "not_failed", message))
-        }
+    if tx.jobs().find_by_source(source.id).await?.is_some_and(|job| job.state.is_live()) {
+        return Err(in_work());
     }
+    version.filter(|version| version.status == ProcessingStatus::Error).ok_or_else(|| {
+        let message = "only a source whose processing has failed can be tried again";
+        Error::new(ErrorKind::Conflict, "not_failed", message)
+    })
+}
+
+/// Another request has queued the source since it was looked at.
+fn taken(error: Error) -> Error {
+    if error.is_conflict_on(LIVE_SOURCE) { in_work().because(error) } else { error }
+}
+
+fn in_work() -> Error {
+    let message = "the source is queued or being processed already; read it to see how far it is";
+    Error::new(ErrorKind::Conflict, "not_failed", message)
 }
 
 fn progress_of(source: &Source, job: Option<&Job>) -> SourceProgress {

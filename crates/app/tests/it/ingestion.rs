@@ -17,13 +17,14 @@ use domain::{
     admin::{Job, JobState, job::MAX_ATTEMPTS},
     clock::Clock,
     gateways::{
-        ByteStream, DocumentParser, Embedder, EmbeddingInput, EmbeddingModel, EmbeddingPurpose, Embeddings,
-        GatewayError, ParseError, ParseErrorKind, ParsedDocument, Topic,
+        BlobKey, BlobStore, ByteStream, DocumentParser, Embedder, EmbeddingInput, EmbeddingModel, EmbeddingPurpose,
+        Embeddings, GatewayError, ParseError, ParseErrorKind, ParsedDocument, Topic,
     },
-    ids::SourceId,
+    ids::{IdGen, SourceId},
     knowledge::{CollectionVisibility, ProcessingStatus, RetrievalMode},
     usage::AgentType,
 };
+use futures::{StreamExt, TryStreamExt, stream};
 use infra_providers::scripted::{EmbeddingFault, EmbeddingScript, ScriptedServer};
 
 use crate::support::{Bench, Choice, GatedEmbedder, done, refusal, registry, tenant_of, until};
@@ -352,4 +353,59 @@ async fn an_answer_quotes_the_document_that_it_rests_on() {
     assert_eq!(quoted, citation.quote);
     let found = bench.app.knowledge().search(&ada, crate::search::request("acorns", RetrievalMode::Lexical)).await;
     assert_eq!(found.unwrap().items[0].heading.as_deref(), Some("Oaks"));
+}
+
+/// Ingests a file of which an earlier try kept this text; answers the text that can be found then, how
+/// often the file was parsed, and the text that is kept now.
+async fn with_kept_text(kept: &'static [u8]) -> (String, usize, Vec<u8>) {
+    let parser = Arc::new(CountingParser::default());
+    let bench = Bench::with(Choice { parser: Some(parser.clone()), ..Choice::default() });
+    let ada = bench.ada().await;
+    let collection = bench.collection(&ada, "trees", CollectionVisibility::Private).await;
+    let source = bench.upload(&ada, &collection, "a.md", "# Oaks\n\nThe oak drops acorns.").await.unwrap().source;
+    let key = BlobKey::new(source.tenant_id, bench.ids.random());
+    bench.blobs.put(&key, stream::once(async move { Ok(Bytes::from_static(kept)) }).boxed()).await.unwrap();
+    let scope = Scope::system_in(source.tenant_id);
+    bench
+        .world
+        .write(&scope, async |tx| {
+            let mut version = tx.sources().latest_version(source.id).await?.unwrap();
+            version.text_storage_key = Some(key);
+            tx.sources().update_version(&version).await
+        })
+        .await;
+    bench.start();
+    until_job(&bench, &ada, source.id, JobState::Done).await;
+    let (text, key) = bench
+        .world
+        .read(&scope, async |tx| {
+            let version = tx.sources().latest_version(source.id).await?.unwrap();
+            let chunks = tx.chunks().of_version(version.id, 0, 9).await?;
+            let text: Vec<String> = chunks.into_iter().map(|chunk| chunk.content).collect();
+            Ok((text.join(" "), version.text_storage_key.unwrap()))
+        })
+        .await;
+    let pieces: Vec<Bytes> = bench.blobs.get(&key).await.unwrap().try_collect().await.unwrap();
+    (text, parser.parsed.load(SeqCst), pieces.concat())
+}
+
+#[tokio::test]
+async fn a_text_that_an_earlier_version_kept_is_used() {
+    let today = include_bytes!("../../../../tests/stored_json/parsed_document_v1.json");
+    let older = include_bytes!("../../../../tests/stored_json/parsed_document_without_version.json");
+    for kept in [&today[..], &older[..]] {
+        let (text, parsed, left) = with_kept_text(kept).await;
+        assert!(text.contains("The banyan strangles its host.") && parsed == 0, "{text}");
+        assert_eq!(left, kept);
+    }
+}
+
+#[tokio::test]
+async fn a_text_that_cannot_be_read_is_parsed_again() {
+    let newer = include_bytes!("../../../../tests/stored_json/parsed_document_newer.json");
+    for kept in [&newer[..], b"{\"version\":1,\"text\":\"Fi"] {
+        let (text, parsed, left) = with_kept_text(kept).await;
+        assert!(text.contains("The oak drops acorns.") && !text.contains("Figs") && parsed == 1, "{text}");
+        assert!(left.starts_with(b"{\"version\":1,"), "{}", String::from_utf8_lossy(&left));
+    }
 }

@@ -13,7 +13,10 @@ pub const LEASE_SECONDS: i64 = 20;
 pub const MAX_ATTEMPTS: u32 = 5;
 
 names! {
-    /// What a job does. Stored as JSON; old forms stay readable.
+    /// Name of the rule that a source has at most one job that is queued or runs.
+pub const LIVE_SOURCE: &str = "uq_jobs_live_source";
+
+/// What a job does. Stored as JSON; old forms stay readable.
     #[derive(Debug, Clone, PartialEq, Eq)]
     #[serde(tag = "kind")]
     pub enum JobKind {
@@ -38,6 +41,14 @@ names! {
         Done = "done",
         /// Given up; the error says why.
         Dead = "dead",
+    }
+}
+
+impl JobState {
+    /// Whether it is still to be worked on.
+    #[must_use]
+    pub const fn is_live(self) -> bool {
+        matches!(self, Self::Queued | Self::Running)
     }
 }
 
@@ -109,10 +120,14 @@ repository! {
     /// Stored jobs. Commands under a lease that is no longer the job's own are [`StoreError::Stale`].
     pub trait JobRepo {
         /// Queues a job, in the transaction of its cause, for the scope's user or for nobody.
+        ///
+        /// # Errors
+        /// [`StoreError::Conflict`] on [`LIVE_SOURCE`] when a job about the same source is queued or runs.
         async fn enqueue(&self, job: &Job) -> Result<(), StoreError>;
         /// The job, if the scope reaches it.
         async fn get(&self, id: JobId) -> Result<Option<Job>, StoreError>;
-        /// The newest job about a source, for whoever may read the source: it tells how far the work is.
+        /// The job about a source that is queued or runs, or else the newest one, for whoever may read the
+        /// source: it tells how far the work is.
         async fn find_by_source(&self, source: SourceId) -> Result<Option<Job>, StoreError>;
         /// Takes a due job (queued, or running with an expired lease) in an installation scope: the
         /// tenant with the fewest running jobs first, then the oldest. Raises fence and attempts.

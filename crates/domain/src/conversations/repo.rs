@@ -171,7 +171,8 @@ repository! {
         /// The streams that run in a conversation, oldest first.
         async fn running(&self, conversation: ConversationId) -> Result<Vec<Stream>, StoreError>;
         /// Adds streams that are opened together, of one conversation and user, unless as many run there
-        /// as may; tells whether they were added. Under the conversation's lock its own count is exact.
+        /// as may; tells whether they were added. Of calls at the same moment no more than may add to one
+        /// user's; the conversation's own count is exact under the conversation's lock.
         /// Whether the conversation is in reach comes before the count.
         ///
         /// # Errors

@@ -3,9 +3,13 @@
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use crate::{gateways::ByteStream, knowledge::Block, names::names};
+use crate::{error::ValueError, gateways::ByteStream, knowledge::Block, names::names};
 
-/// A document as text with its structure.
+/// Version of the stored form of a document that this program writes.
+const STORED_VERSION: u32 = 1;
+
+/// A document as text with its structure. Kept in the object store as its fields with a `version`
+/// beside them, so that old files stay readable and newer ones are told from them.
 #[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 pub struct ParsedDocument {
     /// The whole text. Ranges of blocks, chunks and citations count its Unicode scalar values.
@@ -16,6 +20,51 @@ pub struct ParsedDocument {
     pub title: Option<String>,
     /// Number of pages, where the format has pages.
     pub page_count: Option<u32>,
+}
+
+#[derive(serde::Serialize)]
+struct Stored<'a> {
+    version: u32,
+    #[serde(flatten)]
+    document: &'a ParsedDocument,
+}
+
+#[derive(serde::Deserialize)]
+struct StoredVersion {
+    /// Files of the first program name none.
+    #[serde(default = "first_version")]
+    version: u32,
+}
+
+const fn first_version() -> u32 {
+    1
+}
+
+impl ParsedDocument {
+    /// Returns the stored form.
+    ///
+    /// # Errors
+    /// When there is no memory for it.
+    pub fn to_stored(&self) -> serde_json::Result<Vec<u8>> {
+        serde_json::to_vec(&Stored { version: STORED_VERSION, document: self })
+    }
+
+    /// Reads the stored form. The version is read by itself first: what a newer one means by a field of
+    /// the same name is not for this program to guess.
+    ///
+    /// # Errors
+    /// `unreadable` for a version that this program does not know, and for bytes that are no stored
+    /// document; then the file that the document came from is to be parsed again.
+    pub fn from_stored(bytes: &[u8]) -> Result<Self, ValueError> {
+        let unreadable = |message: String| ValueError::new("document", "unreadable", message);
+        let broken = |error: serde_json::Error| unreadable(format!("is no stored document: {error}"));
+        let StoredVersion { version } = serde_json::from_slice(bytes).map_err(broken)?;
+        if version != STORED_VERSION {
+            let message = format!("has the version {version}, which this program does not know; parse the file again");
+            return Err(unreadable(message));
+        }
+        serde_json::from_slice(bytes).map_err(broken)
+    }
 }
 
 names! {

@@ -58,6 +58,9 @@ repository! {
     pub trait UserRepo {
         /// The user, if the scope reaches it.
         async fn get(&self, id: UserId) -> Result<Option<User>, StoreError>;
+        /// The same, if the scope may change it, locked until the transaction ends, for an
+        /// [`UserRepo::update`] of what was read.
+        async fn lock(&self, id: UserId) -> Result<Option<User>, StoreError>;
         /// Users in reach, newest first.
         async fn list(&self, page: PageRequest) -> Result<Page<User>, StoreError>;
         /// Adds a user.
@@ -65,7 +68,9 @@ repository! {
         /// # Errors
         /// [`StoreError::Conflict`] when the e-mail address or the user name is taken.
         async fn insert(&self, user: &User) -> Result<(), StoreError>;
-        /// Writes every field of an existing user but its id, its tenant and `created_at`.
+        /// Writes every field of an existing user but its id, its tenant and `created_at`. It was read by
+        /// [`UserRepo::lock`]: of two that change one user at the same moment the later one would else
+        /// write back what the earlier one changed.
         ///
         /// # Errors
         /// [`StoreError::Stale`] when the scope reaches no such user.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use domain::{
     access::Purpose,
-    admin::{Job, JobBacklog, JobFailure, JobKind, JobLease, JobRepo, JobState},
+    admin::{Job, JobBacklog, JobFailure, JobKind, JobLease, JobRepo, JobState, job::LIVE_SOURCE},
     clock::Timestamp,
     identity::User,
     ids::{JobId, SourceId, TenantId},
@@ -20,7 +20,7 @@ use crate::{
     references::Reference,
     state::State,
     store::MemoryTx,
-    table::Row,
+    table::{Key, Row, place},
 };
 
 /// The source that a job is about.
@@ -31,6 +31,8 @@ fn source_of(job: &Job) -> SourceId {
 
 impl Row for Job {
     type Id = JobId;
+    const KEYS: &'static [Key<Self>] =
+        &[Key { name: LIVE_SOURCE, of: |job| job.state.is_live().then(|| place![job.tenant_id.0, source_of(job).0]) }];
     const REFERENCES: &'static [Reference<Self>] = &[
         Reference::to::<Tenant>(&["tenant_id"]).cascades(),
         Reference::to::<User>(&["user_id"]).clears(|job| job.user_id = None),
@@ -121,7 +123,7 @@ impl JobRepo for MemoryTx {
         let filter = self.scope.filter::<Collection>(Purpose::Read)?;
         self.read(|state| {
             let about = state.jobs.iter().filter(|job| source_of(job) == source);
-            let newest = about.max_by_key(|job| (job.created_at, job.id));
+            let newest = about.max_by_key(|job| (job.state.is_live(), job.created_at, job.id));
             Ok(newest.filter(|_| state.reached_source(filter, source).is_some()).cloned())
         })
     }

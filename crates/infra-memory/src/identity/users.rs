@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use async_trait::async_trait;
 use domain::{
+    access::Purpose,
     clock::Timestamp,
     identity::{User, UserRepo},
     ids::UserId,
@@ -48,6 +49,12 @@ impl Row for User {
 impl UserRepo for MemoryTx {
     async fn get(&self, id: UserId) -> Result<Option<User>, StoreError> {
         self.get_row(&id)
+    }
+
+    async fn lock(&self, id: UserId) -> Result<Option<User>, StoreError> {
+        let filter = self.scope.filter::<User>(Purpose::Change)?;
+        // The one write transaction holds everything already.
+        self.write(|state| Ok(state.reached(filter, &id).cloned()))
     }
 
     async fn list(&self, page: PageRequest) -> Result<Page<User>, StoreError> {

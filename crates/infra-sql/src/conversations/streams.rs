@@ -2,15 +2,15 @@
 
 use async_trait::async_trait;
 use domain::{
-    access::Purpose,
+    access::{Purpose, Rows},
     clock::Timestamp,
-    conversations::{ExpiredStream, MostRunning, Stream, StreamEvent, StreamLease, StreamRepo, StreamState},
+    conversations::{Conversation, ExpiredStream, MostRunning, Stream, StreamEvent, StreamLease, StreamRepo, StreamState},
     ids::{ConversationId, StreamId},
     store::StoreError,
 };
 use sea_orm::{FromQueryResult, prelude::Uuid};
 
-use super::rows::{stream_events, streams};
+use super::rows::{conversations, stream_events, streams};
 use crate::{
     SqlBackend, SqlRepos,
     sql::{Met, Sql},
@@ -36,16 +36,18 @@ impl<B: SqlBackend> SqlRepos<B> {
         self.of_conversation_in_reach(sql, "s.conversation_id", Purpose::Read)
     }
 
-    /// Begins a command on the running stream of this lease. The lease is the right to it, whatever
-    /// became of the conversation.
+    /// Begins a command on the running stream of this lease. The lease is the right to the stream; the
+    /// conversation must be in reach, deleted or not.
     fn where_leased(&self, sql: Sql, lease: StreamLease) -> Result<Sql<Met>, StoreError> {
         let StreamLease { id, epoch } = lease;
-        Ok(self
-            .of_tenant(sql.text(" WHERE "), "tenant_id")?
-            .text(" AND id = ")
-            .bind(id.0)
-            .text(" AND state = 'running' AND epoch = ")
-            .bind(epoch))
+        let scope = self.tenant()?;
+        let sql = sql.text(" WHERE ").of_tenant("tenant_id", scope).text(" AND id = ").bind(id.0);
+        let sql = sql.text(" AND state = 'running' AND epoch = ").bind(epoch);
+        if scope.rows::<Conversation>(Purpose::Change) == Rows::All {
+            return Ok(sql);
+        }
+        let sql = sql.text(" AND EXISTS (SELECT 1 FROM conversations c WHERE c.id = streams.conversation_id AND ");
+        Ok(self.in_reach::<conversations::Entity, _>(sql, "c", Purpose::Change)?.text(")"))
     }
 
     async fn add_events(&self, id: StreamId, events: &[StreamEvent]) -> Result<(), StoreError> {
@@ -81,15 +83,18 @@ impl<B: SqlBackend> StreamRepo for SqlRepos<B> {
     }
 
     async fn insert(&self, streams: &[Stream], most: MostRunning) -> Result<bool, StoreError> {
-        const RUNNING: &str = "(SELECT COUNT(*) FROM streams WHERE state = 'running' AND tenant_id = ";
         let Some(Stream { tenant_id, conversation_id, user_id, .. }) = streams.first() else { return Ok(true) };
         self.all_of_tenant(streams.iter().map(|stream| stream.tenant_id))?;
         let rows = streams.iter().map(streams::Model::try_from).collect::<Result<Vec<_>, _>>()?;
         let few = |sql: Sql| {
-            let sql = sql.text(RUNNING).bind(tenant_id.0).text(" AND conversation_id = ").bind(conversation_id.0);
+            let sql = sql
+                .text("(SELECT COUNT(*) FROM streams WHERE state = 'running' AND tenant_id = ")
+                .bind(tenant_id.0)
+                .text(" AND conversation_id = ")
+                .bind(conversation_id.0);
             let sql = sql.text(") < ").bind(column::<_, i64>(most.in_conversation)?).text(" AND ");
-            let sql = sql.text(RUNNING).bind(tenant_id.0).text(" AND user_id = ").bind(user_id.0);
-            let sql = sql.text(") < ").bind(column::<_, i64>(most.of_user)?).text(" AND ");
+            let sql = self.running_streams_of_user(sql, *tenant_id, *user_id);
+            let sql = sql.text(" < ").bind(column::<_, i64>(most.of_user)?).text(" AND ");
             self.conversation_to_add_to(sql, *conversation_id)
         };
         if self.insert_parts_if("streams.insert", rows, few).await? {

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use async_trait::async_trait;
 use domain::{
+    access::Purpose,
     clock::Timestamp,
     identity::{User, UserRepo},
     ids::UserId,
@@ -13,13 +14,21 @@ use domain::{
 use sea_orm::{ColumnTrait, Iterable};
 
 use super::rows::users::{Column, Entity, Model};
-use crate::{SqlBackend, SqlRepos};
+use crate::{SqlBackend, SqlRepos, sql::Sql};
 
 #[async_trait]
 impl<B: SqlBackend> UserRepo for SqlRepos<B> {
     async fn get(&self, id: UserId) -> Result<Option<User>, StoreError> {
         let living = self.reached::<Entity>("users.get")?.filter(Column::DeletedAt.is_null());
         self.one(living.filter(Column::Id.eq(id.0))).await
+    }
+
+    async fn lock(&self, id: UserId) -> Result<Option<User>, StoreError> {
+        self.refuse_unless_writable()?;
+        let sql = Sql::new("users.lock", "SELECT ").columns::<Entity>("u").text(" FROM users u WHERE u.deleted_at IS NULL");
+        let sql = sql.text(" AND u.id = ").bind(id.0).text(" AND ");
+        let sql = self.for_update(self.in_reach::<Entity, _>(sql, "u", Purpose::Change)?);
+        self.row::<Model>(sql).await?.map(User::try_from).transpose()
     }
 
     async fn list(&self, page: PageRequest) -> Result<Page<User>, StoreError> {

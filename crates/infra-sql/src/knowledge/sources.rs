@@ -4,11 +4,11 @@ use std::collections::HashSet;
 
 use async_trait::async_trait;
 use domain::{
-    access::Purpose,
+    access::{Purpose, Rows},
     clock::Timestamp,
     gateways::BlobKey,
     ids::{CollectionId, SourceId, SourceVersionId},
-    knowledge::{ProcessingStatus, Source, SourceRepo, SourceVersion, VersionProgress},
+    knowledge::{Collection, ProcessingStatus, Source, SourceRepo, SourceVersion, VersionProgress},
     page::{Cursor, Page, PageRequest},
     store::StoreError,
 };
@@ -179,6 +179,9 @@ impl<B: SqlBackend> SourceRepo for SqlRepos<B> {
     }
 
     async fn unnamed_files(&self, keys: &[BlobKey]) -> Result<Vec<BlobKey>, StoreError> {
+        if self.tenant()?.rows::<Collection>(Purpose::Read) != Rows::All {
+            return Err(StoreError::OutOfScope("files are swept by those who reach all knowledge of the tenant"));
+        }
         let sql = Sql::new("sources.unnamed_files", "SELECT storage_key AS name FROM sources WHERE ");
         let sql = self
             .of_tenant(sql, "tenant_id")?

@@ -4,6 +4,7 @@
 
 mod groups;
 mod recall;
+mod stored_json;
 mod storm;
 
 use std::sync::Arc;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use async_trait::async_trait;
 use domain::{
     access::{Permission, Purpose, Scope},
-    admin::{Job, JobBacklog, JobFailure, JobKind, JobLease, JobState},
+    admin::{Job, JobBacklog, JobFailure, JobKind, JobLease, JobState, job::LIVE_SOURCE},
     identity::User,
     ids::SourceId,
     knowledge::{Collection, CollectionVisibility, Source},
@@ -14,7 +14,7 @@ use domain::{
 
 use super::job;
 use crate::{
-    Fixtures, Key, Person, Reference, Subject, Unique, Verb, World, assert_refused, scopes, standard::standard_cases,
+    Fixtures, Key, Person, Reference, Subject, Unique, Verb, World, assert_conflict, assert_refused, scopes, standard::standard_cases,
 };
 
 const SYSTEM: Scope = Scope::system("contract suite");
@@ -207,17 +207,92 @@ pub async fn the_newest_job_of_a_source_is_found(world: World) {
     let scope = scopes::system(&cast.ada);
     let older = Job { state: JobState::Dead, ..job(&world, &cast.ada).await };
     world.make.clock.advance(chrono::TimeDelta::seconds(1));
-    let newer = Job { kind: older.kind.clone(), ..job(&world, &cast.ada).await };
+    let newer = Job { state: JobState::Done, kind: older.kind.clone(), ..job(&world, &cast.ada).await };
     for job in [&newer, &older, &job(&world, &cast.ada).await] {
         enqueue(&world, job).await;
     }
     let JobKind::Ingest { source_id, .. } = older.kind;
     let found = world.read(&scope, async |tx| tx.jobs().find_by_source(source_id).await).await;
     assert_eq!(found, Some(newer));
+    // One that is to be worked on comes before any that is over.
+    let live = Job { state: JobState::Queued, created_at: older.created_at, ..again(&world, &older) };
+    enqueue(&world, &live).await;
+    assert_eq!(world.read(&scope, async |tx| tx.jobs().find_by_source(source_id).await).await, Some(live));
     let theirs = scopes::system(&cast.eve);
     assert_eq!(world.read(&theirs, async |tx| tx.jobs().find_by_source(source_id).await).await, None);
     let missing = world.make.id();
     assert_eq!(world.read(&scope, async |tx| tx.jobs().find_by_source(missing).await).await, None);
+}
+
+/// Another job about the same source.
+fn again(world: &World, job: &Job) -> Job {
+    Job { id: world.make.id(), state: JobState::Queued, ..job.clone() }
+}
+
+/// While a job about a source is queued or runs, no other is queued; once it has ended, well or not,
+/// the next one is.
+pub async fn a_source_has_one_live_job(world: World) {
+    let cast = world.cast().await;
+    let scope = scopes::system(&cast.ada);
+    let first = job(&world, &cast.ada).await;
+    for state in [JobState::Done, JobState::Dead] {
+        enqueue(&world, &Job { state, ..again(&world, &first) }).await;
+    }
+    let refuse = async || {
+        for state in [JobState::Queued, JobState::Running] {
+            let second = Job { state, lease_expires_at: Some(world.make.in_seconds(9)), ..again(&world, &first) };
+            let outcome = world.attempt(&scope, async |tx| tx.jobs().enqueue(&second).await).await;
+            assert_conflict(outcome, &[LIVE_SOURCE]);
+        }
+        // What is over stands in nobody's way, and another source has a job of its own.
+        enqueue(&world, &Job { state: JobState::Dead, ..again(&world, &first) }).await;
+        enqueue(&world, &Job { run_at: world.make.in_seconds(3600), ..job(&world, &cast.ada).await }).await;
+    };
+    enqueue(&world, &first).await;
+    refuse().await;
+    let taken = claim(&world).await.unwrap();
+    assert_eq!(taken.id, first.id);
+    refuse().await;
+    // A try that failed is queued again: it is the same job, and still the only one.
+    let (lease, at) = (JobLease { id: taken.id, fence: taken.fence }, world.make.now());
+    let failure = |retry_at| JobFailure { error: "it broke".to_owned(), retry_at };
+    world.write(&scope, async |tx| tx.jobs().fail(lease, &failure(Some(at)), at).await).await;
+    refuse().await;
+    let taken = claim(&world).await.unwrap();
+    let lease = JobLease { id: taken.id, fence: taken.fence };
+    world.write(&scope, async |tx| tx.jobs().fail(lease, &failure(None), at).await).await;
+    let second = again(&world, &first);
+    enqueue(&world, &second).await;
+    refuse().await;
+    let taken = claim(&world).await.unwrap();
+    assert_eq!(taken.id, second.id);
+    let lease = JobLease { id: taken.id, fence: taken.fence };
+    world.write(&scope, async |tx| tx.jobs().finish(lease, at).await).await;
+    enqueue(&world, &again(&world, &first)).await;
+}
+
+/// Of many who queue a job about one source at once exactly one does.
+pub async fn one_of_many_jobs_of_a_source_is_queued(world: World) {
+    let cast = world.cast().await;
+    let job = job(&world, &cast.ada).await;
+    let tasks: Vec<_> = (0..MANY)
+        .map(|_| {
+            let (store, scope, job) = (world.store.clone(), scopes::system(&cast.ada), again(&world, &job));
+            tokio::spawn(async move {
+                let tx = store.begin(&scope, Mode::Write).await?;
+                tx.jobs().enqueue(&job).await?;
+                tx.commit().await
+            })
+        })
+        .collect();
+    let mut queued = 0;
+    for task in tasks {
+        match task.await.unwrap() {
+            Ok(()) => queued += 1,
+            refused => assert_conflict(refused, &[LIVE_SOURCE]),
+        }
+    }
+    assert_eq!(queued, 1);
 }
 
 /// A due job is taken, with its fence and attempts raised; one that is not due is left.

@@ -1,7 +1,7 @@
 //! Many at once in one conversation.
 
 use domain::{
-    conversations::HeadMove,
+    conversations::{HeadMove, MostRunning},
     money::Money,
     store::{Mode, StoreError},
     usage::UsageTotals,
@@ -109,4 +109,27 @@ async fn send(
     };
     tx.conversations().move_head(locked.id, &head).await?;
     tx.commit().await
+}
+
+/// Of many streams that a user opens at once, each in a conversation of its own, as many run as may.
+pub async fn no_more_streams_run_than_may(world: World) {
+    const MOST: MostRunning = MostRunning { in_conversation: 8, of_user: 3 };
+    let cast = world.cast().await;
+    let mut tasks = Vec::new();
+    for _ in 0..TASKS {
+        let (_, chain) = talk(&world, &cast, 2).await;
+        let stream = world.make.stream(&chain[1], &cast.ada);
+        let (store, scope) = (world.store.clone(), scopes::own(&cast.ada));
+        tasks.push(tokio::spawn(async move {
+            let tx = store.begin(&scope, Mode::Write).await?;
+            let added = tx.streams().insert(&[stream], MOST).await?;
+            tx.commit().await?;
+            Ok::<_, StoreError>(added)
+        }));
+    }
+    let mut running = 0;
+    for task in tasks {
+        running += u64::from(task.await.unwrap().unwrap());
+    }
+    assert_eq!(running, MOST.of_user);
 }

@@ -14,6 +14,11 @@ use crate::{
     standard::standard_cases,
 };
 
+/// Units of work at once.
+const TASKS: i64 = 8;
+/// What each of them does, one after the other.
+const ROUNDS: i64 = 4;
+
 /// A person's own account, and others of its tenant.
 pub struct Users {
     tenant: TenantId,
@@ -169,4 +174,40 @@ pub async fn an_update_keeps_the_keys(world: World) {
     let outcome = world.attempt(&scope, async |tx| tx.users().update(&moved).await).await;
     assert_conflict(outcome, &["users", "email"]);
     assert_eq!(world.read(&scope, async |tx| tx.users().get(cast.ada.id).await).await, Some(cast.ada));
+}
+
+/// Who changes what it has read locks it first: of many changes at once none is lost, and a sign-in in
+/// between is not taken back. Strangers find nothing to lock.
+pub async fn changes_at_once_lose_nothing(world: World) {
+    let cast = world.cast().await;
+    let scope = scopes::own(&cast.ada);
+    let at = world.make.in_seconds(7);
+    let tasks: Vec<_> = (0..TASKS)
+        .map(|number| {
+            let (store, scope, id) = (world.store.clone(), scope.clone(), cast.ada.id);
+            tokio::spawn(async move {
+                for _ in 0..ROUNDS {
+                    let tx = store.begin(&scope, Mode::Write).await?;
+                    let mut user = tx.users().lock(id).await?.expect("Ada is there");
+                    user.daily_request_quota = Some(user.daily_request_quota.unwrap_or(0) + 1);
+                    tx.users().update(&user).await?;
+                    tx.commit().await?;
+                    if number == 0 {
+                        let tx = store.begin(&scope, Mode::Write).await?;
+                        tx.users().record_login(id, at, None).await?;
+                        tx.commit().await?;
+                    }
+                }
+                Ok::<_, StoreError>(())
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await.unwrap().unwrap();
+    }
+    let found = world.read(&scope, async |tx| tx.users().get(cast.ada.id).await).await.unwrap();
+    assert_eq!((found.daily_request_quota, found.last_login_at), (Some(TASKS * ROUNDS), Some(at)));
+    for stranger in cast.strangers() {
+        assert_eq!(world.write(&stranger, async |tx| tx.users().lock(cast.ada.id).await).await, None);
+    }
 }

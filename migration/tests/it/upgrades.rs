@@ -1,0 +1,112 @@
+//! Databases that an older version filled, brought up to date.
+
+use migration::Migrator;
+use sea_orm_migration::MigratorTrait;
+
+use crate::{
+    database::TestDatabase,
+    fixture::{count, fill, refuse, run},
+};
+
+const RIGHTS_AND_LIMITS: &str = "m20261127_000008_rights_and_limits";
+
+/// Roles as tenant 1 has had them from its first day, and one of its own; jobs that were queued at
+/// once. `#15` of the fixture is the system role `user`, `#141` its queued job about source `#51`.
+const OLDER: &str = "
+    UPDATE roles SET permissions = '[\"profile:read\"]' WHERE id = #15;
+    INSERT INTO roles (id, tenant_id, name, permissions, is_system) VALUES
+        (#161, #1, 'tenant_admin', '[\"profile:read\",\"users:read\"]', true),
+        (#162, #1, 'editor', '[\"profile:read\",\"knowledge:write\"]', false),
+        (#163, #2, 'viewer', '[\"profile:read\"]', true);
+    INSERT INTO jobs (id, tenant_id, user_id, kind, payload, source_id, state, progress_done, progress_total,
+        attempts, fence, lease_expires_at, run_at, created_at) VALUES
+        -- Of #51 one runs: it stays, though it is not the oldest.
+        (#142, #1, #11, 'ingest', '{}', #51, 'running', 0, 0, 1, 1, @now, @now, '2099-01-01T00:00:00.000000+00:00'),
+        (#143, #1, #11, 'ingest', '{}', #51, 'queued', 0, 0, 0, 0, NULL, @now, '2099-01-02T00:00:00.000000+00:00'),
+        (#144, #1, #11, 'ingest', '{}', #51, 'dead', 0, 0, 5, 5, NULL, @now, @now),
+        -- Of #52 none runs: the oldest stays.
+        (#145, #1, #11, 'ingest', '{}', #52, 'queued', 0, 0, 0, 0, NULL, @now, '2026-01-02T00:00:00.000000+00:00'),
+        (#146, #1, #11, 'ingest', '{}', #52, 'queued', 0, 0, 0, 0, NULL, @now, '2026-01-01T00:00:00.000000+00:00'),
+        -- #53 has one job, and two jobs are about no source: nothing changes.
+        (#147, #1, #11, 'ingest', '{}', #53, 'running', 0, 0, 1, 1, @now, @now, @now),
+        (#148, #1, #11, 'other', '{}', NULL, 'queued', 0, 0, 0, 0, NULL, @now, @now),
+        (#149, #1, #11, 'other', '{}', NULL, 'queued', 0, 0, 0, 0, NULL, @now, @now)";
+
+/// The rights that the version before wrote into the rows of new tenants.
+const ADMIN: &str = "users:read users:write profile:read profile:write api_keys:read api_keys:write conversations:read \
+    conversations:write knowledge:read knowledge:write models:use usage:read audit:read";
+const USER: &str = "users:read profile:read profile:write api_keys:read api_keys:write conversations:read \
+    conversations:write knowledge:read knowledge:write models:use usage:read";
+const VIEWER: &str = "users:read profile:read api_keys:read conversations:read knowledge:read usage:read";
+
+async fn older(database: TestDatabase) -> TestDatabase {
+    let database = database.migrated_before(RIGHTS_AND_LIMITS).await;
+    fill(&database).await;
+    run(database.admin(), OLDER).await.unwrap();
+    database
+}
+
+/// Asserts that these rows and no others meet a condition on a table.
+async fn only(database: &TestDatabase, table: &str, condition: &str, ids: &str) {
+    let those = format!("{table} WHERE {condition}");
+    let wanted = ids.split(", ").count() as i64;
+    assert_eq!(count(database.admin(), &format!("{those} AND id IN ({ids})")).await, wanted, "{those}: {ids}");
+    assert_eq!(count(database.admin(), &those).await, wanted, "{those}: {ids} and no others");
+}
+
+async fn system_roles_lose_their_stored_rights(database: TestDatabase) {
+    let database = older(database).await;
+    assert_eq!(count(database.admin(), "roles WHERE permissions = '[]'").await, 0);
+    migration::up(&database.db).await.unwrap();
+    only(&database, "roles", "permissions = '[]'", "#15, #161, #163").await;
+    only(&database, "roles", "permissions = '[\"profile:read\",\"knowledge:write\"]'", "#162").await;
+
+    // The version before reads them from the rows: taken back, they are whole again.
+    let steps = Migrator::migrations().iter().rev().position(|migration| migration.name() == RIGHTS_AND_LIMITS);
+    migration::down(&database.db, u32::try_from(steps.unwrap() + 1).unwrap()).await.unwrap();
+    let holds = |names: &str| format!("permissions = '[\"{}\"]'", names.replace(' ', "\",\""));
+    only(&database, "roles", &holds(USER), "#15").await;
+    only(&database, "roles", &holds(ADMIN), "#161").await;
+    only(&database, "roles", &holds("profile:read knowledge:write"), "#162").await;
+    only(&database, "roles", &holds(VIEWER), "#163").await;
+    database.remove().await;
+}
+
+#[tokio::test]
+async fn system_roles_lose_their_stored_rights_on_sqlite() {
+    system_roles_lose_their_stored_rights(TestDatabase::sqlite().await).await;
+}
+
+#[tokio::test]
+async fn system_roles_lose_their_stored_rights_on_postgres() {
+    system_roles_lose_their_stored_rights(TestDatabase::postgres().await).await;
+}
+
+async fn a_source_keeps_one_live_job(database: TestDatabase) {
+    let database = older(database).await;
+    migration::up(&database.db).await.unwrap();
+    only(&database, "jobs", "state IN ('queued', 'running')", "#142, #146, #147, #148, #149").await;
+    only(&database, "jobs", "state = 'dead'", "#141, #143, #144, #145").await;
+    let ended = "lease_expires_at IS NULL AND error LIKE 'ended by an upgrade: another job works on the same file%'";
+    only(&database, "jobs", ended, "#141, #143, #145").await;
+    let another = |state: &str| {
+        format!(
+            "INSERT INTO jobs (id, tenant_id, kind, payload, source_id, state, progress_done, progress_total, attempts, \
+             fence, lease_expires_at, run_at) VALUES (#150, #1, 'ingest', '{{}}', #51, '{state}', 0, 0, 0, 0, @now, @now)"
+        )
+    };
+    refuse(&database, &another("queued"), "unique constraint").await;
+    refuse(&database, &another("running"), "unique constraint").await;
+    run(database.admin(), &another("done")).await.unwrap();
+    database.remove().await;
+}
+
+#[tokio::test]
+async fn a_source_keeps_one_live_job_on_sqlite() {
+    a_source_keeps_one_live_job(TestDatabase::sqlite().await).await;
+}
+
+#[tokio::test]
+async fn a_source_keeps_one_live_job_on_postgres() {
+    a_source_keeps_one_live_job(TestDatabase::postgres().await).await;
+}
