@@ -76,7 +76,8 @@ suite! { ($)
         what_is_removed_is_gone,
         superadmins_belong_to_the_installation,
         an_email_is_unique_among_the_living,
-        an_update_keeps_the_keys;
+        an_update_keeps_the_keys,
+        changes_at_once_lose_nothing;
     roles in identity::roles:
         round_trip,
         keys_are_unique,

@@ -12,10 +12,10 @@ pub const LEASE_SECONDS: i64 = 20;
 /// Tries before a job is dead.
 pub const MAX_ATTEMPTS: u32 = 5;
 
-names! {
-    /// Name of the rule that a source has at most one job that is queued or runs.
+/// Name of the rule that a source has at most one job that is queued or runs.
 pub const LIVE_SOURCE: &str = "uq_jobs_live_source";
 
+names! {
 /// What a job does. Stored as JSON; old forms stay readable.
     #[derive(Debug, Clone, PartialEq, Eq)]
     #[serde(tag = "kind")]

@@ -34,8 +34,8 @@ impl Role {
     #[must_use]
     pub fn rights(&self) -> PermissionSet {
         let mut rights = if self.is_system {
-            let system = SystemRole::OF_TENANTS.into_iter().find(|role| role.as_str() == self.name);
-            system.map(SystemRole::permissions).unwrap_or_default()
+            let system = SystemRole::OF_TENANTS.iter().find(|role| role.as_str() == self.name);
+            system.map(|role| role.permissions()).unwrap_or_default()
         } else {
             self.permissions.clone()
         };

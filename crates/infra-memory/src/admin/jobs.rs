@@ -180,12 +180,12 @@ impl JobRepo for MemoryTx {
     async fn backlog(&self, now: Timestamp, most: u32) -> Result<JobBacklog, StoreError> {
         self.need_installation()?;
         self.read(|state| {
-            let due = || state.jobs.values().filter_map(due_at).filter(|due| *due <= now);
+            let due = || state.jobs.iter().filter_map(due_at).filter(|due| *due <= now);
             let held = |job: &&Job| job.state == JobState::Running && due_at(job).is_some_and(|due| due > now);
             let up_to = |count: usize| (count as u64).min(u64::from(most));
             Ok(JobBacklog {
                 due: up_to(due().count()),
-                running: up_to(state.jobs.values().filter(held).count()),
+                running: up_to(state.jobs.iter().filter(held).count()),
                 oldest_due_at: due().min(),
             })
         })

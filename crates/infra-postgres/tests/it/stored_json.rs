@@ -3,6 +3,9 @@
 #[path = "../../../../tests/stored_json/rows.rs"]
 mod rows;
 
+use std::sync::Arc;
+
+use domain::clock::SystemClock;
 use storage_testkit::{Harness, World};
 
 use crate::{PostgresHarness, database::run, harness};
@@ -21,7 +24,7 @@ impl rows::Database for Superuser {
 }
 
 async fn on_postgres() -> (World, Superuser) {
-    let harness = harness().await;
+    let harness = harness(Arc::new(SystemClock)).await;
     (World::new(harness.store()), Superuser(harness))
 }
 

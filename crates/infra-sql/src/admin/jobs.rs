@@ -73,7 +73,9 @@ impl<B: SqlBackend> JobRepo for SqlRepos<B> {
         // Whoever reads a source may know how its processing goes.
         let sql = self.of_tenant(select("jobs.find_by_source"), "j.tenant_id")?.text(" AND j.source_id = ");
         let sql = self.of_source_in_reach(sql.bind(source.0).text(" AND "), "j.source_id", Purpose::Read)?;
-        let sql = sql.text(" ORDER BY CASE WHEN j.state IN ('queued', 'running') THEN 0 ELSE 1 END, created_at DESC, id DESC LIMIT 1");
+        let sql = sql.text(
+            " ORDER BY CASE WHEN j.state IN ('queued', 'running') THEN 0 ELSE 1 END, created_at DESC, id DESC LIMIT 1",
+        );
         self.job(sql).await
     }
 

@@ -4,7 +4,9 @@ use async_trait::async_trait;
 use domain::{
     access::{Purpose, Rows},
     clock::Timestamp,
-    conversations::{Conversation, ExpiredStream, MostRunning, Stream, StreamEvent, StreamLease, StreamRepo, StreamState},
+    conversations::{
+        Conversation, ExpiredStream, MostRunning, Stream, StreamEvent, StreamLease, StreamRepo, StreamState,
+    },
     ids::{ConversationId, StreamId},
     store::StoreError,
 };

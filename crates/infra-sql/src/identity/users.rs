@@ -25,7 +25,8 @@ impl<B: SqlBackend> UserRepo for SqlRepos<B> {
 
     async fn lock(&self, id: UserId) -> Result<Option<User>, StoreError> {
         self.refuse_unless_writable()?;
-        let sql = Sql::new("users.lock", "SELECT ").columns::<Entity>("u").text(" FROM users u WHERE u.deleted_at IS NULL");
+        let sql =
+            Sql::new("users.lock", "SELECT ").columns::<Entity>("u").text(" FROM users u WHERE u.deleted_at IS NULL");
         let sql = sql.text(" AND u.id = ").bind(id.0).text(" AND ");
         let sql = self.for_update(self.in_reach::<Entity, _>(sql, "u", Purpose::Change)?);
         self.row::<Model>(sql).await?.map(User::try_from).transpose()

@@ -3,6 +3,9 @@
 #[path = "../../../../tests/stored_json/rows.rs"]
 mod rows;
 
+use std::sync::Arc;
+
+use domain::clock::SystemClock;
 use sqlx::{AssertSqlSafe, Connection, Executor, SqliteConnection};
 use storage_testkit::{Harness, World};
 
@@ -25,7 +28,7 @@ impl rows::Database for File {
 }
 
 async fn on_sqlite() -> (World, File) {
-    let harness = harness().await;
+    let harness = harness(Arc::new(SystemClock)).await;
     (World::new(harness.store()), File(harness))
 }
 

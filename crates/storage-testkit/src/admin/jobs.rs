@@ -14,7 +14,8 @@ use domain::{
 
 use super::job;
 use crate::{
-    Fixtures, Key, Person, Reference, Subject, Unique, Verb, World, assert_conflict, assert_refused, scopes, standard::standard_cases,
+    Fixtures, Key, Person, Reference, Subject, Unique, Verb, World, assert_conflict, assert_refused, scopes,
+    standard::standard_cases,
 };
 
 const SYSTEM: Scope = Scope::system("contract suite");

@@ -5,7 +5,7 @@ use domain::{
     access::{Permission, Scope},
     identity::User,
     ids::TenantId,
-    store::{StoreError, Tx},
+    store::{Mode, StoreError, Tx},
 };
 use uuid::Uuid;
 
