@@ -44,6 +44,9 @@ pub static ROUTES: &[Route] = &[
 
     route!(GET,    "/api/v1/tenants",                   Needs(P::TenantsRead), tenancy::list_tenants),
     route!(POST,   "/api/v1/tenants",                   Needs(P::TenantsWrite), Json(8 * MIB), tenancy::create_tenant),
+    route!(GET,    "/api/v1/social-links",              Needs(P::SocialLinksRead), tenancy::list_social_links),
+    route!(POST,   "/api/v1/social-links",              Needs(P::SocialLinksWrite), Json(8 * KIB), tenancy::create_social_link),
+    route!(DELETE, "/api/v1/social-links/{social_link_id}", Needs(P::SocialLinksWrite), tenancy::remove_social_link),
 
     route!(GET,    "/api/v1/collections",               Needs(P::KnowledgeRead), knowledge::list_collections),
     route!(POST,   "/api/v1/collections",               Needs(P::KnowledgeWrite), Json(8 * MIB), knowledge::create_collection),

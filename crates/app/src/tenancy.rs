@@ -1,4 +1,6 @@
-//! Tenants, for the superadmin.
+//! Tenants, for the superadmin, and what they show of themselves.
+
+mod social_links;
 
 use domain::{
     access::{Actor, Permission},
@@ -7,6 +9,8 @@ use domain::{
     text,
 };
 use serde_json::json;
+
+pub use social_links::NewSocialLink;
 
 use crate::{App, Error, ErrorKind, Idempotent, Outcome, Result, audit::Act, unit_of_work::Uow};
 

@@ -36,6 +36,8 @@ macro_rules! ids {
 ids! {
     /// A tenant: the wall that no data crosses.
     TenantId;
+    /// A link of a tenant to one of its pages elsewhere.
+    SocialLinkId;
     /// A person with an account.
     UserId;
     /// A named set of permissions of one tenant.

@@ -32,7 +32,7 @@ use crate::{
     gateways::ChunkIndex,
     identity::{ApiKeyRepo, RoleRepo, SessionRepo, SignInRepo, UserRepo},
     knowledge::{ChunkRepo, CollectionRepo, RetrievalRepo, SourceRepo},
-    tenancy::TenantRepo,
+    tenancy::{SocialLinkRepo, TenantRepo},
     usage::{ModelPrice, PriceRepo, ProviderCall, UsageRepo},
 };
 
@@ -164,6 +164,10 @@ pub trait Repos: Send + Sync {
     }
     /// Tenants.
     fn tenants(&self) -> &dyn TenantRepo {
+        &Unsupported
+    }
+    /// Links of tenants to their pages elsewhere.
+    fn social_links(&self) -> &dyn SocialLinkRepo {
         &Unsupported
     }
     /// Users.

@@ -79,6 +79,18 @@ impl MemoryTx {
         self.write(|state| state.insert(row.clone()))
     }
 
+    /// Removes a row that the scope may change, with what goes along; tells whether there was one.
+    pub(crate) fn remove_row<R: Row + Protected>(&self, id: &R::Id) -> Result<bool, StoreError> {
+        let filter = self.scope.filter::<R>(Purpose::Change)?;
+        self.write(|state| {
+            let is_there = state.reached::<R>(filter, id).is_some();
+            if is_there {
+                state.remove::<R>(id)?;
+            }
+            Ok(is_there)
+        })
+    }
+
     /// Changes a row that the scope reaches.
     pub(crate) fn change<R: Row + Protected>(&self, id: &R::Id, change: impl FnOnce(&mut R)) -> Result<(), StoreError> {
         let filter = self.scope.filter::<R>(Purpose::Change)?;

@@ -8,7 +8,7 @@ use domain::{
     identity::{ApiKey, RefreshToken, Role, Session, User, UserRole},
     knowledge::{Chunk, Citation, Collection, RetrievalRun, Source, SourceVersion},
     store::StoreError,
-    tenancy::Tenant,
+    tenancy::{SocialLink, Tenant},
     usage::{ModelPrice, ProviderCall, UsageLog},
 };
 
@@ -89,6 +89,7 @@ macro_rules! tables {
 
 tables! {
     tenants: Tenant,
+    social_links: SocialLink,
     users: User,
     roles: Role,
     user_roles: UserRole,

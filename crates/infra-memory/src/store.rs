@@ -18,7 +18,7 @@ use domain::{
     knowledge::{ChunkRepo, CollectionRepo, RetrievalRepo, SourceRepo},
     money::PicoUsdPerToken,
     store::{Capabilities, Mode, Repos, Store, StoreError, Tx},
-    tenancy::TenantRepo,
+    tenancy::{SocialLinkRepo, TenantRepo},
     usage::{ModelPrice, PriceRepo, UsageRepo},
 };
 use tokio::sync::OwnedMutexGuard;
@@ -224,6 +224,9 @@ impl Repos for MemoryTx {
         self
     }
     fn tenants(&self) -> &dyn TenantRepo {
+        self
+    }
+    fn social_links(&self) -> &dyn SocialLinkRepo {
         self
     }
     fn users(&self) -> &dyn UserRepo {

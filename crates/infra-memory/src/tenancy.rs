@@ -1,5 +1,7 @@
 //! Tenants.
 
+mod social_links;
+
 use async_trait::async_trait;
 use domain::{
     access::Purpose,

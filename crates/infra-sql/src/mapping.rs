@@ -13,7 +13,7 @@ use domain::{
     knowledge::{ChunkingSettings, CollectionVisibility, ProcessingStatus},
     money::{Money, PicoUsdPerToken},
     store::StoreError,
-    tenancy::Slug,
+    tenancy::{Platform, Slug},
     usage::{AgentType, TokenUsage},
 };
 use sea_orm::prelude::{Json, Uuid};
@@ -81,7 +81,7 @@ macro_rules! stored_as_json {
 
 stored_as_it_is!(String, bool, i32, i64, f64, Timestamp, Uuid, Json, Vec<u8>);
 stored_as!(
-    ids::TenantId, ids::UserId, ids::RoleId, ids::UserRoleId, ids::SessionId, ids::RefreshTokenId, ids::ApiKeyId,
+    ids::TenantId, ids::SocialLinkId, ids::UserId, ids::RoleId, ids::UserRoleId, ids::SessionId, ids::RefreshTokenId, ids::ApiKeyId,
     ids::ConversationId, ids::MessageId, ids::StreamId, ids::CollectionId, ids::SourceId, ids::SourceVersionId,
     ids::ChunkId, ids::RetrievalRunId, ids::CitationId, ids::UsageLogId, ids::RequestId, ids::ModelPriceId,
     ids::AuditLogId, ids::JobId
@@ -102,6 +102,7 @@ stored_as_text!(
     MessageRole,
     MessageStatus,
     Origin,
+    Platform,
     ProcessingStatus,
     Slug,
     StreamState,

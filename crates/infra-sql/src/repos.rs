@@ -22,7 +22,7 @@ use domain::{
     ids::{SourceId, SourceVersionId},
     knowledge::{ChunkRepo, CollectionRepo, RetrievalRepo, SourceRepo},
     store::{Mode, Repos, StoreError, Tx},
-    tenancy::TenantRepo,
+    tenancy::{SocialLinkRepo, TenantRepo},
     usage::{PriceRepo, UsageRepo},
 };
 use sea_orm::{FromQueryResult, prelude::Uuid};
@@ -337,6 +337,9 @@ impl<B: SqlBackend> Repos for SqlRepos<B> {
         self
     }
     fn tenants(&self) -> &dyn TenantRepo {
+        self
+    }
+    fn social_links(&self) -> &dyn SocialLinkRepo {
         self
     }
     fn users(&self) -> &dyn UserRepo {

@@ -2,3 +2,4 @@
 
 mod repo;
 pub(crate) mod rows;
+mod social_links;

@@ -26,6 +26,7 @@ use crate::{
     },
     standard::{Action, Outcome, Stage, stages},
     tenancy::Tenants,
+    tenancy::social_links::SocialLinks,
     usage::{calls::ProviderCalls, ledger::UsageLogs},
 };
 
@@ -219,6 +220,7 @@ macro_rules! resources {
 
 resources! {
     Tenants,
+    SocialLinks,
     Users,
     Roles,
     UserRoles,

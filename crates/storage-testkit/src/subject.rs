@@ -275,6 +275,12 @@ impl<S: Subject> Verb<S> {
         Self::of(name, Purpose::Change, Call::Succeeds(run), After::Gone)
     }
 
+    /// The same for one that tells whether there was such a row.
+    #[must_use]
+    pub fn telling_removal(name: &'static str, run: Run<S, bool>) -> Self {
+        Self::of(name, Purpose::Change, Call::Tells(run), After::Gone)
+    }
+
     /// A removal for which a row that is not there is no error.
     #[must_use]
     pub fn hidden_removal(name: &'static str, run: Run<S, ()>) -> Self {

@@ -67,6 +67,12 @@ suite! { ($)
         strangers_are_kept_out,
         a_tenant_sees_itself_only,
         a_tenant_is_added_in_its_own_scope;
+    social_links in tenancy::social_links:
+        round_trip,
+        keys_are_unique,
+        strangers_are_kept_out,
+        what_is_removed_is_gone,
+        a_link_needs_its_tenant;
     users in identity::users:
         round_trip,
         keys_are_unique,

@@ -1,5 +1,7 @@
 //! Tenants.
 
+pub mod social_links;
+
 use async_trait::async_trait;
 use domain::{
     access::{Permission, Scope},

@@ -25,7 +25,6 @@ const LATER: &[&str] = &[
     "message_votes",
     "password_reset_tokens",
     "rate_limits",
-    "social_links",
     "spans",
     "sql_examples",
     "sql_queries",

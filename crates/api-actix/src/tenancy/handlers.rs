@@ -2,14 +2,19 @@
 
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
 use app::App;
-use domain::tenancy::Tenant;
+use domain::{
+    ids::SocialLinkId,
+    tenancy::{SocialLink, Tenant},
+};
+use uuid::Uuid;
 
-use super::dto::{NewTenantRequest, TenantBody};
+use super::dto::{NewSocialLinkRequest, NewTenantRequest, SocialLinkBody, TenantBody};
 use crate::{
     authorize::Signed,
     body::Json,
     error::ApiError,
     idempotency::{idempotent, respond},
+    observe::no_content,
     page::{PageBody, PageQuery},
     route::LISTED,
 };
@@ -41,4 +46,38 @@ pub(crate) async fn create_tenant(
     let keyed = idempotent(&request, &body.bytes, StatusCode::CREATED, shape)?;
     let outcome = app.tenancy().create(&actor.0, body.value.into(), keyed).await?;
     Ok(respond(&outcome, StatusCode::CREATED, shape))
+}
+
+/// Social links of the tenant, newest first.
+#[utoipa::path(trace, path = LISTED, params(PageQuery), responses((status = 200, body = PageBody<SocialLinkBody>)))]
+pub(crate) async fn list_social_links(
+    app: web::Data<App>,
+    actor: Signed,
+    query: web::Query<PageQuery>,
+    request: HttpRequest,
+) -> Answer {
+    let links = app.tenancy().social_links(&actor.0, query.request()?).await?;
+    Ok(PageBody::of(links, |link| SocialLinkBody::from(&link)).respond(&request))
+}
+
+/// Creates a social link of the tenant, one for each platform.
+#[utoipa::path(trace, path = LISTED,
+    responses((status = 201, body = SocialLinkBody), (status = 409, description = "the platform has a link")))]
+pub(crate) async fn create_social_link(
+    app: web::Data<App>,
+    actor: Signed,
+    request: HttpRequest,
+    body: Json<NewSocialLinkRequest>,
+) -> Answer {
+    let shape = |link: &SocialLink| SocialLinkBody::from(link);
+    let keyed = idempotent(&request, &body.bytes, StatusCode::CREATED, shape)?;
+    let outcome = app.tenancy().create_social_link(&actor.0, body.value.into(), keyed).await?;
+    Ok(respond(&outcome, StatusCode::CREATED, shape))
+}
+
+/// Removes a social link of the tenant.
+#[utoipa::path(trace, path = LISTED, responses((status = 204)))]
+pub(crate) async fn remove_social_link(app: web::Data<App>, actor: Signed, path: web::Path<Uuid>) -> Answer {
+    app.tenancy().remove_social_link(&actor.0, SocialLinkId(path.into_inner())).await?;
+    Ok(no_content())
 }

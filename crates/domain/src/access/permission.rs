@@ -11,6 +11,10 @@ names! {
         TenantsWrite = "tenants:write",
         /// See tenants (superadmin only).
         TenantsRead = "tenants:read",
+        /// See the tenant's social links.
+        SocialLinksRead = "social_links:read",
+        /// Change the tenant's social links.
+        SocialLinksWrite = "social_links:write",
         /// See the users of the tenant.
         UsersRead = "users:read",
         /// Create and change users of the tenant.

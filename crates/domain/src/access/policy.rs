@@ -53,9 +53,11 @@ impl Policy {
             Permission::KnowledgeWrite => scope.with(Area::Knowledge, owned_or_whole),
             Permission::UsageRead => scope.with(Area::Usage, owned_or_whole).with(Area::Conversations, seen),
             Permission::UsersRead | Permission::UsersWrite => scope.with(Area::Identity, Reach::Tenant),
+            Permission::SocialLinksWrite => scope.with(Area::Tenancy, Reach::Tenant),
             Permission::AuditRead => scope.with(Area::Administration, Reach::Tenant),
             Permission::TenantsRead
             | Permission::TenantsWrite
+            | Permission::SocialLinksRead
             | Permission::ProfileRead
             | Permission::ProfileWrite
             | Permission::ApiKeysRead

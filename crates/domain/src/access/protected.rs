@@ -15,7 +15,7 @@ use crate::{
     knowledge::{Collection, CollectionVisibility, RetrievalRun, Source},
     names::names,
     store::StoreError,
-    tenancy::Tenant,
+    tenancy::{SocialLink, Tenant},
     usage::{ProviderCall, UsageLog},
 };
 
@@ -227,6 +227,7 @@ macro_rules! protected {
 
 protected! {
     Tenant: Tenancy, tenant |row| Some(row.id), owner |_| None, shown |_| true, across Everything;
+    SocialLink: Tenancy, tenant |row| Some(row.tenant_id), owner |_| None, shown |_| true;
     User: Identity, tenant |row| row.tenant_id, owner |row| Some(row.id), across Tenantless;
     Role: Identity, tenant |row| Some(row.tenant_id), owner |_| None;
     UserRole: Identity, tenant |row| Some(row.tenant_id), owner |row| Some(row.user_id), adding ByTenant;

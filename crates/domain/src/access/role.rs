@@ -41,8 +41,15 @@ impl SystemRole {
     #[must_use]
     pub fn permissions(self) -> PermissionSet {
         use Permission as P;
-        let viewer =
-            [P::ProfileRead, P::ApiKeysRead, P::ConversationsRead, P::KnowledgeRead, P::UsageRead, P::UsersRead];
+        let viewer = [
+            P::ProfileRead,
+            P::ApiKeysRead,
+            P::ConversationsRead,
+            P::KnowledgeRead,
+            P::UsageRead,
+            P::UsersRead,
+            P::SocialLinksRead,
+        ];
         let user = [P::ProfileWrite, P::ApiKeysWrite, P::ConversationsWrite, P::KnowledgeWrite, P::ModelsUse];
         match self {
             // In a tenant that it entered, a superadmin reads conversations and changes the rest.

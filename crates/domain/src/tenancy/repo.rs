@@ -1,10 +1,10 @@
 //! The port to stored tenants.
 
 use crate::{
-    ids::TenantId,
+    ids::{SocialLinkId, TenantId},
     page::{Page, PageRequest},
     store::{StoreError, repository},
-    tenancy::Tenant,
+    tenancy::{SocialLink, Tenant},
 };
 
 repository! {
@@ -21,5 +21,20 @@ repository! {
         /// # Errors
         /// [`StoreError::Conflict`] when the slug is taken.
         async fn insert(&self, tenant: &Tenant) -> Result<(), StoreError>;
+    }
+}
+
+repository! {
+    /// Stored social links, which everybody in the tenant may read.
+    pub trait SocialLinkRepo {
+        /// Links in reach, newest first.
+        async fn list(&self, page: PageRequest) -> Result<Page<SocialLink>, StoreError>;
+        /// Adds a link.
+        ///
+        /// # Errors
+        /// [`StoreError::Conflict`] when the tenant has one for the platform.
+        async fn insert(&self, link: &SocialLink) -> Result<(), StoreError>;
+        /// Removes a link; tells whether there was one in reach.
+        async fn remove(&self, id: SocialLinkId) -> Result<bool, StoreError>;
     }
 }

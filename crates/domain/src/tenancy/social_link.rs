@@ -64,7 +64,10 @@ pub struct SocialLink {
 /// `not_a_link` for the field `url`.
 pub fn link(platform: Platform, url: &str) -> Result<String, ValueError> {
     let is_of = |host: &str| {
-        platform.domains().iter().any(|domain| host.strip_suffix(domain).is_some_and(|sub| sub.is_empty() || sub.ends_with('.')))
+        platform
+            .domains()
+            .iter()
+            .any(|domain| host.strip_suffix(domain).is_some_and(|sub| sub.is_empty() || sub.ends_with('.')))
     };
     let parsed = Url::parse(url).ok().filter(|parsed| {
         parsed.scheme() == "https"
