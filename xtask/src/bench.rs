@@ -1,5 +1,5 @@
-//! `cargo xtask bench` and `cargo xtask chaos`: programs of the `e2e` package against the release
-//! build of the server, with a PostgreSQL that keeps what is committed.
+//! `cargo xtask bench` and `cargo xtask chaos`: programs of the `e2e` package against the server as it
+//! is published, with a PostgreSQL that keeps what is committed.
 
 use std::process::ExitCode;
 
@@ -14,6 +14,9 @@ use crate::{
 
 /// The interpreter of the original encoder, for `--with-reference`.
 const REFERENCE_PYTHON: &str = "BANYAN_BENCH_REFERENCE_PYTHON";
+
+/// The profile of what is published.
+const PROFILE: &str = "dist";
 
 /// Runs the benchmarks.
 pub(crate) fn bench(arguments: &[&str]) -> Result<ExitCode> {
@@ -38,9 +41,9 @@ pub(crate) fn chaos(arguments: &[&str]) -> Result<ExitCode> {
 }
 
 fn run(program: &str, arguments: &[&str], extra: Option<(&str, std::path::PathBuf)>) -> Result<ExitCode> {
-    succeed(&mut cargo(["build", "--release", "--package", "server"]))?;
+    succeed(&mut cargo(["build", "--profile", PROFILE, "--package", "server"]))?;
     let postgres = Server::start(Durability::Durable)?;
-    let mut command = cargo(["run", "--release", "--package", "e2e", "--bin", program, "--"]);
+    let mut command = cargo(["run", "--profile", PROFILE, "--package", "e2e", "--bin", program, "--"]);
     command.args(arguments).env(GIVEN_URL, postgres.url()).envs(extra);
     for fixture in fixtures::ALL {
         command.env(fixture.variable, fixture.path()?);

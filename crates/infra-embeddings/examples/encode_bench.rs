@@ -2,7 +2,7 @@
 //! products of the same shapes.
 //!
 //! ```text
-//! cargo run --release -p infra-embeddings --example encode_bench -- MODEL_FOLDER OUT_FOLDER [THREADS]
+//! cargo run --profile dist -p infra-embeddings --example encode_bench -- MODEL_FOLDER OUT_FOLDER [THREADS]
 //! ```
 //!
 //! Writes `chunks.jsonl` and `vectors.f32` into the out folder, for `reference/compare.py`, and

@@ -144,6 +144,7 @@ impl<R: Row> Table<R> {
 
     /// The row with this value of a key.
     pub(crate) fn find(&self, key: &'static str, place: Place) -> Option<&R> {
+        debug_assert!(R::KEYS.iter().any(|known| known.name == key), "{} has no key {key}", R::TABLE);
         self.keys.get(&(key, place)).and_then(|id| self.rows.get(id))
     }
 
@@ -154,6 +155,7 @@ impl<R: Row> Table<R> {
 
     /// The same from a value on.
     pub(crate) fn by_from(&self, key: &'static str, begin: Place, from: Place) -> impl DoubleEndedIterator<Item = &R> {
+        debug_assert!(R::KEYS.iter().any(|known| known.name == key), "{} has no key {key}", R::TABLE);
         let mut end = begin;
         end.push(Value::End);
         self.keys.range((key, from)..=(key, end)).filter_map(|(_, id)| self.rows.get(id))

@@ -1,6 +1,6 @@
 //! The ledger, calls under way, prices.
 
-mod calls;
 mod ledger;
 mod prices;
+mod rows;
 mod sums;

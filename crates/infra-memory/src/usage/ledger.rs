@@ -1,70 +1,63 @@
-//! The ledger.
+//! The ledger, and calls under way.
 
 use async_trait::async_trait;
 use domain::{
     access::{Filter, Purpose, Rows},
     clock::Timestamp,
-    conversations::{Conversation, Message},
-    identity::{ApiKey, User},
-    ids::{ConversationId, RequestId, UsageLogId},
+    ids::{ConversationId, RequestId},
     money::Money,
     store::StoreError,
-    tenancy::Tenant,
     usage::{ModelPrice, ProviderCall, UsageFilter, UsageGroup, UsageGrouping, UsageLog, UsageRepo},
 };
 
 use crate::{
-    check::{fits_column, no_nul, no_nul_json, require},
-    references::Reference,
     store::MemoryTx,
-    table::{Key, Row, columns, place},
+    table::{Row, place},
 };
-
-impl Row for UsageLog {
-    const KEYS: &'static [Key<Self>] =
-        &[Key { name: "uq_usage_logs_request", of: |row| Some(place![row.tenant_id.0, row.request_id.0]) }];
-    const REFERENCES: &'static [Reference<Self>] = &[
-        Reference::to::<Tenant>(&["tenant_id"]).cascades(),
-        Reference::to::<User>(&["user_id"]).clears(|row| row.user_id = None),
-        Reference::to::<ModelPrice>(&["price_id"]),
-        Reference::to::<ApiKey>(&["tenant_id", "api_key_id"]).clears(|row| row.api_key_id = None),
-        Reference::to::<Conversation>(&["tenant_id", "conversation_id"]).clears(|row| row.conversation_id = None),
-        Reference::to::<Message>(&["tenant_id", "message_id"]).clears(|row| {
-            row.message_id = None;
-            row.message_deleted = true;
-        }),
-        Reference::to::<Self>(&["tenant_id", "corrects_id"]),
-    ];
-    columns!(id: UsageLogId, tenant_id; user_id, api_key_id, conversation_id, message_id, price_id, corrects_id);
-
-    fn check(&self) -> Result<(), StoreError> {
-        no_nul([&self.provider, &self.model])?;
-        no_nul_json([&self.metadata])?;
-        let tokens = self.tokens;
-        fits_column([tokens.input_tokens, tokens.cached_input_tokens, tokens.output_tokens, tokens.reasoning_tokens])?;
-        fits_column(self.duration_ms.into_iter().chain([tokens.total()]))?;
-        let parts = self.input_cost.zip(self.output_cost).map(|(input, output)| input.checked_add(output));
-        let is_sum = parts.zip(self.cost).is_none_or(|(parts, cost)| parts == Some(cost));
-        require(is_sum, "the cost of a call is the sum of its parts")
-    }
-}
 
 #[async_trait]
 impl UsageRepo for MemoryTx {
     async fn record_call(&self, call: &ProviderCall) -> Result<Option<ModelPrice>, StoreError> {
-        self.put_call(call)
+        self.scope.may_add(call)?;
+        let filter = self.scope.filter::<ProviderCall>(Purpose::Change)?;
+        self.write(|state| {
+            match state.provider_calls.get(&call.id()) {
+                None => state.insert(call.clone())?,
+                Some(stored) if filter.admits(stored) => {
+                    state.change(&call.id(), |stored: &mut ProviderCall| {
+                        stored.lease_expires_at = call.lease_expires_at;
+                    })?;
+                }
+                Some(_) => {}
+            }
+            Ok(state.price_in_force(&call.provider, &call.model, call.requested_at))
+        })
     }
 
     async fn forget_call(&self, request: RequestId) -> Result<(), StoreError> {
-        self.remove_call(request)
+        let filter = self.scope.filter::<ProviderCall>(Purpose::Change)?;
+        let id = (self.tenant()?.tenant_id, request);
+        self.write(|state| match state.reached::<ProviderCall>(filter, &id) {
+            Some(_) => state.remove::<ProviderCall>(&id),
+            None => Ok(()),
+        })
     }
 
     async fn call(&self, request: RequestId) -> Result<Option<ProviderCall>, StoreError> {
-        self.find_call(request)
+        let filter = self.scope.filter::<ProviderCall>(Purpose::Read)?;
+        let id = (self.tenant()?.tenant_id, request);
+        self.read(|state| Ok(state.reached(filter, &id).cloned()))
     }
 
     async fn abandoned_calls(&self, now: Timestamp, limit: u32) -> Result<Vec<ProviderCall>, StoreError> {
-        self.find_abandoned_calls(now, limit)
+        self.need_installation()?;
+        self.read(|state| {
+            let abandoned = state.provider_calls.iter().filter(|call| call.lease_expires_at <= now);
+            let mut abandoned: Vec<ProviderCall> = abandoned.cloned().collect();
+            abandoned.sort_by_key(|call| (call.lease_expires_at, call.request_id));
+            abandoned.truncate(limit as usize);
+            Ok(abandoned)
+        })
     }
 
     async fn insert(&self, row: &UsageLog) -> Result<bool, StoreError> {

@@ -3,32 +3,11 @@
 use async_trait::async_trait;
 use domain::{
     clock::Timestamp,
-    ids::ModelPriceId,
     store::StoreError,
     usage::{ModelPrice, PriceRepo},
 };
 
-use crate::{
-    check::no_nul,
-    state::State,
-    store::MemoryTx,
-    table::{Key, Row, columns, place},
-};
-
-impl Row for ModelPrice {
-    const KEYS: &'static [Key<Self>] = &[Key {
-        name: "uq_model_prices_model",
-        of: |price| {
-            let from = price.valid_from.timestamp_micros();
-            Some(place![price.provider.as_str(), price.model.as_str(), from])
-        },
-    }];
-    columns!(id: ModelPriceId);
-
-    fn check(&self) -> Result<(), StoreError> {
-        no_nul([&self.provider, &self.model, &self.source])
-    }
-}
+use crate::{state::State, store::MemoryTx};
 
 impl State {
     pub(super) fn price_in_force(&self, provider: &str, model: &str, at: Timestamp) -> Option<ModelPrice> {

@@ -1,5 +1,7 @@
 //! The contract of storage, kept by the in-memory backend.
 
+mod parts;
+
 use std::sync::Arc;
 
 use async_trait::async_trait;

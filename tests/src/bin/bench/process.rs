@@ -77,7 +77,7 @@ pub(crate) async fn encoder() -> Result<Vec<Figure>> {
     let folder = tempfile::tempdir()?;
     let model = fixtures::embedding_model()?;
     let mut command = Command::new("cargo");
-    command.args(["run", "--quiet", "--release", "-p", "infra-embeddings", "--example", "encode_bench", "--"]);
+    command.args(["run", "--quiet", "--profile", "dist", "-p", "infra-embeddings", "--example", "encode_bench", "--"]);
     let mut lines = printed(command.arg(&model).arg(folder.path())).await?;
     if let Some(python) = std::env::var_os("BANYAN_BENCH_REFERENCE_PYTHON") {
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../crates/infra-embeddings/reference/compare.py");
