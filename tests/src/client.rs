@@ -25,7 +25,7 @@ pub struct Client {
 
 /// A whole answer.
 #[derive(Debug, Clone)]
-pub struct Answer {
+pub struct Response {
     /// The status code.
     pub status: u16,
     /// The headers.
@@ -63,29 +63,29 @@ impl Client {
     }
 
     /// GET.
-    pub async fn get(&self, path: &str) -> Result<Answer> {
-        Answer::of(self.request(Method::GET, path)).await
+    pub async fn get(&self, path: &str) -> Result<Response> {
+        Response::of(self.request(Method::GET, path)).await
     }
 
     /// POST with a JSON body.
-    pub async fn post(&self, path: &str, body: &Value) -> Result<Answer> {
-        Answer::of(self.request(Method::POST, path).json(body)).await
+    pub async fn post(&self, path: &str, body: &Value) -> Result<Response> {
+        Response::of(self.request(Method::POST, path).json(body)).await
     }
 
     /// PATCH with a JSON body.
-    pub async fn patch(&self, path: &str, body: &Value) -> Result<Answer> {
-        Answer::of(self.request(Method::PATCH, path).json(body)).await
+    pub async fn patch(&self, path: &str, body: &Value) -> Result<Response> {
+        Response::of(self.request(Method::PATCH, path).json(body)).await
     }
 
     /// DELETE.
-    pub async fn delete(&self, path: &str) -> Result<Answer> {
-        Answer::of(self.request(Method::DELETE, path)).await
+    pub async fn delete(&self, path: &str) -> Result<Response> {
+        Response::of(self.request(Method::DELETE, path)).await
     }
 
     /// POST of one file as `multipart/form-data`, in the field `file`.
-    pub async fn upload(&self, path: &str, filename: &str, media_type: &str, content: Vec<u8>) -> Result<Answer> {
+    pub async fn upload(&self, path: &str, filename: &str, media_type: &str, content: Vec<u8>) -> Result<Response> {
         let part = Part::bytes(content).file_name(filename.to_owned()).mime_str(media_type)?;
-        Answer::of(self.request(Method::POST, path).multipart(Form::new().part("file", part))).await
+        Response::of(self.request(Method::POST, path).multipart(Form::new().part("file", part))).await
     }
 
     /// POST whose answer is an event stream.
@@ -109,7 +109,7 @@ impl Client {
     }
 }
 
-impl Answer {
+impl Response {
     /// Sends a request and reads the whole answer.
     pub async fn of(request: RequestBuilder) -> Result<Self> {
         let response = request.timeout(ANSWER_LIMIT).send().await?;

@@ -30,7 +30,7 @@ pub mod server;
 pub mod text;
 
 pub use self::{
-    client::{Answer, Client},
+    client::{Client, Response},
     database::Database,
     events::{Event, Events},
     installation::Installation,

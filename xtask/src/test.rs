@@ -41,6 +41,9 @@ pub(crate) fn run() -> Result<ExitCode> {
     }
     deny(&mut report);
     report.step("clippy", || succeed(&mut cargo(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])));
+    report.step("rustdoc", || {
+        succeed(cargo(["doc", "--workspace", "--no-deps", "--lib"]).env("RUSTDOCFLAGS", "-D warnings"))
+    });
     // One build of everything, so that no later step has other features and builds again.
     if report.step("build", || succeed(&mut cargo(["build", "--workspace", "--all-targets"]))) {
         report.tests("tests", |counts| tests(counts, &variables));

@@ -20,9 +20,9 @@ const MAX_USER_AGENT_CHARS: usize = 512;
 
 /// The actor of a request, put there by the guard of its route.
 #[derive(Debug, Clone)]
-pub(crate) struct Signed(pub(crate) Actor);
+pub(crate) struct Authenticated(pub(crate) Actor);
 
-impl FromRequest for Signed {
+impl FromRequest for Authenticated {
     type Error = ApiError;
     type Future = Ready<Result<Self, ApiError>>;
 
@@ -56,7 +56,7 @@ pub(crate) async fn authorize<B: MessageBody + 'static>(
         Ok(actor) => {
             request.extensions_mut().insert(route.body);
             if let Some(actor) = actor {
-                request.extensions_mut().insert(Signed(actor));
+                request.extensions_mut().insert(Authenticated(actor));
             }
             Ok(next.call(request).await?.map_into_left_body())
         }

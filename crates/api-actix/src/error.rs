@@ -14,6 +14,9 @@ use serde_json::{Value, json};
 /// Codes of requests that name a model which is not there.
 const UNKNOWN_MODEL: &[&str] = &["model_not_found", GatewayErrorKind::UnknownModel.code()];
 
+/// What a handler returns.
+pub(crate) type HandlerResult = Result<HttpResponse, ApiError>;
+
 /// An error on its way out. [`crate::observe`] writes it in the words of the face that was called.
 #[derive(Debug)]
 pub(crate) struct ApiError {

@@ -19,7 +19,7 @@ use domain::ids::{IdGen, RandomIds};
 use futures::FutureExt;
 use tracing::Instrument;
 
-use crate::{ApiSettings, authorize::Signed, error::ApiError};
+use crate::{ApiSettings, authorize::Authenticated, error::ApiError};
 
 /// Most characters of a request id that a client brings.
 const MAX_REQUEST_ID_CHARS: usize = 128;
@@ -136,7 +136,7 @@ fn rendered<B>(response: &ServiceResponse<B>, openai: bool, request_id: &str) ->
 /// Asking for what is not there is on record, in a task of its own: the answer takes as long either way.
 fn audit_missing<B>(app: Option<&web::Data<App>>, response: &ServiceResponse<B>) {
     let error = response.response().error().and_then(|error| error.as_error::<ApiError>());
-    let actor = response.request().extensions().get::<Signed>().map(|signed| signed.0.clone());
+    let actor = response.request().extensions().get::<Authenticated>().map(|signed| signed.0.clone());
     let (Some(app), Some(error), Some(actor)) = (app, error, actor) else { return };
     let Some((entity, id)) = error.error.missing else { return };
     let app = app.as_ref().clone();

@@ -11,7 +11,7 @@ use domain::{
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::{authorize::Signed, error::ApiError, route::LISTED};
+use crate::{authorize::Authenticated, error::ApiError, route::LISTED};
 
 /// What sums can be asked for by; those by message are a conversation's own report.
 const GROUPINGS: &[UsageGrouping] =
@@ -84,7 +84,7 @@ pub(crate) fn cost_body(cost: Option<Money>) -> Option<String> {
 #[utoipa::path(trace, path = LISTED, params(SummaryQuery), responses((status = 200, body = SummaryBody)))]
 pub(crate) async fn summary(
     app: web::Data<App>,
-    actor: Signed,
+    actor: Authenticated,
     query: web::Query<SummaryQuery>,
 ) -> Result<HttpResponse, ApiError> {
     let SummaryQuery { group_by, from, to } = query.into_inner();

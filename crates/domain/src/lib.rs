@@ -5,7 +5,7 @@
 //!
 //! ```
 //! use domain::{
-//!     access::{Actor, Credential, Denied, Permission, Policy, Reach, SystemRole},
+//!     access::{Actor, Area, Credential, Denied, Permission, Policy, Reach, SystemRole},
 //!     identity::Username,
 //!     ids::{IdGen as _, RandomIds, TenantId, UserId},
 //! };
@@ -25,7 +25,7 @@
 //! // She may read conversations: her own, and what others show to her tenant.
 //! let scope = Policy.allow(&ada, Permission::ConversationsRead)?;
 //! assert_eq!(scope.tenant_id(), ada.tenant_id);
-//! assert_eq!(scope.tenant().map(|tenant| tenant.conversations), Some(Reach::Visible));
+//! assert_eq!(scope.tenant().map(|tenant| tenant.reach(Area::Conversations)), Some(Reach::Visible));
 //!
 //! // She may not write any, so there is no scope to do it in.
 //! let denied = Policy.allow(&ada, Permission::ConversationsWrite);

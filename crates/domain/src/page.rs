@@ -1,4 +1,4 @@
-//! Keyset pages: a list answers a page and where the next one starts.
+//! Keyset pages: a list returns a page and where the next one starts.
 
 use uuid::Uuid;
 

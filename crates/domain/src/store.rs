@@ -27,13 +27,7 @@ pub(crate) use unsupported::repository;
 
 use crate::{
     access::Scope,
-    admin::{AuditRepo, IdempotencyRepo, InstallationRepo, JobRepo},
-    conversations::{ConversationRepo, MessageRepo, StreamRepo},
-    gateways::ChunkIndex,
-    identity::{ApiKeyRepo, RoleRepo, SessionRepo, SignInRepo, UserRepo},
-    knowledge::{ChunkRepo, CollectionRepo, RetrievalRepo, SourceRepo},
-    tenancy::{SocialLinkRepo, TenantRepo},
-    usage::{ModelPrice, PriceRepo, ProviderCall, UsageRepo},
+    usage::{ModelPrice, ProviderCall},
 };
 
 /// Whether a unit of work may write.
@@ -111,13 +105,13 @@ pub trait Store: Send + Sync + 'static {
     async fn begin(&self, scope: &Scope, mode: Mode) -> Result<Box<dyn Tx>, StoreError>;
 
     /// Records a call to a provider that is about to be made, or renews the lease of one, in a unit of
-    /// work of its own; answers the price of its model in force when it was requested.
+    /// work of its own; returns the price of its model in force when it was requested.
     ///
-    /// When this answers, the record outlives the process. A backend need not wait for its disk: until
+    /// When this returns, the record outlives the process. A backend need not wait for its disk: until
     /// that is written, the record may be lost when the database itself dies.
     ///
     /// # Errors
-    /// Those of [`UsageRepo::record_call`] and of [`Tx::commit`].
+    /// Those of [`UsageRepo::record_call`](crate::usage::UsageRepo::record_call) and of [`Tx::commit`].
     async fn record_call(&self, call: &ProviderCall) -> Result<Option<ModelPrice>, StoreError> {
         let tx = self.begin(&Scope::system_in(call.tenant_id), Mode::Write).await?;
         let price = tx.usage().record_call(call).await?;
@@ -152,90 +146,74 @@ pub trait Tx: Repos {
     async fn rollback(self: Box<Self>) -> Result<(), StoreError>;
 }
 
-/// The repositories of a unit of work, one per aggregate root. A backend leaves out what it does not have.
-pub trait Repos: Send + Sync {
+/// Declares [`Repos`], and the macro by which a backend that has all repositories lends itself as each.
+macro_rules! repos {
+    ($($(#[$doc:meta])* $name:ident: $context:ident::$repo:ident;)+) => {
+        /// The repositories of a unit of work, one per aggregate root. A backend leaves out what it does
+        /// not have; one that implements all of them writes `impl Repos for MyTx { domain::lend_repos!(); }`.
+        pub trait Repos: Send + Sync {
+            $(
+                $(#[$doc])*
+                fn $name(&self) -> &dyn $crate::$context::$repo {
+                    &Unsupported
+                }
+            )+
+        }
+
+        /// Lends a unit of work as every repository: the body of an `impl Repos` for a type that
+        /// implements them all.
+        #[macro_export]
+        macro_rules! lend_repos {
+            () => {
+                $(fn $name(&self) -> &dyn $crate::$context::$repo {
+                    self
+                })+
+            };
+        }
+    };
+}
+
+repos! {
     /// The one row that tells whether the installation is set up.
-    fn installation(&self) -> &dyn InstallationRepo {
-        &Unsupported
-    }
+    installation: admin::InstallationRepo;
     /// Look-ups before a tenant is known; the only ones of [`Scope::sign_in`].
-    fn sign_in(&self) -> &dyn SignInRepo {
-        &Unsupported
-    }
+    sign_in: identity::SignInRepo;
     /// Tenants.
-    fn tenants(&self) -> &dyn TenantRepo {
-        &Unsupported
-    }
+    tenants: tenancy::TenantRepo;
     /// Links of tenants to their pages elsewhere.
-    fn social_links(&self) -> &dyn SocialLinkRepo {
-        &Unsupported
-    }
+    social_links: tenancy::SocialLinkRepo;
     /// Users.
-    fn users(&self) -> &dyn UserRepo {
-        &Unsupported
-    }
+    users: identity::UserRepo;
     /// Roles and who has them.
-    fn roles(&self) -> &dyn RoleRepo {
-        &Unsupported
-    }
+    roles: identity::RoleRepo;
     /// Sessions and their refresh tokens.
-    fn sessions(&self) -> &dyn SessionRepo {
-        &Unsupported
-    }
+    sessions: identity::SessionRepo;
     /// API keys.
-    fn api_keys(&self) -> &dyn ApiKeyRepo {
-        &Unsupported
-    }
+    api_keys: identity::ApiKeyRepo;
     /// Conversations.
-    fn conversations(&self) -> &dyn ConversationRepo {
-        &Unsupported
-    }
+    conversations: conversations::ConversationRepo;
     /// Messages of conversations.
-    fn messages(&self) -> &dyn MessageRepo {
-        &Unsupported
-    }
+    messages: conversations::MessageRepo;
     /// Streams and their events.
-    fn streams(&self) -> &dyn StreamRepo {
-        &Unsupported
-    }
+    streams: conversations::StreamRepo;
     /// Collections.
-    fn collections(&self) -> &dyn CollectionRepo {
-        &Unsupported
-    }
+    collections: knowledge::CollectionRepo;
     /// Sources and their versions.
-    fn sources(&self) -> &dyn SourceRepo {
-        &Unsupported
-    }
+    sources: knowledge::SourceRepo;
     /// Chunks, without their vectors.
-    fn chunks(&self) -> &dyn ChunkRepo {
-        &Unsupported
-    }
+    chunks: knowledge::ChunkRepo;
     /// Vectors and words of chunks.
-    fn chunk_index(&self) -> &dyn ChunkIndex {
-        &Unsupported
-    }
+    chunk_index: gateways::ChunkIndex;
     /// Searches, their hits, and citations.
-    fn retrieval(&self) -> &dyn RetrievalRepo {
-        &Unsupported
-    }
+    retrieval: knowledge::RetrievalRepo;
     /// The ledger.
-    fn usage(&self) -> &dyn UsageRepo {
-        &Unsupported
-    }
+    usage: usage::UsageRepo;
     /// Dated prices.
-    fn prices(&self) -> &dyn PriceRepo {
-        &Unsupported
-    }
+    prices: usage::PriceRepo;
     /// The audit log.
-    fn audit(&self) -> &dyn AuditRepo {
-        &Unsupported
-    }
+    audit: admin::AuditRepo;
     /// Background work.
-    fn jobs(&self) -> &dyn JobRepo {
-        &Unsupported
-    }
-    /// Answers kept for repeated requests.
-    fn idempotency(&self) -> &dyn IdempotencyRepo {
-        &Unsupported
-    }
+    jobs: admin::JobRepo;
+    /// Responses kept for repeated requests.
+    idempotency: admin::IdempotencyRepo;
 }

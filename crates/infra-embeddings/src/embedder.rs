@@ -41,9 +41,9 @@ const BATCHES_AT_ONCE: usize = 2;
 /// A sentence encoder out of a model folder.
 pub struct LocalEmbedder {
     model: Arc<Model>,
-    documents: Lane,
+    documents: WriteQueue,
     /// Questions have threads of their own, so that none waits behind the documents of an ingestion.
-    queries: Lane,
+    queries: WriteQueue,
 }
 
 struct Model {
@@ -55,7 +55,7 @@ struct Model {
 }
 
 /// Threads, and how many batches may be on them.
-struct Lane {
+struct WriteQueue {
     pool: ThreadPool,
     turns: Arc<Semaphore>,
 }
@@ -83,8 +83,8 @@ impl LocalEmbedder {
         tracing::info!(model = %description.full_name(), max_tokens = description.max_tokens, threads, "local model loaded");
         Ok(Self {
             model: Arc::new(Model { description, query_prompt, document_prompt, tokens, encoder }),
-            documents: Lane::new("embed-documents", threads)?,
-            queries: Lane::new("embed-queries", threads)?,
+            documents: WriteQueue::new("embed-documents", threads)?,
+            queries: WriteQueue::new("embed-queries", threads)?,
         })
     }
 }
@@ -106,12 +106,12 @@ impl Embedder for LocalEmbedder {
             let message = format!("a batch of {} inputs is too large; send at most {MAX_BATCH}", input.count());
             return Err(GatewayError::new(GatewayErrorKind::InvalidRequest, message));
         }
-        let lane = match purpose {
+        let queue = match purpose {
             EmbeddingPurpose::Document => &self.documents,
             EmbeddingPurpose::Query => &self.queries,
         };
         let (model, input) = (Arc::clone(&self.model), input.clone());
-        lane.run(move |cancelled| model.embed(&input, purpose, cancelled)).await
+        queue.run(move |cancelled| model.embed(&input, purpose, cancelled)).await
     }
 
     /// Exact: with the special tokens, and with the prompt that documents of this model carry.
@@ -204,7 +204,7 @@ fn unreadable(error: TokenizerError) -> GatewayError {
     GatewayError::new(GatewayErrorKind::Failed, "the local model cannot read the input").because(error)
 }
 
-impl Lane {
+impl WriteQueue {
     fn new(name: &'static str, threads: NonZeroUsize) -> Result<Self, LoadError> {
         let pool = ThreadPoolBuilder::new()
             .num_threads(threads.get())

@@ -10,7 +10,7 @@ use pulp::{Arch, Simd, WithSimd};
 /// Rows of a strip of the packed left side.
 pub const STRIP_ROWS: usize = 8;
 
-/// Columns come in multiples of this many: the lanes of the widest register, of 512 bits.
+/// Columns come in multiples of this many: the write queues of the widest register, of 512 bits.
 pub const COLUMN_STEP: usize = 16;
 
 /// Steps along the depth that are done at once, so that what they read of the right side stays in the second-level

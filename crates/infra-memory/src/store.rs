@@ -9,17 +9,11 @@ use async_trait::async_trait;
 use chrono::DateTime;
 use domain::{
     access::{Scope, TenantScope},
-    admin::{AuditRepo, IdempotencyRepo, InstallationRepo, JobRepo},
     clock::{Clock, SystemClock, Timestamp},
-    conversations::{ConversationRepo, MessageRepo, StreamRepo},
-    gateways::ChunkIndex,
-    identity::{ApiKeyRepo, RoleRepo, SessionRepo, SignInRepo, UserRepo},
     ids::ModelPriceId,
-    knowledge::{ChunkRepo, CollectionRepo, RetrievalRepo, SourceRepo},
     money::PicoUsdPerToken,
     store::{Capabilities, Mode, Repos, Store, StoreError, Tx},
-    tenancy::{SocialLinkRepo, TenantRepo},
-    usage::{ModelPrice, PriceRepo, UsageRepo},
+    usage::ModelPrice,
 };
 use tokio::sync::OwnedMutexGuard;
 use uuid::Uuid;
@@ -217,67 +211,5 @@ impl Tx for MemoryTx {
 }
 
 impl Repos for MemoryTx {
-    fn installation(&self) -> &dyn InstallationRepo {
-        self
-    }
-    fn sign_in(&self) -> &dyn SignInRepo {
-        self
-    }
-    fn tenants(&self) -> &dyn TenantRepo {
-        self
-    }
-    fn social_links(&self) -> &dyn SocialLinkRepo {
-        self
-    }
-    fn users(&self) -> &dyn UserRepo {
-        self
-    }
-    fn roles(&self) -> &dyn RoleRepo {
-        self
-    }
-    fn sessions(&self) -> &dyn SessionRepo {
-        self
-    }
-    fn api_keys(&self) -> &dyn ApiKeyRepo {
-        self
-    }
-    fn conversations(&self) -> &dyn ConversationRepo {
-        self
-    }
-    fn messages(&self) -> &dyn MessageRepo {
-        self
-    }
-    fn streams(&self) -> &dyn StreamRepo {
-        self
-    }
-    fn collections(&self) -> &dyn CollectionRepo {
-        self
-    }
-    fn sources(&self) -> &dyn SourceRepo {
-        self
-    }
-    fn chunks(&self) -> &dyn ChunkRepo {
-        self
-    }
-    fn chunk_index(&self) -> &dyn ChunkIndex {
-        self
-    }
-    fn retrieval(&self) -> &dyn RetrievalRepo {
-        self
-    }
-    fn usage(&self) -> &dyn UsageRepo {
-        self
-    }
-    fn prices(&self) -> &dyn PriceRepo {
-        self
-    }
-    fn audit(&self) -> &dyn AuditRepo {
-        self
-    }
-    fn jobs(&self) -> &dyn JobRepo {
-        self
-    }
-    fn idempotency(&self) -> &dyn IdempotencyRepo {
-        self
-    }
+    domain::lend_repos!();
 }

@@ -51,7 +51,7 @@ impl Manager for Connections {
         let mut pause = FIRST_PAUSE;
         loop {
             match PgConnection::connect_with(&self.options).await {
-                // The pool's patience ends this.
+                // The pool's timeout ends this.
                 Err(error) if may_pass(&error) => {
                     tracing::debug!(%error, "PostgreSQL takes no connection now, trying again");
                     sleep(pause).await;
@@ -113,8 +113,8 @@ pub(crate) fn open(
     settings: &PostgresOptions,
 ) -> Result<ConnectionPool, PostgresError> {
     // Each of them alone; `acquire` bounds them together.
-    let patience = Some(settings.acquire_timeout);
-    let timeouts = Timeouts { wait: patience, create: patience, recycle: patience };
+    let longest = Some(settings.acquire_timeout);
+    let timeouts = Timeouts { wait: longest, create: longest, recycle: longest };
     let config = PoolConfig { max_size: size as usize, timeouts, queue_mode: QueueMode::Lifo };
     let connections = Connections { name, options, test_after_idle: settings.test_after_idle };
     let pool = Pool::builder(connections).config(config).runtime(Runtime::Tokio1).build();
@@ -123,8 +123,8 @@ pub(crate) fn open(
 
 /// A connection of the pool, or why there is none in time.
 pub(crate) async fn acquire(pool: &ConnectionPool) -> Result<PooledConnection, sqlx::Error> {
-    let patience = pool.timeouts().wait.unwrap_or_default();
-    let acquired = waited(pool.manager().name, timeout(patience, pool.get())).await;
+    let longest = pool.timeouts().wait.unwrap_or_default();
+    let acquired = waited(pool.manager().name, timeout(longest, pool.get())).await;
     let acquired = acquired.map_err(|_| sqlx::Error::PoolTimedOut)?;
     acquired.map_err(|error| match error {
         PoolError::Backend(error) => error,

@@ -13,6 +13,6 @@ pub mod settings;
 pub use blobs::ObjectBlobStore;
 pub use egress::{AllowList, Egress};
 pub use extractive::ExtractiveModel;
-pub use openai::{OpenAiChat, OpenAiConnection, OpenAiEmbedder, Patience};
+pub use openai::{OpenAiChat, OpenAiConnection, OpenAiEmbedder, Timeouts};
 pub use registry::ProviderRegistry;
 pub use settings::ProviderSettings;

@@ -41,7 +41,7 @@ const OPENAI_HOST: &str = "api.openai.com";
 
 /// How long to wait for a provider.
 #[derive(Debug, Clone, Copy)]
-pub struct Patience {
+pub struct Timeouts {
     /// From the call, retries included, to the first piece of its answer.
     pub first_token: Duration,
     /// Longest silence within an answer.
@@ -54,7 +54,7 @@ pub struct Patience {
     pub retry: Duration,
 }
 
-impl Default for Patience {
+impl Default for Timeouts {
     fn default() -> Self {
         Self {
             first_token: Duration::from_secs(60),
@@ -73,7 +73,7 @@ pub struct OpenAiConnection {
     key: Option<SecretString>,
     egress: Arc<Egress>,
     clock: Arc<dyn Clock>,
-    patience: Patience,
+    timeouts: Timeouts,
 }
 
 impl OpenAiConnection {
@@ -84,9 +84,9 @@ impl OpenAiConnection {
         key: Option<SecretString>,
         egress: Arc<Egress>,
         clock: Arc<dyn Clock>,
-        patience: Patience,
+        timeouts: Timeouts,
     ) -> Self {
-        Self { provider: provider.into(), base_url, key, egress, clock, patience }
+        Self { provider: provider.into(), base_url, key, egress, clock, timeouts }
     }
 
     /// Its configured name.
@@ -103,7 +103,7 @@ impl OpenAiConnection {
         GatewayError::new(kind, format!("the provider '{}' {message}", self.provider))
     }
 
-    /// Posts JSON and answers a successful response; retried before that, within `wait`. Unless it is a
+    /// Posts JSON and returns a successful response; retried before that, within `wait`. Unless it is a
     /// stream, the body is bounded by `wait` as well.
     async fn post(&self, path: &str, body: &Value, wait: Duration, is_stream: bool) -> Result<Response, GatewayError> {
         let body = serde_json::to_vec(body)
@@ -113,7 +113,7 @@ impl OpenAiConnection {
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             let total = (!is_stream).then_some(left);
-            let limits = Limits { headers: left, idle: self.patience.idle, total, max_bytes: MAX_ANSWER_BYTES };
+            let limits = Limits { headers: left, idle: self.timeouts.idle, total, max_bytes: MAX_ANSWER_BYTES };
             let mut request = self.request(Method::POST, path)?;
             request.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/json"));
             *request.body_mut() = Some(body.clone().into());
@@ -167,7 +167,7 @@ impl OpenAiConnection {
         {
             return None;
         }
-        let jittered = (self.patience.retry * 2_u32.pow(retries)).mul_f64(rand::random_range(0.5..1.5));
+        let jittered = (self.timeouts.retry * 2_u32.pow(retries)).mul_f64(rand::random_range(0.5..1.5));
         match error.retry_after {
             Some(asked) if asked > MAX_RETRY_AFTER => None,
             Some(asked) => Some(asked.max(jittered)),

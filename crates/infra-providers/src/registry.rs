@@ -45,7 +45,7 @@ impl ProviderRegistry {
                 endpoint.key.clone(),
                 Arc::clone(egress),
                 Arc::clone(clock),
-                settings.patience,
+                settings.timeouts,
             ));
             let chat = Arc::new(OpenAiChat::new(Arc::clone(&connection)));
             Some(Provider { name, chat, models: ModelLister::new(connection) })

@@ -3,7 +3,7 @@
 use secrecy::SecretString;
 use url::Url;
 
-use crate::{egress::AllowList, openai::Patience};
+use crate::{egress::AllowList, openai::Timeouts};
 
 /// Where OpenAI itself is.
 const OPENAI_BASE_URL: &str = "https://api.openai.com/v1";
@@ -38,7 +38,7 @@ pub struct ProviderSettings {
     /// `ollama`.
     pub ollama: Option<Endpoint>,
     /// How long to wait for them.
-    pub patience: Patience,
+    pub timeouts: Timeouts,
 }
 
 /// A setting that cannot be used; the message names it and never holds its value.
@@ -69,7 +69,7 @@ impl ProviderSettings {
             Some(host) => Some(Endpoint { base_url: ollama_base_url(&host)?, key: None }),
             None => None,
         };
-        Ok(Self { openai, ollama, patience: Patience::default() })
+        Ok(Self { openai, ollama, timeouts: Timeouts::default() })
     }
 
     /// Where the embedding model of the setting `BANYAN_EMBEDDINGS__MODEL` is: `openai/…` and

@@ -15,7 +15,7 @@ use crate::{
     usage::{calls, prices, rows::model_prices},
 };
 
-/// PostgreSQL's statement that puts a call on record by itself, as a transaction of its own, and answers
+/// PostgreSQL's statement that puts a call on record by itself, as a transaction of its own, and returns
 /// its price: it sets the tenant for the policies of row-level security, and that its commit does not
 /// wait for the disk, before there is a row to be checked.
 ///
@@ -36,7 +36,7 @@ pub fn record_call_at_once(call: &ProviderCall, now: Timestamp) -> Result<Statem
     Ok(price.met().with_others(vec![sql.met()]).refuse_nul()?.statement(DbBackend::Postgres))
 }
 
-/// The price that [`record_call_at_once`] answers, from its rows.
+/// The price that [`record_call_at_once`] returns, from its rows.
 ///
 /// # Errors
 /// [`StoreError::Corrupt`] for a row that cannot be read.

@@ -14,16 +14,10 @@ use std::{
 
 use async_trait::async_trait;
 use domain::{
-    admin::{AuditRepo, IdempotencyRepo, InstallationRepo, JobRepo},
     clock::{Clock, Timestamp},
-    conversations::{ConversationRepo, MessageRepo, StreamRepo},
     gateways::{ChunkIndex, IndexEntry, IndexHit, Readable},
-    identity::{ApiKeyRepo, RoleRepo, SessionRepo, SignInRepo, UserRepo},
     ids::{SourceId, SourceVersionId},
-    knowledge::{ChunkRepo, CollectionRepo, RetrievalRepo, SourceRepo},
     store::{Mode, Repos, StoreError, Tx},
-    tenancy::{SocialLinkRepo, TenantRepo},
-    usage::{PriceRepo, UsageRepo},
 };
 use sea_orm::{FromQueryResult, prelude::Uuid};
 
@@ -330,67 +324,5 @@ impl<B: SqlBackend> ChunkIndex for SqlRepos<B> {
 }
 
 impl<B: SqlBackend> Repos for SqlRepos<B> {
-    fn installation(&self) -> &dyn InstallationRepo {
-        self
-    }
-    fn sign_in(&self) -> &dyn SignInRepo {
-        self
-    }
-    fn tenants(&self) -> &dyn TenantRepo {
-        self
-    }
-    fn social_links(&self) -> &dyn SocialLinkRepo {
-        self
-    }
-    fn users(&self) -> &dyn UserRepo {
-        self
-    }
-    fn roles(&self) -> &dyn RoleRepo {
-        self
-    }
-    fn sessions(&self) -> &dyn SessionRepo {
-        self
-    }
-    fn api_keys(&self) -> &dyn ApiKeyRepo {
-        self
-    }
-    fn conversations(&self) -> &dyn ConversationRepo {
-        self
-    }
-    fn messages(&self) -> &dyn MessageRepo {
-        self
-    }
-    fn streams(&self) -> &dyn StreamRepo {
-        self
-    }
-    fn collections(&self) -> &dyn CollectionRepo {
-        self
-    }
-    fn sources(&self) -> &dyn SourceRepo {
-        self
-    }
-    fn chunks(&self) -> &dyn ChunkRepo {
-        self
-    }
-    fn chunk_index(&self) -> &dyn ChunkIndex {
-        self
-    }
-    fn retrieval(&self) -> &dyn RetrievalRepo {
-        self
-    }
-    fn usage(&self) -> &dyn UsageRepo {
-        self
-    }
-    fn prices(&self) -> &dyn PriceRepo {
-        self
-    }
-    fn audit(&self) -> &dyn AuditRepo {
-        self
-    }
-    fn jobs(&self) -> &dyn JobRepo {
-        self
-    }
-    fn idempotency(&self) -> &dyn IdempotencyRepo {
-        self
-    }
+    domain::lend_repos!();
 }

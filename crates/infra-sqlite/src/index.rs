@@ -49,7 +49,7 @@ impl SqliteUnit {
                 .text(" AND s.id = ")
                 .bind(source.0)
                 .text(" AND ")
-                .then(|sql| readable::source_in_reach(sql, scope, Purpose::Read));
+                .then(|sql| readable::source_in_reach(sql, scope, Purpose::Change));
         if self.rows(found).await?.is_empty() {
             return Err(StoreError::Stale);
         }

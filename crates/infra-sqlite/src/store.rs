@@ -23,9 +23,9 @@ use sqlx::{
 
 use crate::{
     index::{MatrixCache, matrix_cache},
-    lane::{Durability, Lane},
     options::SqliteOptions,
-    unit::{SqliteUnit, lane_error},
+    unit::{SqliteUnit, queue_error},
+    write_queue::{Durability, WriteQueue},
 };
 
 /// Why a file cannot be served.
@@ -64,7 +64,7 @@ pub enum SqliteError {
 
 /// Banyan's data in one SQLite file.
 pub struct SqliteStore {
-    lane: Arc<Lane>,
+    queue: Arc<WriteQueue>,
     readers: SqlitePool,
     matrices: Arc<MatrixCache>,
     clock: Arc<dyn Clock>,
@@ -91,18 +91,18 @@ impl SqliteStore {
         let migrated = migration::up(&DatabaseConnection::from(migrating.clone())).await;
         migrating.close().await;
         migrated.map_err(|source| SqliteError::Migration { path: path.to_owned(), source })?;
-        let lane = Lane::open(options.clone(), settings.acquire_timeout).await.map_err(opened)?;
+        let queue = WriteQueue::open(options.clone(), settings.acquire_timeout).await.map_err(opened)?;
         let readers = SqlitePoolOptions::new()
             .max_connections(settings.readers)
             .acquire_timeout(settings.acquire_timeout)
             .test_before_acquire(false)
             .connect_lazy_with(options.pragma("query_only", "ON"));
         let matrices = Arc::new(matrix_cache(settings.vector_cache_bytes));
-        Ok(Self { lane: Arc::new(lane), readers, matrices, clock })
+        Ok(Self { queue: Arc::new(queue), readers, matrices, clock })
     }
 
     async fn writing(&self, scope: &Scope, wanted: Durability) -> Result<SqliteUnit, StoreError> {
-        let turn = waited("writer", self.lane.begin(wanted)).await.map_err(lane_error)?;
+        let turn = waited("writer", self.queue.begin(wanted)).await.map_err(queue_error)?;
         Ok(SqliteUnit::writing(turn, scope.clone()))
     }
 }

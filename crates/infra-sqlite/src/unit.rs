@@ -1,4 +1,4 @@
-//! A unit of work: a turn in the writer's lane, or a snapshot on a reader.
+//! A unit of work: a turn in the writer's write queue, or a snapshot on a reader.
 
 use std::{fmt, sync::Arc};
 
@@ -16,20 +16,20 @@ use tokio::sync::{Mutex, MutexGuard};
 
 use crate::{
     index::MatrixCache,
-    lane::{LaneError, LaneTx},
+    write_queue::{QueuedTx, WriteQueueError},
 };
 
 /// Where the statements of a unit of work run.
 enum Place {
     Reader(Transaction<'static, Sqlite>),
-    Lane(LaneTx),
+    WriteQueue(QueuedTx),
 }
 
 impl Place {
     async fn connection(&mut self) -> Result<&mut SqliteConnection, DbErr> {
         match self {
             Self::Reader(transaction) => Ok(transaction),
-            Self::Lane(turn) => turn.connection().await.map_err(failed),
+            Self::WriteQueue(turn) => turn.connection().await.map_err(failed),
         }
     }
 }
@@ -61,8 +61,8 @@ impl SqliteUnit {
         Self { statements: Mutex::new(statements), scope, mode: Mode::Read, matrices: Some(matrices) }
     }
 
-    pub(crate) fn writing(turn: LaneTx, scope: Scope) -> Self {
-        let statements = Statements { place: Place::Lane(turn), is_cut_off: false };
+    pub(crate) fn writing(turn: QueuedTx, scope: Scope) -> Self {
+        let statements = Statements { place: Place::WriteQueue(turn), is_cut_off: false };
         Self { statements: Mutex::new(statements), scope, mode: Mode::Write, matrices: None }
     }
 
@@ -156,11 +156,11 @@ impl SqlBackend for SqliteUnit {
                 drop(transaction);
                 Ok(())
             }
-            Place::Lane(turn) if statements.is_cut_off => {
+            Place::WriteQueue(turn) if statements.is_cut_off => {
                 turn.rollback().await;
                 Err(StoreError::Poisoned)
             }
-            Place::Lane(turn) => turn.commit().await.map_err(lane_error),
+            Place::WriteQueue(turn) => turn.commit().await.map_err(queue_error),
         }
     }
 
@@ -169,7 +169,7 @@ impl SqlBackend for SqliteUnit {
             Place::Reader(transaction) => {
                 transaction.rollback().await.map_err(|error| infra_sql::store_error(failed(error)))
             }
-            Place::Lane(turn) => {
+            Place::WriteQueue(turn) => {
                 turn.rollback().await;
                 Ok(())
             }
@@ -177,13 +177,15 @@ impl SqlBackend for SqliteUnit {
     }
 }
 
-/// What the lane reports, as an error of the store.
-pub(crate) fn lane_error(error: LaneError) -> StoreError {
+/// What the write queue reports, as an error of the store.
+pub(crate) fn queue_error(error: WriteQueueError) -> StoreError {
     match error {
-        LaneError::Lost(cause) | LaneError::Sqlite(cause) => {
+        WriteQueueError::Lost(cause) | WriteQueueError::Sqlite(cause) => {
             infra_sql::store_error(DbErr::Query(RuntimeErr::SqlxError(cause)))
         }
-        LaneError::LostWithOthers => StoreError::Retry,
-        LaneError::Busy(_) | LaneError::Crowded | LaneError::Closing => StoreError::Unavailable(Box::new(error)),
+        WriteQueueError::LostWithOthers => StoreError::Retry,
+        WriteQueueError::Busy(_) | WriteQueueError::Crowded | WriteQueueError::Closing => {
+            StoreError::Unavailable(Box::new(error))
+        }
     }
 }

@@ -141,7 +141,7 @@ async fn outside(
                 wire.endpoint.key,
                 Arc::clone(&egress),
                 Arc::clone(clock),
-                providers.patience,
+                providers.timeouts,
             );
             Some(Arc::new(OpenAiEmbedder::new(Arc::new(connection), wire.model, embeddings.max_tokens)))
         }

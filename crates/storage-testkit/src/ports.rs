@@ -28,7 +28,7 @@ impl ManualClock {
         *locked(&self.now) = now;
     }
 
-    /// Moves by so much and answers the new time.
+    /// Moves by so much and returns the new time.
     pub fn advance(&self, by: TimeDelta) -> Timestamp {
         let mut now = locked(&self.now);
         *now += by;

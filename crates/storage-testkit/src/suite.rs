@@ -273,7 +273,8 @@ suite! { ($)
         a_call_may_be_nobodys,
         a_call_is_renewed_and_forgotten,
         the_store_records_a_call_by_itself,
-        abandoned_calls_are_found;
+        abandoned_calls_are_found,
+        commands_on_one_call_follow_each_other;
     prices in usage::prices:
         nothing_and_unknown_differ;
     installation in admin::installation:

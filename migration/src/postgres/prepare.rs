@@ -172,7 +172,7 @@ async fn make_search_leakproof(admin: &DatabaseConnection) -> Result<bool, DbErr
     }
 }
 
-/// The one value of a query, if it answers a row.
+/// The one value of a query, if it returns a row.
 async fn optional<T: TryGetable>(
     db: &impl ConnectionTrait,
     sql: &str,
@@ -182,7 +182,7 @@ async fn optional<T: TryGetable>(
     db.query_one_raw(statement).await?.map(|row| row.try_get_by_index(0)).transpose()
 }
 
-/// The one value of a query that always answers a row.
+/// The one value of a query that always returns a row.
 async fn scalar<T: TryGetable>(
     db: &impl ConnectionTrait,
     sql: &str,

@@ -70,7 +70,7 @@ async fn the_application_writes_only_to_its_tenant() {
 
 const FIELDS: &str = "SELECT array_to_string(ARRAY(SELECT value FROM json_each_text(row_to_json(r))), ' ')";
 
-/// What a look-up answers: its fields in order, nulls left out.
+/// What a look-up returns: its fields in order, nulls left out.
 async fn look_up(tx: &DatabaseTransaction, call: &str) -> Result<Vec<String>, DbErr> {
     column(tx, &write(&format!("{FIELDS} FROM {call} r"), tx.get_database_backend())).await
 }

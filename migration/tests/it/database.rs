@@ -128,7 +128,7 @@ pub(crate) async fn connect(url: &str) -> DatabaseConnection {
     Database::connect(options).await.unwrap()
 }
 
-/// The first column of what a query answers.
+/// The first column of what a query returns.
 pub(crate) async fn column<T: TryGetable>(db: &impl ConnectionTrait, sql: &str) -> Result<Vec<T>, DbErr> {
     let backend = db.get_database_backend();
     let rows = db.query_all_raw(Statement::from_string(backend, sql)).await?;

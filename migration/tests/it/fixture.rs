@@ -46,8 +46,18 @@ pub(crate) async fn count(db: &impl ConnectionTrait, rows: &str) -> i64 {
     column(db, &sql).await.unwrap()[0]
 }
 
+/// Rows of tables that came after the first program was released.
+const LATER: &str = "INSERT INTO social_links (id, tenant_id, platform, url)
+    VALUES (#91, #1, 'twitter', 'https://x.com/one')";
+
 /// Fills a migrated database, as its administrator.
 pub(crate) async fn fill(database: &TestDatabase) {
+    fill_first(database).await;
+    run(database.admin(), LATER).await.unwrap();
+}
+
+/// The same for a database as the first program left it.
+pub(crate) async fn fill_first(database: &TestDatabase) {
     run(database.admin(), &format!("BEGIN; {ROWS} COMMIT")).await.unwrap();
     let embedding = if database.is_postgres() { EMBEDDING_ON_POSTGRES } else { EMBEDDING_ON_SQLITE };
     run(database.admin(), embedding).await.unwrap();

@@ -4,7 +4,6 @@ INSERT INTO users (id, tenant_id, email, username, password_hash, is_active, ema
     (#12, #2, 'bob@two.example', 'bob', 'hash of bob', true, false),
     (#13, #1, 'eve@one.example', 'eve', 'hash of eve', true, false),
     (#10, NULL, 'root@example.com', 'root', 'hash of root', true, false);
-INSERT INTO social_links (id, tenant_id, platform, url) VALUES (#91, #1, 'twitter', 'https://x.com/one');
 INSERT INTO roles (id, tenant_id, name, permissions, is_system) VALUES (#15, #1, 'user', '[]', true);
 INSERT INTO user_roles (id, tenant_id, user_id, role_id, assigned_at, assigned_by)
     VALUES (#16, #1, #11, #15, @now, #10);

@@ -5,7 +5,7 @@ use sea_orm_migration::MigratorTrait;
 
 use crate::{
     database::TestDatabase,
-    fixture::{count, fill, refuse, run},
+    fixture::{count, fill_first, refuse, run},
 };
 
 const RIGHTS_AND_LIMITS: &str = "m20261127_000008_rights_and_limits";
@@ -41,7 +41,7 @@ const VIEWER: &str = "users:read profile:read api_keys:read conversations:read k
 
 async fn older(database: TestDatabase) -> TestDatabase {
     let database = database.migrated_before(RIGHTS_AND_LIMITS).await;
-    fill(&database).await;
+    fill_first(&database).await;
     run(database.admin(), OLDER).await.unwrap();
     database
 }

@@ -48,6 +48,12 @@ impl UserRepo for MapTx {
         self.read(|tables| Ok(tables.users.get(&id).filter(living).cloned()))
     }
 
+    async fn lock(&self, id: UserId) -> Result<Option<User>, StoreError> {
+        let reach = self.scope.filter::<User>(Purpose::Change)?;
+        // The one that writes holds everything already.
+        self.write(|tables| Ok(reached(tables, reach, id).ok().cloned()))
+    }
+
     async fn list(&self, page: PageRequest) -> Result<Page<User>, StoreError> {
         let reach = self.scope.filter::<User>(Purpose::Read)?;
         self.read(|tables| {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
-use e2e::{Answer, Client, Server};
+use e2e::{Client, Response, Server};
 use infra_providers::scripted::{Fault, Script};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -19,7 +19,7 @@ use crate::world::{
 on_each_backend!(bodies_that_are_wrong_are_refused, models_that_fail_say_so);
 
 /// A refusal of ours: a problem with a code and a sentence.
-fn refused(answer: &Answer, status: u16) -> Result<Value> {
+fn refused(answer: &Response, status: u16) -> Result<Value> {
     let problem = answer.expect(status)?;
     assert_eq!(answer.header("content-type"), Some("application/problem+json"));
     assert_eq!(problem["status"], status);
@@ -34,8 +34,8 @@ async fn raw(
     path: &str,
     content_type: &str,
     body: impl Into<Vec<u8>>,
-) -> Result<Answer> {
-    Answer::of(client.request(method, path).header("content-type", content_type).body(body.into())).await
+) -> Result<Response> {
+    Response::of(client.request(method, path).header("content-type", content_type).body(body.into())).await
 }
 
 async fn bodies_that_are_wrong_are_refused(backend: Backend) -> Result<()> {

@@ -9,5 +9,6 @@ mod main_job;
 mod openai_sdk;
 mod openapi;
 mod races;
+mod social_links;
 mod versions;
 mod world;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use e2e::{Answer, Client};
+use e2e::{Client, Response};
 use futures::future::try_join_all;
 use infra_providers::scripted::Script;
 use reqwest::Method;
@@ -31,10 +31,10 @@ const GIVE_UP: &str = "
     UPDATE source_versions SET status = 'error' WHERE status = 'processing';";
 
 /// Sends the same request this many times at once, under these keys.
-async fn at_once(client: &Client, path: &str, keys: Vec<String>) -> Result<Vec<Answer>> {
+async fn at_once(client: &Client, path: &str, keys: Vec<String>) -> Result<Vec<Response>> {
     let send = |key: String| {
         let request = client.request(Method::POST, path).header("idempotency-key", key);
-        async move { anyhow::Ok(tokio::spawn(Answer::of(request)).await??) }
+        async move { anyhow::Ok(tokio::spawn(Response::of(request)).await??) }
     };
     try_join_all(keys.into_iter().map(send)).await
 }
@@ -100,7 +100,7 @@ async fn a_user_runs_no_more_answers_than_may(backend: Backend) -> Result<()> {
     let send = |chat: String| {
         let path = format!("/api/v1/conversations/{chat}/messages");
         let request = ada.request(Method::POST, &path).json(&json!({ "content": "Hello?" }));
-        async move { anyhow::Ok(tokio::spawn(Answer::of(request)).await??) }
+        async move { anyhow::Ok(tokio::spawn(Response::of(request)).await??) }
     };
     let answers = try_join_all(chats.into_iter().map(send)).await?;
     let (taken, refused): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer.status == 202);

@@ -230,7 +230,7 @@ pub(crate) fn deltas(events: &[Event]) -> Result<String> {
     Ok(whole)
 }
 
-/// The messages of the branch on show.
+/// The messages of the active branch.
 pub(crate) async fn branch(client: &Client, conversation: &str) -> Result<Vec<Value>> {
     let answer = client.get(&format!("/api/v1/conversations/{conversation}/messages")).await?.expect(200)?;
     answer["items"].as_array().cloned().context("no items")

@@ -51,7 +51,7 @@ pub(crate) struct ConversationBody {
     system_prompt: Option<String>,
     /// Null: all that the user may read; empty: no retrieval.
     collection_ids: Option<Vec<Uuid>>,
-    /// The head: the end of the branch on show.
+    /// The head: the end of the active branch.
     current_message_id: Option<Uuid>,
     /// For `If-Match`.
     head_version: i64,
@@ -122,7 +122,7 @@ pub(crate) struct ConversationQuery {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct MessagesQuery {
-    /// All live messages by `seq`, instead of the branch on show.
+    /// All live messages by `seq`, instead of the active branch.
     pub(crate) tree: Option<bool>,
     /// Most items of the page, 1 to 200; 50 by default.
     #[param(minimum = 1, maximum = 200)]
@@ -247,7 +247,7 @@ impl From<&OpenedTurn> for OpenedBody {
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct UsageReportBody {
     total: TotalsBody,
-    /// Answers on the branch on show.
+    /// Answers on the active branch.
     on_path: TotalsBody,
     /// Answers on other branches, and deleted ones.
     off_path: TotalsBody,

@@ -16,25 +16,23 @@ use super::{
     message::{MessageBody, MessagesBody},
 };
 use crate::{
-    authorize::Signed,
+    authorize::Authenticated,
     body::Json,
-    error::ApiError,
+    error::HandlerResult,
     idempotency::{expected_head, idempotent, respond},
     page::{PageBody, PageQuery, checked_limit, decode_message, decode_number, next_link},
     route::LISTED,
 };
-
-type Answer = Result<HttpResponse, ApiError>;
 
 /// One's conversations, newest first.
 #[utoipa::path(trace, path = LISTED, params(ConversationQuery),
     responses((status = 200, body = PageBody<ConversationBody>)))]
 pub(crate) async fn list_conversations(
     app: web::Data<App>,
-    actor: Signed,
+    actor: Authenticated,
     query: web::Query<ConversationQuery>,
     request: HttpRequest,
-) -> Answer {
+) -> HandlerResult {
     let ConversationQuery { q, origin, include_others, include_archived, limit, cursor } = query.into_inner();
     let filter = ConversationFilter {
         include_others: include_others.unwrap_or_default(),
@@ -51,10 +49,10 @@ pub(crate) async fn list_conversations(
 #[utoipa::path(trace, path = LISTED, responses((status = 201, body = ConversationBody)))]
 pub(crate) async fn create_conversation(
     app: web::Data<App>,
-    actor: Signed,
+    actor: Authenticated,
     request: HttpRequest,
     body: Json<NewConversationRequest>,
-) -> Answer {
+) -> HandlerResult {
     let shape = |conversation: &Conversation| ConversationBody::from(conversation);
     let keyed = idempotent(&request, &body.bytes, StatusCode::CREATED, shape)?;
     let outcome = app.conversations().create(&actor.0, body.value.try_into()?, keyed).await?;
@@ -63,22 +61,22 @@ pub(crate) async fn create_conversation(
 
 /// A conversation.
 #[utoipa::path(trace, path = LISTED, responses((status = 200, body = ConversationBody)))]
-pub(crate) async fn get(app: web::Data<App>, actor: Signed, path: web::Path<Uuid>) -> Answer {
+pub(crate) async fn get(app: web::Data<App>, actor: Authenticated, path: web::Path<Uuid>) -> HandlerResult {
     let conversation = app.conversations().get(&actor.0, ConversationId(path.into_inner())).await?;
     let mut response = HttpResponse::Ok();
     response.insert_header((header::ETAG, format!("\"{}\"", conversation.head_version)));
     Ok(response.json(ConversationBody::from(&conversation)))
 }
 
-/// The branch on show, root to head, or with `tree=true` all live messages.
+/// The active branch, root to head, or with `tree=true` all live messages.
 #[utoipa::path(trace, path = LISTED, params(MessagesQuery), responses((status = 200, body = MessagesBody)))]
 pub(crate) async fn messages(
     app: web::Data<App>,
-    actor: Signed,
+    actor: Authenticated,
     path: web::Path<Uuid>,
     query: web::Query<MessagesQuery>,
     request: HttpRequest,
-) -> Answer {
+) -> HandlerResult {
     let id = ConversationId(path.into_inner());
     let limit = checked_limit(query.limit)?;
     let (items, next_cursor, head) = if query.tree.unwrap_or_default() {
@@ -104,11 +102,11 @@ pub(crate) async fn messages(
     responses((status = 200, body = HeadBody), (status = 412, description = "the head has moved")))]
 pub(crate) async fn switch(
     app: web::Data<App>,
-    actor: Signed,
+    actor: Authenticated,
     path: web::Path<(Uuid, Uuid)>,
     request: HttpRequest,
     body: Json<SwitchRequest>,
-) -> Answer {
+) -> HandlerResult {
     let (conversation, message) = path.into_inner();
     let shape = |head: &Head| HeadBody::from(head);
     let keyed = idempotent(&request, &body.bytes, StatusCode::OK, shape)?;
@@ -121,7 +119,7 @@ pub(crate) async fn switch(
 
 /// What a conversation cost, exactly.
 #[utoipa::path(trace, path = LISTED, responses((status = 200, body = UsageReportBody)))]
-pub(crate) async fn usage(app: web::Data<App>, actor: Signed, path: web::Path<Uuid>) -> Answer {
+pub(crate) async fn usage(app: web::Data<App>, actor: Authenticated, path: web::Path<Uuid>) -> HandlerResult {
     let report = app.conversations().usage(&actor.0, ConversationId(path.into_inner())).await?;
     Ok(HttpResponse::Ok().json(UsageReportBody::from(report)))
 }

@@ -1,6 +1,6 @@
 //! Streams over HTTP: follow, resume, stop.
 
-use actix_web::{HttpRequest, HttpResponse, web, web::Bytes};
+use actix_web::{HttpRequest, web, web::Bytes};
 use app::{App, conversations::Following};
 use domain::{
     access::Actor,
@@ -15,14 +15,12 @@ use uuid::Uuid;
 
 use super::event;
 use crate::{
-    authorize::Signed,
-    error::ApiError,
+    authorize::Authenticated,
+    error::{ApiError, HandlerResult},
     observe::no_content,
     route::LISTED,
     sse::{self, COMMENT, HEARTBEAT},
 };
-
-type Answer = Result<HttpResponse, ApiError>;
 
 /// From where on events are wanted.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -39,11 +37,11 @@ pub(crate) struct AfterQuery {
     responses((status = 200, description = "events", content_type = "text/event-stream", body = String)))]
 pub(crate) async fn events(
     app: web::Data<App>,
-    actor: Signed,
+    actor: Authenticated,
     path: web::Path<Uuid>,
     query: web::Query<AfterQuery>,
     request: HttpRequest,
-) -> Answer {
+) -> HandlerResult {
     let after = after(&query, &request)?;
     stream_response(&app, &actor.0, &request, StreamId(path.into_inner()), after).await
 }
@@ -54,11 +52,11 @@ pub(crate) async fn events(
         (status = 204, description = "nothing is being written")))]
 pub(crate) async fn resume(
     app: web::Data<App>,
-    actor: Signed,
+    actor: Authenticated,
     path: web::Path<Uuid>,
     query: web::Query<AfterQuery>,
     request: HttpRequest,
-) -> Answer {
+) -> HandlerResult {
     let after = after(&query, &request)?;
     match app.conversations().running_stream(&actor.0, ConversationId(path.into_inner())).await? {
         Some(stream) => stream_response(&app, &actor.0, &request, stream, after).await,
@@ -68,7 +66,7 @@ pub(crate) async fn resume(
 
 /// Stops a stream. The text so far stays.
 #[utoipa::path(trace, path = LISTED, responses((status = 204)))]
-pub(crate) async fn stop(app: web::Data<App>, actor: Signed, path: web::Path<Uuid>) -> Answer {
+pub(crate) async fn stop(app: web::Data<App>, actor: Authenticated, path: web::Path<Uuid>) -> HandlerResult {
     app.conversations().stop(&actor.0, StreamId(path.into_inner())).await?;
     Ok(no_content())
 }
@@ -80,7 +78,7 @@ pub(crate) async fn stream_response(
     request: &HttpRequest,
     id: StreamId,
     after: i64,
-) -> Answer {
+) -> HandlerResult {
     let following = app.conversations().follow(actor, id, after).await?;
     sse::respond(request, bytes_of(following))
 }

@@ -1,6 +1,6 @@
 //! Handlers that open a turn: they answer its event stream, or the new ids.
 
-use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
+use actix_web::{HttpRequest, http::StatusCode, web};
 use app::{App, Outcome, conversations::OpenedTurn};
 use domain::{
     access::Actor,
@@ -13,15 +13,13 @@ use super::{
     streams::stream_response,
 };
 use crate::{
-    authorize::Signed,
+    authorize::Authenticated,
     body::{self, Json},
-    error::ApiError,
+    error::{ApiError, HandlerResult},
     idempotency::{expected_head, idempotent, respond},
     route::LISTED,
     sse,
 };
-
-type Answer = Result<HttpResponse, ApiError>;
 
 const ACCEPTED: StatusCode = StatusCode::ACCEPTED;
 
@@ -37,11 +35,11 @@ fn shape(turn: &OpenedTurn) -> OpenedBody {
         (status = 412, description = "the head has moved")))]
 pub(crate) async fn send(
     app: web::Data<App>,
-    actor: Signed,
+    actor: Authenticated,
     path: web::Path<Uuid>,
     request: HttpRequest,
     body: Json<MessageRequest>,
-) -> Answer {
+) -> HandlerResult {
     let keyed = idempotent(&request, &body.bytes, ACCEPTED, shape)?;
     let message = body.value.into_message(expected_head(&request)?)?;
     check_streamable(&request, message.models.len())?;
@@ -56,11 +54,11 @@ pub(crate) async fn send(
         (status = 202, body = OpenedBody)))]
 pub(crate) async fn edit(
     app: web::Data<App>,
-    actor: Signed,
+    actor: Authenticated,
     path: web::Path<(Uuid, Uuid)>,
     request: HttpRequest,
     body: Json<MessageRequest>,
-) -> Answer {
+) -> HandlerResult {
     let (conversation, message) = path.into_inner();
     let keyed = idempotent(&request, &body.bytes, ACCEPTED, shape)?;
     let new = body.value.into_message(expected_head(&request)?)?;
@@ -80,11 +78,11 @@ pub(crate) async fn edit(
         (status = 202, body = OpenedBody)))]
 pub(crate) async fn regenerate(
     app: web::Data<App>,
-    actor: Signed,
+    actor: Authenticated,
     path: web::Path<(Uuid, Uuid)>,
     request: HttpRequest,
     body: Json<RegenerateRequest>,
-) -> Answer {
+) -> HandlerResult {
     let (conversation, message) = path.into_inner();
     let keyed = idempotent(&request, &body.bytes, ACCEPTED, shape)?;
     let models = body.value.into_models()?;
@@ -106,7 +104,7 @@ fn check_streamable(request: &HttpRequest, models: usize) -> Result<(), ApiError
 }
 
 /// The turn's stream, or its ids. A repetition joins the stream that runs.
-async fn answer(app: &App, actor: &Actor, request: &HttpRequest, outcome: Outcome<OpenedTurn>) -> Answer {
+async fn answer(app: &App, actor: &Actor, request: &HttpRequest, outcome: Outcome<OpenedTurn>) -> HandlerResult {
     if !sse::is_wanted(request) {
         return Ok(respond(&outcome, ACCEPTED, shape));
     }

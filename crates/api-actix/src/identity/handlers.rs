@@ -10,21 +10,19 @@ use super::dto::{
     RefreshRequest, SetupBody, SetupRequest, TokenBody, UserBody,
 };
 use crate::{
-    authorize::{Context, Signed},
+    authorize::{Authenticated, Context},
     body::Json,
-    error::ApiError,
+    error::HandlerResult,
     idempotency::{idempotent, respond},
     observe::no_content,
     page::{PageBody, PageQuery},
     route::LISTED,
 };
 
-type Answer = Result<HttpResponse, ApiError>;
-
 /// Sets up the installation with the one-time token that the server printed.
 #[utoipa::path(trace, path = LISTED,
     responses((status = 201, body = SetupBody), (status = 403, description = "setup is done, or the token is wrong")))]
-pub(crate) async fn set_up(app: web::Data<App>, context: Context, body: Json<SetupRequest>) -> Answer {
+pub(crate) async fn set_up(app: web::Data<App>, context: Context, body: Json<SetupRequest>) -> HandlerResult {
     let (token, new) = body.value.into_parts();
     let set_up = app.identity().set_up(&token, new, &context.0).await?;
     Ok(HttpResponse::Created().json(SetupBody::from(set_up)))
@@ -33,7 +31,7 @@ pub(crate) async fn set_up(app: web::Data<App>, context: Context, body: Json<Set
 /// Signs in with a password.
 #[utoipa::path(trace, path = LISTED,
     responses((status = 200, body = TokenBody), (status = 401, description = "wrong login or password")))]
-pub(crate) async fn login(app: web::Data<App>, context: Context, body: Json<LoginRequest>) -> Answer {
+pub(crate) async fn login(app: web::Data<App>, context: Context, body: Json<LoginRequest>) -> HandlerResult {
     let signed_in = app.identity().login(body.value.into(), &context.0).await?;
     Ok(HttpResponse::Ok().json(TokenBody::from(signed_in)))
 }
@@ -41,28 +39,32 @@ pub(crate) async fn login(app: web::Data<App>, context: Context, body: Json<Logi
 /// Trades a refresh token for new tokens.
 #[utoipa::path(trace, path = LISTED,
     responses((status = 200, body = TokenBody), (status = 401, description = "not a live refresh token")))]
-pub(crate) async fn refresh(app: web::Data<App>, body: Json<RefreshRequest>) -> Answer {
+pub(crate) async fn refresh(app: web::Data<App>, body: Json<RefreshRequest>) -> HandlerResult {
     let signed_in = app.identity().refresh(&body.value.refresh_token).await?;
     Ok(HttpResponse::Ok().json(TokenBody::from(signed_in)))
 }
 
 /// Ends the session.
 #[utoipa::path(trace, path = LISTED, responses((status = 204)))]
-pub(crate) async fn logout(app: web::Data<App>, actor: Signed) -> Answer {
+pub(crate) async fn logout(app: web::Data<App>, actor: Authenticated) -> HandlerResult {
     app.identity().logout(&actor.0).await?;
     Ok(no_content())
 }
 
 /// One's own account.
 #[utoipa::path(trace, path = LISTED, responses((status = 200, body = ProfileBody)))]
-pub(crate) async fn profile(app: web::Data<App>, actor: Signed) -> Answer {
+pub(crate) async fn profile(app: web::Data<App>, actor: Authenticated) -> HandlerResult {
     let profile = app.identity().profile(&actor.0).await?;
     Ok(HttpResponse::Ok().json(ProfileBody::new(&profile, actor.0.permissions.iter().copied())))
 }
 
 /// Changes one's own account.
 #[utoipa::path(trace, path = LISTED, responses((status = 200, body = ProfileBody)))]
-pub(crate) async fn change_profile(app: web::Data<App>, actor: Signed, body: Json<ProfileRequest>) -> Answer {
+pub(crate) async fn change_profile(
+    app: web::Data<App>,
+    actor: Authenticated,
+    body: Json<ProfileRequest>,
+) -> HandlerResult {
     let profile = app.identity().change_profile(&actor.0, body.value.into()).await?;
     Ok(HttpResponse::Ok().json(ProfileBody::new(&profile, actor.0.permissions.iter().copied())))
 }
@@ -71,24 +73,28 @@ pub(crate) async fn change_profile(app: web::Data<App>, actor: Signed, body: Jso
 #[utoipa::path(trace, path = LISTED, params(PageQuery), responses((status = 200, body = PageBody<ApiKeyBody>)))]
 pub(crate) async fn list_api_keys(
     app: web::Data<App>,
-    actor: Signed,
+    actor: Authenticated,
     query: web::Query<PageQuery>,
     request: HttpRequest,
-) -> Answer {
+) -> HandlerResult {
     let keys = app.identity().api_keys(&actor.0, query.request()?).await?;
     Ok(PageBody::of(keys, |key| ApiKeyBody::from(&key)).respond(&request))
 }
 
 /// Creates an API key. The key is shown this once.
 #[utoipa::path(trace, path = LISTED, responses((status = 201, body = CreatedApiKeyBody)))]
-pub(crate) async fn create_api_key(app: web::Data<App>, actor: Signed, body: Json<NewApiKeyRequest>) -> Answer {
+pub(crate) async fn create_api_key(
+    app: web::Data<App>,
+    actor: Authenticated,
+    body: Json<NewApiKeyRequest>,
+) -> HandlerResult {
     let created = app.identity().create_api_key(&actor.0, body.value.into()).await?;
     Ok(HttpResponse::Created().json(CreatedApiKeyBody::from(created)))
 }
 
 /// Revokes one of one's own API keys.
 #[utoipa::path(trace, path = LISTED, responses((status = 204)))]
-pub(crate) async fn revoke_api_key(app: web::Data<App>, actor: Signed, path: web::Path<Uuid>) -> Answer {
+pub(crate) async fn revoke_api_key(app: web::Data<App>, actor: Authenticated, path: web::Path<Uuid>) -> HandlerResult {
     app.identity().revoke_api_key(&actor.0, ApiKeyId(path.into_inner())).await?;
     Ok(no_content())
 }
@@ -97,10 +103,10 @@ pub(crate) async fn revoke_api_key(app: web::Data<App>, actor: Signed, path: web
 #[utoipa::path(trace, path = LISTED, params(PageQuery), responses((status = 200, body = PageBody<UserBody>)))]
 pub(crate) async fn list_users(
     app: web::Data<App>,
-    actor: Signed,
+    actor: Authenticated,
     query: web::Query<PageQuery>,
     request: HttpRequest,
-) -> Answer {
+) -> HandlerResult {
     let users = app.identity().users(&actor.0, query.request()?).await?;
     Ok(PageBody::of(users, |user| UserBody::from(&user)).respond(&request))
 }
@@ -110,10 +116,10 @@ pub(crate) async fn list_users(
     responses((status = 201, body = UserBody), (status = 409, description = "the e-mail address or user name is taken")))]
 pub(crate) async fn create_user(
     app: web::Data<App>,
-    actor: Signed,
+    actor: Authenticated,
     request: HttpRequest,
     body: Json<NewUserRequest>,
-) -> Answer {
+) -> HandlerResult {
     let shape = |user: &User| UserBody::from(user);
     let keyed = idempotent(&request, &body.bytes, StatusCode::CREATED, shape)?;
     let outcome = app.identity().create_user(&actor.0, body.value.into(), keyed).await?;

@@ -15,15 +15,13 @@ use super::dto::{
     UploadBody,
 };
 use crate::{
-    authorize::Signed,
+    authorize::Authenticated,
     body::Json,
-    error::ApiError,
+    error::HandlerResult,
     idempotency::{idempotent, respond},
     page::{PageBody, PageQuery},
     route::LISTED,
 };
-
-type Answer = Result<HttpResponse, ApiError>;
 
 /// Which collections are listed.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -44,10 +42,10 @@ pub(crate) struct CollectionQuery {
     responses((status = 200, body = PageBody<CollectionBody>)))]
 pub(crate) async fn list_collections(
     app: web::Data<App>,
-    actor: Signed,
+    actor: Authenticated,
     query: web::Query<CollectionQuery>,
     request: HttpRequest,
-) -> Answer {
+) -> HandlerResult {
     let CollectionQuery { parent_id, limit, cursor } = query.into_inner();
     let page = PageQuery { limit, cursor }.request()?;
     let collections = app.knowledge().collections(&actor.0, parent_id.map(CollectionId), page).await?;
@@ -58,10 +56,10 @@ pub(crate) async fn list_collections(
 #[utoipa::path(trace, path = LISTED, responses((status = 201, body = CollectionBody)))]
 pub(crate) async fn create_collection(
     app: web::Data<App>,
-    actor: Signed,
+    actor: Authenticated,
     request: HttpRequest,
     body: Json<NewCollectionRequest>,
-) -> Answer {
+) -> HandlerResult {
     let shape = |collection: &Collection| CollectionBody::from(collection);
     let keyed = idempotent(&request, &body.bytes, StatusCode::CREATED, shape)?;
     let outcome = app.knowledge().create_collection(&actor.0, body.value.try_into()?, keyed).await?;
@@ -70,7 +68,7 @@ pub(crate) async fn create_collection(
 
 /// A collection.
 #[utoipa::path(trace, path = LISTED, responses((status = 200, body = CollectionBody)))]
-pub(crate) async fn collection(app: web::Data<App>, actor: Signed, path: web::Path<Uuid>) -> Answer {
+pub(crate) async fn collection(app: web::Data<App>, actor: Authenticated, path: web::Path<Uuid>) -> HandlerResult {
     let collection = app.knowledge().collection(&actor.0, CollectionId(path.into_inner())).await?;
     Ok(HttpResponse::Ok().json(CollectionBody::from(&collection)))
 }
@@ -79,18 +77,18 @@ pub(crate) async fn collection(app: web::Data<App>, actor: Signed, path: web::Pa
 #[utoipa::path(trace, path = LISTED, params(PageQuery), responses((status = 200, body = PageBody<SourceBody>)))]
 pub(crate) async fn list_sources(
     app: web::Data<App>,
-    actor: Signed,
+    actor: Authenticated,
     path: web::Path<Uuid>,
     query: web::Query<PageQuery>,
     request: HttpRequest,
-) -> Answer {
+) -> HandlerResult {
     let sources = app.knowledge().sources(&actor.0, CollectionId(path.into_inner()), query.request()?).await?;
     Ok(PageBody::of(sources, |source| SourceBody::from(&source)).respond(&request))
 }
 
 /// A source with its progress.
 #[utoipa::path(trace, path = LISTED, responses((status = 200, body = SourceDetail)))]
-pub(crate) async fn source(app: web::Data<App>, actor: Signed, path: web::Path<Uuid>) -> Answer {
+pub(crate) async fn source(app: web::Data<App>, actor: Authenticated, path: web::Path<Uuid>) -> HandlerResult {
     let source = app.knowledge().source(&actor.0, SourceId(path.into_inner())).await?;
     Ok(HttpResponse::Ok().json(SourceDetail::from(source)))
 }
@@ -98,7 +96,12 @@ pub(crate) async fn source(app: web::Data<App>, actor: Signed, path: web::Path<U
 /// Queues a failed source again.
 #[utoipa::path(trace, path = LISTED,
     responses((status = 202, body = UploadBody), (status = 409, description = "it has not failed")))]
-pub(crate) async fn retry(app: web::Data<App>, actor: Signed, path: web::Path<Uuid>, request: HttpRequest) -> Answer {
+pub(crate) async fn retry(
+    app: web::Data<App>,
+    actor: Authenticated,
+    path: web::Path<Uuid>,
+    request: HttpRequest,
+) -> HandlerResult {
     let shape = |uploaded: &UploadedSource| UploadBody::from(uploaded);
     let keyed = idempotent(&request, &[], StatusCode::ACCEPTED, shape)?;
     let outcome = app.knowledge().retry(&actor.0, SourceId(path.into_inner()), keyed).await?;
@@ -107,7 +110,7 @@ pub(crate) async fn retry(app: web::Data<App>, actor: Signed, path: web::Path<Uu
 
 /// Searches what one may read.
 #[utoipa::path(trace, path = LISTED, responses((status = 200, body = SearchResultBody)))]
-pub(crate) async fn search(app: web::Data<App>, actor: Signed, body: Json<SearchBody>) -> Answer {
+pub(crate) async fn search(app: web::Data<App>, actor: Authenticated, body: Json<SearchBody>) -> HandlerResult {
     let found = app.knowledge().search(&actor.0, body.value.try_into()?).await?;
     let items = found.items.iter().map(PassageBody::from).collect();
     Ok(HttpResponse::Ok().json(SearchResultBody { items, mode: found.mode.as_str() }))

@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use super::dto::{UploadBody, UploadForm};
 use crate::{
-    authorize::Signed,
+    authorize::Authenticated,
     body::{self, BODY_IDLE},
     error::ApiError,
     idempotency::{idempotent, respond},
@@ -34,7 +34,7 @@ const MAX_FIELDS: usize = 8;
         (status = 413, description = "too large"), (status = 415, description = "not a type that is read")))]
 pub(crate) async fn upload(
     app: web::Data<App>,
-    actor: Signed,
+    actor: Authenticated,
     path: web::Path<Uuid>,
     request: HttpRequest,
     payload: web::Payload,

@@ -14,7 +14,7 @@ use app::identity::{Login, NewInstallation, RequestContext};
 use serde_json::{Value, json};
 
 use super::ROUTES;
-use crate::{Access, Api, Body, Route, authorize::Signed, body::Json, mounted::api, openapi::document};
+use crate::{Access, Api, Body, Route, authorize::Authenticated, body::Json, mounted::api, openapi::document};
 
 const PASSWORD: &str = "three words and more";
 
@@ -158,7 +158,7 @@ async fn s02_an_unlisted_handler_gets_neither_actor_nor_body() {
     let host = ActixApp::new()
         .configure(|config| {
             let app = web::Data::new(api.app.clone());
-            config.app_data(app).route("/actor", web::post().to(|_: Signed| async { "passed" }));
+            config.app_data(app).route("/actor", web::post().to(|_: Authenticated| async { "passed" }));
             config.route("/body", web::post().to(|_: Json<Value>| async { "passed" }));
         })
         .configure(|config| api.configure(config));

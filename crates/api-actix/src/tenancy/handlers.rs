@@ -1,6 +1,6 @@
 //! Handlers of tenancy.
 
-use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
+use actix_web::{HttpRequest, http::StatusCode, web};
 use app::App;
 use domain::{
     ids::SocialLinkId,
@@ -10,25 +10,23 @@ use uuid::Uuid;
 
 use super::dto::{NewSocialLinkRequest, NewTenantRequest, SocialLinkBody, TenantBody};
 use crate::{
-    authorize::Signed,
+    authorize::Authenticated,
     body::Json,
-    error::ApiError,
+    error::HandlerResult,
     idempotency::{idempotent, respond},
     observe::no_content,
     page::{PageBody, PageQuery},
     route::LISTED,
 };
 
-type Answer = Result<HttpResponse, ApiError>;
-
 /// All tenants, newest first (superadmin).
 #[utoipa::path(trace, path = LISTED, params(PageQuery), responses((status = 200, body = PageBody<TenantBody>)))]
 pub(crate) async fn list_tenants(
     app: web::Data<App>,
-    actor: Signed,
+    actor: Authenticated,
     query: web::Query<PageQuery>,
     request: HttpRequest,
-) -> Answer {
+) -> HandlerResult {
     let tenants = app.tenancy().list(&actor.0, query.request()?).await?;
     Ok(PageBody::of(tenants, |tenant| TenantBody::from(&tenant)).respond(&request))
 }
@@ -38,10 +36,10 @@ pub(crate) async fn list_tenants(
     responses((status = 201, body = TenantBody), (status = 409, description = "the slug is taken")))]
 pub(crate) async fn create_tenant(
     app: web::Data<App>,
-    actor: Signed,
+    actor: Authenticated,
     request: HttpRequest,
     body: Json<NewTenantRequest>,
-) -> Answer {
+) -> HandlerResult {
     let shape = |tenant: &Tenant| TenantBody::from(tenant);
     let keyed = idempotent(&request, &body.bytes, StatusCode::CREATED, shape)?;
     let outcome = app.tenancy().create(&actor.0, body.value.into(), keyed).await?;
@@ -52,10 +50,10 @@ pub(crate) async fn create_tenant(
 #[utoipa::path(trace, path = LISTED, params(PageQuery), responses((status = 200, body = PageBody<SocialLinkBody>)))]
 pub(crate) async fn list_social_links(
     app: web::Data<App>,
-    actor: Signed,
+    actor: Authenticated,
     query: web::Query<PageQuery>,
     request: HttpRequest,
-) -> Answer {
+) -> HandlerResult {
     let links = app.tenancy().social_links(&actor.0, query.request()?).await?;
     Ok(PageBody::of(links, |link| SocialLinkBody::from(&link)).respond(&request))
 }
@@ -65,10 +63,10 @@ pub(crate) async fn list_social_links(
     responses((status = 201, body = SocialLinkBody), (status = 409, description = "the platform has a link")))]
 pub(crate) async fn create_social_link(
     app: web::Data<App>,
-    actor: Signed,
+    actor: Authenticated,
     request: HttpRequest,
     body: Json<NewSocialLinkRequest>,
-) -> Answer {
+) -> HandlerResult {
     let shape = |link: &SocialLink| SocialLinkBody::from(link);
     let keyed = idempotent(&request, &body.bytes, StatusCode::CREATED, shape)?;
     let outcome = app.tenancy().create_social_link(&actor.0, body.value.into(), keyed).await?;
@@ -77,7 +75,11 @@ pub(crate) async fn create_social_link(
 
 /// Removes a social link of the tenant.
 #[utoipa::path(trace, path = LISTED, responses((status = 204)))]
-pub(crate) async fn remove_social_link(app: web::Data<App>, actor: Signed, path: web::Path<Uuid>) -> Answer {
+pub(crate) async fn remove_social_link(
+    app: web::Data<App>,
+    actor: Authenticated,
+    path: web::Path<Uuid>,
+) -> HandlerResult {
     app.tenancy().remove_social_link(&actor.0, SocialLinkId(path.into_inner())).await?;
     Ok(no_content())
 }

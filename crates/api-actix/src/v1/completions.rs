@@ -16,7 +16,7 @@ use tokio::time::timeout;
 
 use super::dto::{CompletionRequest, ToolCallDto, UsageDto};
 use crate::{
-    authorize::Signed,
+    authorize::Authenticated,
     body::Json,
     error::ApiError,
     route::LISTED,
@@ -28,7 +28,7 @@ use crate::{
     responses((status = 200, description = "the answer, or its chunks as an event stream", body = Object)))]
 pub(crate) async fn complete(
     app: web::Data<App>,
-    actor: Signed,
+    actor: Authenticated,
     request: HttpRequest,
     body: Json<CompletionRequest>,
 ) -> Result<HttpResponse, ApiError> {

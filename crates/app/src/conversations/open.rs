@@ -202,7 +202,7 @@ async fn insert(tx: &Uow, conversation: &Conversation, new: &NewMessages) -> Res
     let first = new.rows.first().map_or(new.head, |first| first.id);
     match new.parent {
         None => {}
-        // The path to the head is the one on show already.
+        // The branch to the head is the active one already.
         Some(parent) if conversation.current_message_id == Some(parent) => {
             tx.messages().set_active_child(parent, first).await?;
         }

@@ -1,4 +1,4 @@
-//! Read a conversation: the branch on show, or the whole tree.
+//! Read a conversation: the active branch, or the whole tree.
 
 use std::collections::HashMap;
 
@@ -52,7 +52,7 @@ pub struct TreePage {
 }
 
 impl Conversations {
-    /// The branch on show, root to head: the last `limit` messages, or those up to `last`.
+    /// The active branch, root to head: the last `limit` messages, or those up to `last`.
     ///
     /// # Errors
     /// `not_found`; `invalid` when `last` belongs to another conversation.

@@ -1,4 +1,4 @@
-//! What a conversation cost, exactly: the branch on show, the rest, and overhead.
+//! What a conversation cost, exactly: the active branch, the rest, and overhead.
 
 use std::collections::HashSet;
 
@@ -25,7 +25,7 @@ pub type UsageShare = UsageTotals;
 pub struct UsageReport {
     /// All rows of the conversation.
     pub total: UsageShare,
-    /// Answers on the branch on show.
+    /// Answers on the active branch.
     pub on_path: UsageShare,
     /// Answers on other branches, and deleted ones.
     pub off_path: UsageShare,

@@ -1,4 +1,4 @@
-//! Switch the branch on show.
+//! Switch the active branch.
 
 use domain::{
     access::{Actor, Permission},

@@ -77,7 +77,10 @@ impl Knowledge {
             let found = tx.sources().get(id).await?;
             let source = found.ok_or_else(|| Error::not_found("source", id.0))?;
             let version = failed_version(&tx, &source).await?;
-            let job = ingest_job(JobId(tx.app().parts.ids.random()), &source, version.id, tx.now());
+            // Caused by who asks for it, who need not be the one that uploaded the file.
+            let by = tx.by().and_then(Actor::owner);
+            let job =
+                Job { user_id: by, ..ingest_job(JobId(tx.app().parts.ids.random()), &source, version.id, tx.now()) };
             tx.jobs().enqueue(&job).await.map_err(|error| taken(error.into()))?;
             tx.wake(Topic::Jobs);
             let act = Act::on("source_retried", "source", id.0);

@@ -10,7 +10,7 @@ use infra_providers::scripted::{Script, ScriptedServer};
 
 use crate::support::{Bench, MODEL, done, message, refusal};
 
-/// All messages but for what a new branch may change about them: which child is on show, and since when.
+/// All messages but for what a new branch may change about them: which child is active, and since when.
 async fn tree(bench: &Bench, actor: &Actor, id: ConversationId) -> Vec<Message> {
     let page = bench.app.conversations().tree(actor, id, 0, 200).await.unwrap();
     let plain = |message: Message| Message { active_child_id: None, updated_at: message.created_at, ..message };

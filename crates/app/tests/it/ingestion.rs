@@ -355,7 +355,7 @@ async fn an_answer_quotes_the_document_that_it_rests_on() {
     assert_eq!(found.unwrap().items[0].heading.as_deref(), Some("Oaks"));
 }
 
-/// Ingests a file of which an earlier try kept this text; answers the text that can be found then, how
+/// Ingests a file of which an earlier try kept this text; returns the text that can be found then, how
 /// often the file was parsed, and the text that is kept now.
 async fn with_kept_text(kept: &'static [u8]) -> (String, usize, Vec<u8>) {
     let parser = Arc::new(CountingParser::default());

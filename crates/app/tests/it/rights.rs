@@ -19,7 +19,7 @@ use uuid::Uuid;
 
 use crate::support::{Bench, done, message, refusal, tenant_of};
 
-/// Use cases by name, each with what it answers to an actor: `None` or the code of its refusal.
+/// Use cases by name, each with what it returns to an actor: `None` or the code of its refusal.
 async fn tried(bench: &Bench, actor: &Actor) -> Vec<(&'static str, Option<&'static str>)> {
     let app = &bench.app;
     let page = PageRequest::default();

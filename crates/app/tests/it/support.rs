@@ -24,7 +24,7 @@ use domain::{
 use futures::{StreamExt, stream};
 use infra_memory::{MemoryBlobStore, MemoryStore, MemoryWakeups};
 use infra_providers::{
-    Egress, OpenAiConnection, OpenAiEmbedder, Patience, ProviderRegistry, ProviderSettings, scripted::ScriptedServer,
+    Egress, OpenAiConnection, OpenAiEmbedder, ProviderRegistry, ProviderSettings, Timeouts, scripted::ScriptedServer,
     settings::Endpoint,
 };
 use storage_testkit::{ManualClock, SeededIds, World};
@@ -143,7 +143,7 @@ impl Bench {
         self.world.tenant(slug).await
     }
 
-    /// Adds a user of a tenant and answers an actor with the rights of the role.
+    /// Adds a user of a tenant and returns an actor with the rights of the role.
     pub(crate) async fn user(&self, tenant: &Tenant, name: &str, role: SystemRole) -> Actor {
         let user = self.world.user(tenant, name).await;
         Actor {
@@ -277,7 +277,7 @@ pub(crate) fn cost_of(input_tokens: u64, output_tokens: u64) -> i64 {
 /// The providers with the scripted server as `openai`.
 pub(crate) fn registry(url: &Url) -> Arc<dyn ChatModels> {
     let openai = Some(Endpoint { base_url: url.clone(), key: None });
-    registry_of(&ProviderSettings { openai, patience: patience(), ..ProviderSettings::default() })
+    registry_of(&ProviderSettings { openai, timeouts: timeouts(), ..ProviderSettings::default() })
 }
 
 fn registry_of(settings: &ProviderSettings) -> Arc<dyn ChatModels> {
@@ -287,8 +287,8 @@ fn registry_of(settings: &ProviderSettings) -> Arc<dyn ChatModels> {
 }
 
 /// Retries come soon, but not before a call under way is on record.
-fn patience() -> Patience {
-    Patience { retry: Duration::from_millis(40), ..Patience::default() }
+fn timeouts() -> Timeouts {
+    Timeouts { retry: Duration::from_millis(40), ..Timeouts::default() }
 }
 
 /// The server's embedding model `openai/vectors`.
@@ -296,7 +296,7 @@ pub(crate) fn embedder(server: &ScriptedServer) -> Arc<dyn Embedder> {
     let url = server.base_url();
     let egress = Arc::new(Egress::new(infra_providers::AllowList::new([&url])).unwrap());
     let clock: Arc<dyn Clock> = Arc::new(ManualClock::default());
-    let connection = OpenAiConnection::new("openai", url, None, egress, clock, patience());
+    let connection = OpenAiConnection::new("openai", url, None, egress, clock, timeouts());
     Arc::new(OpenAiEmbedder::new(Arc::new(connection), "vectors", None))
 }
 

@@ -38,9 +38,8 @@ pub struct IdempotencyRecord {
 }
 
 repository! {
-    /// Stored idempotency keys. Their rows are written in the transaction of the effect. They are the scope's
-    /// user's own, however far the scope reaches; a scope without a user has none
-    /// ([`StoreError::OutOfScope`]).
+    /// Stored idempotency keys. Their rows are written in the transaction of the effect. They are a
+    /// user's own: a scope without a user finds none ([`StoreError::OutOfScope`]).
     pub trait IdempotencyRepo {
         /// The record of the scope's user under this key, unless it has expired by `now`. Whose it is
         /// decides, not how far the scope reaches: a use case of any area asks for it.

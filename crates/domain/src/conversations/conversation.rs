@@ -60,7 +60,7 @@ pub struct Conversation {
     pub system_prompt: Option<String>,
     /// Where its answers look for passages.
     pub retrieval: RetrievalChoice,
-    /// The head: the end of the branch on show.
+    /// The head: the end of the active branch.
     pub current_message_id: Option<MessageId>,
     /// Raised with every move of the head.
     pub head_version: i64,

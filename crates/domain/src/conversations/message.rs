@@ -113,7 +113,7 @@ pub struct Message {
     pub is_edited: bool,
     /// Raised with every change in place; from 1.
     pub content_version: i32,
-    /// The child on the branch that was last on show.
+    /// The child on the branch that was last active.
     pub active_child_id: Option<MessageId>,
     /// The message it is an edited form of.
     pub edited_from_id: Option<MessageId>,

@@ -120,7 +120,7 @@ repository! {
         /// the same call.
         async fn insert(&self, messages: &[Message]) -> Result<(), StoreError>;
         /// The branch that ends in `last`, upwards: at most `limit` messages, answered root first. It
-        /// costs what it answers, not what the tree holds. The page before starts at the first one's
+        /// costs what it returns, not what the tree holds. The page before starts at the first one's
         /// parent.
         async fn branch(&self, last: MessageId, limit: u32) -> Result<Vec<Message>, StoreError>;
         /// All live messages of a conversation by `seq`, after `after_seq`.

@@ -70,8 +70,8 @@ pub enum BlobError {
 /// Keeps files.
 #[async_trait]
 pub trait BlobStore: Send + Sync + 'static {
-    /// Writes a file as it streams in; it is there whole and durable when this answers, or not at
-    /// all. Answers its length in bytes.
+    /// Writes a file as it streams in; it is there whole and durable when this returns, or not at
+    /// all. Returns its length in bytes.
     ///
     /// # Errors
     /// [`BlobError::Source`] when the stream fails, [`BlobError::Full`] when there is no room.

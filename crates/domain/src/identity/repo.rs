@@ -93,8 +93,7 @@ repository! {
         /// # Errors
         /// [`StoreError::Conflict`] when the name is taken.
         async fn insert(&self, role: &Role) -> Result<(), StoreError>;
-        /// Gives a role to a user. An assignment is a part of its role: nobody gives itself one that it could
-        /// not change.
+        /// Gives a role to a user. Only who reaches the whole tenant does: nobody gives itself one.
         ///
         /// # Errors
         /// [`StoreError::Conflict`] when the user already has it.

@@ -123,7 +123,7 @@ impl Chunker<'_> {
     }
 
     /// Makes a chunk from `start`, on its page, over the pieces; more than one where their joint
-    /// count is above the limit although the sum of their counts is not. Answers the last chunk's
+    /// count is above the limit although the sum of their counts is not. Returns the last chunk's
     /// start and piece.
     fn emit(
         &mut self,

@@ -72,7 +72,7 @@ pub fn parse_markdown(text: impl Into<String>) -> ParsedDocument {
     document(text, &blocks.done, title)
 }
 
-/// Reads a line outside of fenced code; answers the fence that it opens.
+/// Reads a line outside of fenced code; returns the fence that it opens.
 fn read_line(line: &Line<'_>, next: Option<&Line<'_>>, blocks: &mut Blocks) -> Option<Fence> {
     let whole = line.start..line.content().end;
     let open = blocks.open_kind();

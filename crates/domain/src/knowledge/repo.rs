@@ -78,7 +78,7 @@ repository! {
         async fn update_version(&self, version: &SourceVersion) -> Result<(), StoreError>;
         /// Moves a version's status; a step that is not allowed is [`StoreError::Check`].
         async fn set_version_status(&self, id: SourceVersionId, progress: &VersionProgress) -> Result<(), StoreError>;
-        /// Flips the source's pointer to a version and sets `published_at`; answers the version that
+        /// Flips the source's pointer to a version and sets `published_at`; returns the version that
         /// was current before.
         async fn publish(
             &self,

@@ -78,7 +78,7 @@ repository! {
     /// The ledger.
     pub trait UsageRepo {
         /// Records a call that is about to be made, or renews the lease of one, unless that is out of reach.
-        /// Answers the price of its model in force when it was requested.
+        /// Returns the price of its model in force when it was requested.
         async fn record_call(&self, call: &ProviderCall) -> Result<Option<ModelPrice>, StoreError>;
         /// Forgets a call that is settled; one that is missing or out of reach is no error.
         async fn forget_call(&self, request: RequestId) -> Result<(), StoreError>;

@@ -64,7 +64,7 @@ impl State {
         Ok(())
     }
 
-    /// The leaf below `id` on the branch that was last on show.
+    /// The leaf below `id` on the branch that was last active.
     pub(super) fn leaf(&self, filter: Filter, id: MessageId) -> Result<MessageId, StoreError> {
         let mut message = self.reached_message(filter, id).ok_or(StoreError::Stale)?;
         loop {

@@ -70,11 +70,6 @@ impl RoleRepo for MemoryTx {
     }
 
     async fn assign(&self, assignment: &UserRole) -> Result<(), StoreError> {
-        self.scope.may_add(assignment)?;
-        let filter = self.scope.filter::<Role>(Purpose::Change)?;
-        self.write(|state| {
-            state.whole::<Role>(filter, &assignment.role_id)?;
-            state.insert(assignment.clone())
-        })
+        self.add(assignment)
     }
 }

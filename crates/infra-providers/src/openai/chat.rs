@@ -41,10 +41,10 @@ impl ChatModel for OpenAiChat {
     async fn chat(&self, request: ChatRequest) -> Result<ChatStream, GatewayError> {
         let field = if self.connection.is_openai_itself() { "max_completion_tokens" } else { "max_tokens" };
         let body = request::body(request, field);
-        let wait = self.connection.patience.first_token;
+        let wait = self.connection.timeouts.first_token;
         let deadline = Instant::now() + wait;
         let response = self.connection.post("chat/completions", &body, wait, true).await?;
-        let mut answer = Answer::new(Arc::clone(&self.connection), response);
+        let mut answer = OpenCompletion::new(Arc::clone(&self.connection), response);
         let first = timeout_at(deadline, answer.next()).await.map_err(|_| {
             self.connection.fail(GatewayErrorKind::Timeout, "did not begin to answer in time; try again")
         })?;
@@ -68,7 +68,7 @@ enum Phase {
 }
 
 /// An answer as it is read.
-struct Answer {
+struct OpenCompletion {
     connection: Arc<OpenAiConnection>,
     response: Response,
     parser: SseParser,
@@ -81,7 +81,7 @@ struct Answer {
     phase: Phase,
 }
 
-impl Answer {
+impl OpenCompletion {
     fn new(connection: Arc<OpenAiConnection>, response: Response) -> Self {
         let content_type =
             response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();

@@ -50,7 +50,7 @@ impl OpenAiEmbedder {
             EmbeddingInput::Tokens(lists) => json!(lists),
         };
         let body = json!({ "model": self.model.model, "input": sent, "encoding_format": "base64" });
-        let wait = self.connection.patience.embedding;
+        let wait = self.connection.timeouts.embedding;
         let response = self.connection.post("embeddings", &body, wait, false).await?;
         let body = response.bytes().await.map_err(|error| self.connection.egress_error(error))?;
         let list: EmbeddingList =

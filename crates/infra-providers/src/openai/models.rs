@@ -64,8 +64,8 @@ impl ModelLister {
     }
 
     async fn fetch(&self) -> Result<Vec<ListedModel>, GatewayError> {
-        let patience = self.connection.patience.list;
-        let limits = Limits { headers: patience, idle: patience, total: Some(patience), max_bytes: MAX_LIST_BYTES };
+        let longest = self.connection.timeouts.list;
+        let limits = Limits { headers: longest, idle: longest, total: Some(longest), max_bytes: MAX_LIST_BYTES };
         let request = self.connection.request(Method::GET, "models")?;
         let response = self.connection.send(request, limits).await?;
         let body = response.bytes().await.map_err(|error| self.connection.egress_error(error))?;

@@ -36,7 +36,7 @@ pub struct SseParser {
 }
 
 impl SseParser {
-    /// Reads more bytes and answers the events that they complete. After an error nothing more is to be fed.
+    /// Reads more bytes and returns the events that they complete. After an error nothing more is to be fed.
     ///
     /// # Errors
     /// [`SseError`]; the events before it are in `events`.

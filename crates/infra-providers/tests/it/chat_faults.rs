@@ -9,7 +9,7 @@ use infra_providers::{
 };
 use serde_json::json;
 
-use crate::{KEY, TestClock, answer, ask, chat, check, connect, patience};
+use crate::{KEY, TestClock, answer, ask, chat, check, connect, timeouts};
 
 #[tokio::test]
 async fn f15_silence_ends_in_time() {
@@ -90,9 +90,9 @@ async fn f16_retry_after_is_heeded_up_to_a_bound() {
     let began = Instant::now();
     assert!(answer(&chat(&server), ask("hello")).await.error.is_none());
     assert!(began.elapsed() >= Duration::from_secs(1));
-    // Within the patience, but longer than a person waits for nothing to happen.
+    // Within the timeouts, but longer than a person waits for nothing to happen.
     server.push(wait("11"));
-    let patient = crate::Patience { first_token: Duration::from_secs(60), ..patience() };
+    let patient = crate::Timeouts { first_token: Duration::from_secs(60), ..timeouts() };
     let model = OpenAiChat::new(crate::connect_with(&server.base_url(), patient));
     let error = answer(&model, ask("hello")).await.error.unwrap();
     assert_eq!(error.retry_after, Some(Duration::from_secs(11)));
@@ -120,7 +120,7 @@ async fn a_peer_that_comes_back_is_found_again() {
     let (address, url) = (server.address(), server.base_url());
     server.stop().await;
     let call = tokio::spawn(async move {
-        let slow = crate::Patience { retry: Duration::from_millis(300), ..patience() };
+        let slow = crate::Timeouts { retry: Duration::from_millis(300), ..timeouts() };
         answer(&OpenAiChat::new(crate::connect_with(&url, slow)), ask("hello")).await
     });
     tokio::time::sleep(Duration::from_millis(50)).await;
@@ -132,7 +132,7 @@ async fn a_peer_that_comes_back_is_found_again() {
 async fn an_address_that_is_not_listed_is_refused() {
     let server = ScriptedServer::start().await.unwrap();
     let egress = std::sync::Arc::new(Egress::new(AllowList::default()).unwrap());
-    let connection = OpenAiConnection::new("openai", server.base_url(), None, egress, TestClock::new(), patience());
+    let connection = OpenAiConnection::new("openai", server.base_url(), None, egress, TestClock::new(), timeouts());
     let answer = answer(&OpenAiChat::new(connection.into()), ask("hello")).await;
     check(answer.error.as_ref().unwrap(), Kind::Forbidden);
     assert_eq!(server.progress().borrow().arrived, 0);

@@ -22,7 +22,7 @@ use domain::{
     gateways::{ChatDelta, ChatModel, ChatRequest, GatewayError, GatewayErrorKind, PromptMessage, PromptRole},
 };
 use futures::StreamExt;
-use infra_providers::{AllowList, Egress, OpenAiChat, OpenAiConnection, Patience, scripted::ScriptedServer};
+use infra_providers::{AllowList, Egress, OpenAiChat, OpenAiConnection, Timeouts, scripted::ScriptedServer};
 use url::Url;
 
 /// The key of all tests; no message may hold it.
@@ -47,9 +47,9 @@ impl Clock for TestClock {
     }
 }
 
-/// Patience as short as tests want it.
-fn patience() -> Patience {
-    Patience {
+/// Timeouts as short as tests want it.
+fn timeouts() -> Timeouts {
+    Timeouts {
         first_token: Duration::from_millis(1500),
         idle: Duration::from_millis(300),
         list: Duration::from_millis(500),
@@ -58,14 +58,14 @@ fn patience() -> Patience {
     }
 }
 
-fn connect_with(base_url: &Url, patience: Patience) -> Arc<OpenAiConnection> {
+fn connect_with(base_url: &Url, timeouts: Timeouts) -> Arc<OpenAiConnection> {
     let egress = Arc::new(Egress::new(AllowList::new([base_url])).unwrap());
     let key = Some(KEY.into());
-    Arc::new(OpenAiConnection::new("openai", base_url.clone(), key, egress, TestClock::new(), patience))
+    Arc::new(OpenAiConnection::new("openai", base_url.clone(), key, egress, TestClock::new(), timeouts))
 }
 
 fn connect(base_url: &Url) -> Arc<OpenAiConnection> {
-    connect_with(base_url, patience())
+    connect_with(base_url, timeouts())
 }
 
 fn chat(server: &ScriptedServer) -> OpenAiChat {
@@ -79,17 +79,17 @@ fn ask(text: &str) -> ChatRequest {
 
 /// A whole answer: what came, and the error that ended it.
 #[derive(Debug, Default)]
-struct Answer {
+struct Collected {
     text: String,
     deltas: Vec<ChatDelta>,
     error: Option<GatewayError>,
 }
 
-async fn answer(model: &impl ChatModel, request: ChatRequest) -> Answer {
-    let mut answer = Answer::default();
+async fn answer(model: &impl ChatModel, request: ChatRequest) -> Collected {
+    let mut answer = Collected::default();
     let mut stream = match model.chat(request).await {
         Ok(stream) => stream,
-        Err(error) => return Answer { error: Some(error), ..answer },
+        Err(error) => return Collected { error: Some(error), ..answer },
     };
     while let Some(next) = stream.next().await {
         assert!(answer.error.is_none(), "the stream goes on behind its error");

@@ -9,11 +9,11 @@ use domain::{
 use infra_providers::{Egress, ProviderRegistry, ProviderSettings, scripted::ScriptedServer, settings::Endpoint};
 use url::Url;
 
-use crate::{TestClock, answer, ask, check, patience};
+use crate::{TestClock, answer, ask, check, timeouts};
 
 fn registry(openai: Option<&Url>, ollama: Option<&Url>) -> (ProviderRegistry, Arc<TestClock>) {
     let endpoint = |url: Option<&Url>| url.map(|url| Endpoint { base_url: url.clone(), key: None });
-    let settings = ProviderSettings { openai: endpoint(openai), ollama: endpoint(ollama), patience: patience() };
+    let settings = ProviderSettings { openai: endpoint(openai), ollama: endpoint(ollama), timeouts: timeouts() };
     let clock = TestClock::new();
     let egress = Arc::new(Egress::new(settings.allow_list()).unwrap());
     (ProviderRegistry::new(&settings, &egress, &(Arc::clone(&clock) as Arc<dyn Clock>)), clock)

@@ -50,7 +50,7 @@ async fn a_dropped_transaction_in_the_lane_takes_nobody_with_it() {
     let (first, dropped, last) = (world.make.tenant("first"), world.make.tenant("dropped"), world.make.tenant("last"));
     let holder = store.begin(&Scope::system_in(dropped.id), Mode::Write).await.unwrap();
     holder.tenants().insert(&dropped).await.unwrap();
-    // Both wait for the lane while the one that holds it is thrown away.
+    // Both wait for the write queue while the one that holds it is thrown away.
     let waiting = [&first, &last].map(|tenant| {
         let (store, tenant) = (Arc::clone(&store), tenant.clone());
         tokio::spawn(async move { insert(&store, &tenant).await })

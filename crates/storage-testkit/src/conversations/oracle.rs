@@ -54,7 +54,7 @@ impl Oracle {
     }
 }
 
-/// After any sequence of additions and switches the backend answers every walk as the oracle does.
+/// After any sequence of additions and switches the backend returns every walk as the oracle does.
 pub async fn random_trees_match_the_oracle(world: World) {
     let cast = world.cast().await;
     let scope = scopes::own(&cast.ada);

@@ -257,16 +257,20 @@ pub async fn publishing_flips_the_pointer(world: World) {
     }
 }
 
-/// Only a version of the source is published for it.
+/// Only a version of the source is published for it, and not by a stranger.
 pub async fn only_own_versions_are_published(world: World) {
     let cast = world.cast().await;
     let scope = scopes::own(&cast.ada);
-    let (_, source, _) = shelf(&world, &cast).await;
+    let (_, source, version) = shelf(&world, &cast).await;
     let (_, _, foreign) = shelf(&world, &cast).await;
     let at = world.make.now();
     for wrong in [foreign.id, world.make.id()] {
         let outcome = world.attempt(&scope, async |tx| tx.sources().publish(source.id, wrong, at).await).await;
         assert!(outcome.is_err(), "a version of another source was published");
+    }
+    for stranger in cast.strangers() {
+        let outcome = world.attempt(&stranger, async |tx| tx.sources().publish(source.id, version.id, at).await).await;
+        assert_refused!(outcome, StoreError::Stale);
     }
     assert_eq!(world.read(&scope, async |tx| tx.sources().get(source.id).await).await, Some(source));
 }

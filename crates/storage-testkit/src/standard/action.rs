@@ -30,12 +30,15 @@ pub(crate) enum Outcome {
 
 impl Outcome {
     /// What a result comes to: whether the row was found, added or changed.
-    pub(crate) fn of(result: Result<bool, StoreError>) -> Self {
+    ///
+    /// # Errors
+    /// Where it was not, and not for a lack of reach.
+    pub(crate) fn of(result: Result<bool, StoreError>) -> Result<Self, String> {
         match result {
-            Ok(true) => Self::Yes,
-            Ok(false) | Err(StoreError::Stale) => Self::No,
-            Err(StoreError::OutOfScope(_)) => Self::Refused,
-            Err(error) => panic!("neither done nor out of reach, but: {error}"),
+            Ok(true) => Ok(Self::Yes),
+            Ok(false) | Err(StoreError::Stale) => Ok(Self::No),
+            Err(StoreError::OutOfScope(_)) => Ok(Self::Refused),
+            Err(error) => Err(format!("neither done nor out of reach, but: {error}")),
         }
     }
 }
@@ -89,10 +92,11 @@ impl<S: Subject> Action<S> {
     pub(crate) fn expected(&self, stage: &Stage<S>, scope: &Scope) -> Outcome {
         let Stage { subject, row, .. } = stage;
         let purpose = if self.writes() { Purpose::Change } else { Purpose::Read };
-        Outcome::of(match self {
+        let ruled = Outcome::of(match self {
             Self::Insert => subject.may_add(scope, row).map(|()| true),
             Self::Get | Self::List(_) | Self::Verb(_) => subject.reaches(self.name(), scope, row, purpose),
-        })
+        });
+        ruled.expect("the rules say yes, no or out of scope")
     }
 
     /// Tries it on a stage of which nothing is stored yet.
@@ -118,16 +122,16 @@ impl<S: Subject> Action<S> {
                 let found = attempt(world, scope, Mode::Read, async |tx| subject.find(tx, &row).await).await;
                 match found {
                     Ok(Some(found)) if found != row => Err(format!("found is\n  {found:?}\nand stored is\n  {row:?}")),
-                    found => Ok(Outcome::of(found.map(|found| found.is_some()))),
+                    found => Outcome::of(found.map(|found| found.is_some())),
                 }
             }
             Self::List(listing) => {
                 let read = async |tx: &dyn Tx| (listing.read)(subject, tx, PageRequest::default()).await;
-                Ok(Outcome::of(attempt(world, scope, Mode::Read, read).await.map(|page| page.items.contains(&row))))
+                Outcome::of(attempt(world, scope, Mode::Read, read).await.map(|page| page.items.contains(&row)))
             }
             Self::Insert => {
                 let added = attempt(world, scope, Mode::Write, async |tx| subject.insert(tx, &row).await).await;
-                let outcome = Outcome::of(added.map(|()| true));
+                let outcome = Outcome::of(added.map(|()| true))?;
                 let expected = (outcome == Outcome::Yes).then_some(&row);
                 stage.check(world, &row, expected).await.map(|()| outcome)
             }
@@ -138,7 +142,7 @@ impl<S: Subject> Action<S> {
                     (Call::Hides(_), Ok(_)) => Ok(stage.find(world, &row).await.is_none()),
                     (_, told) => told,
                 };
-                let outcome = Outcome::of(told);
+                let outcome = Outcome::of(told)?;
                 let expected = if outcome == Outcome::Yes { verb.row_after(&row, at) } else { Some(row.clone()) };
                 stage.check(world, &row, expected.as_ref()).await.map(|()| outcome)
             }

@@ -25,6 +25,7 @@ impl Subject for SocialLinks {
     const ACCESS: [Permission; 2] = [Permission::SocialLinksRead, Permission::SocialLinksWrite];
     const NEEDS: Needs = Needs::Tenant;
     const READING: Reading = Reading::Otherwise;
+    const ALIKE: &'static [&'static str] = &["tenant_id"];
 
     fn new(_: &Fixtures, person: &Person) -> Self {
         Self(person.tenant.clone())

@@ -129,7 +129,7 @@ pub async fn a_call_is_renewed_and_forgotten(world: World) {
     }
 }
 
-/// The store records a call by itself: it is there when that answers, with the price of its model, and
+/// The store records a call by itself: it is there when that returns, with the price of its model, and
 /// renewed when it is recorded again; what does not fit is refused, and leaves nothing.
 pub async fn the_store_records_a_call_by_itself(world: World) {
     let cast = world.cast().await;
@@ -183,4 +183,27 @@ pub async fn abandoned_calls_are_found(world: World) {
     assert_eq!(abandoned(last - TimeDelta::microseconds(1), 10).await, calls[..2]);
     assert_eq!(abandoned(last, 2).await.len(), 2);
     assert_eq!(abandoned(world.make.now(), 10).await, []);
+}
+
+/// Commands on one row in one unit of work follow each other, also where a backend sends one with the
+/// next: none of them is lost.
+pub async fn commands_on_one_call_follow_each_other(world: World) {
+    let cast = world.cast().await;
+    let scope = scopes::own(&cast.ada);
+    let call = world.make.call(&cast.ada);
+    let found = async || world.read(&scope, async |tx| tx.usage().call(call.request_id).await).await;
+    let forget_and_record = async |tx: &dyn Tx| {
+        tx.usage().forget_call(call.request_id).await?;
+        tx.usage().record_call(&call).await
+    };
+    world.write(&scope, async |tx| tx.usage().record_call(&call).await).await;
+    world.write(&scope, forget_and_record).await;
+    assert_eq!(found().await, Some(call.clone()));
+    world
+        .write(&scope, async |tx| {
+            forget_and_record(tx).await?;
+            tx.usage().forget_call(call.request_id).await
+        })
+        .await;
+    assert_eq!(found().await, None);
 }

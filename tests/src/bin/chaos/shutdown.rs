@@ -107,7 +107,7 @@ pub(crate) async fn run() -> Result<Verdict> {
         .must_be("streams and calls still open", open, 0))
 }
 
-/// Reads a turn to its end; answers the name of the last event.
+/// Reads a turn to its end; returns the name of the last event.
 async fn read(
     client: Client,
     conversation: String,

@@ -23,7 +23,7 @@ const MADE_OF: &[(&str, &str)] = &[
     ("crates/infra-postgres/src/migrate.rs", "CREATE DATABASE with a name that the database quoted"),
     ("crates/infra-postgres/src/unit.rs", "statements of SeaORM and of infra-sql, passed on with their bound values"),
     ("crates/infra-sql/src/sql.rs", "pieces known at compile time and the names of columns; values are bound"),
-    ("crates/infra-sqlite/src/lane.rs", "savepoints with a number"),
+    ("crates/infra-sqlite/src/write_queue.rs", "savepoints with a number"),
     ("crates/infra-sqlite/src/unit.rs", "statements of SeaORM and of infra-sql, passed on with their bound values"),
     ("migration/src/access.rs", "policies and grants for the tables of the schema"),
     ("migration/src/postgres/prepare.rs", "names of roles and databases of the operator, quoted"),

@@ -1,7 +1,7 @@
 //! S79, S86, S34 and S35: what answers carry, and what input can do to the server.
 
 use anyhow::{Result, ensure};
-use e2e::Answer;
+use e2e::Response;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -21,7 +21,7 @@ async fn s79_all_answers_carry_the_headers(backend: Backend) -> Result<()> {
     let messages = format!("/api/v1/conversations/{chat}/messages");
     let stream = ada.request(Method::POST, &messages).header("accept", "text/event-stream");
     let answers = vec![
-        ("stream", Answer::of(stream.json(&json!({ "content": "Hello?" }))).await?),
+        ("stream", Response::of(stream.json(&json!({ "content": "Hello?" }))).await?),
         ("me", ada.get("/api/v1/me").await?),
         ("401", nobody.get("/api/v1/me").await?),
         ("404", ada.get("/api/v1/nothing").await?),
@@ -30,7 +30,7 @@ async fn s79_all_answers_carry_the_headers(backend: Backend) -> Result<()> {
         ("422", ada.post("/api/v1/conversations", &json!({ "x": 1 })).await?),
         (
             "400",
-            Answer::of(
+            Response::of(
                 ada.request(Method::POST, "/api/v1/conversations").header("content-type", "application/json").body("{"),
             )
             .await?,
@@ -55,7 +55,7 @@ async fn s79_all_answers_carry_the_headers(backend: Backend) -> Result<()> {
         ensure!(answer.header("server").is_none() && answer.header("x-powered-by").is_none(), "{what}");
     }
     let named = ada.request(Method::GET, "/api/v1/me").header("x-request-id", "mine-1");
-    assert_eq!(Answer::of(named).await?.header("x-request-id"), Some("mine-1"));
+    assert_eq!(Response::of(named).await?.header("x-request-id"), Some("mine-1"));
     Ok(())
 }
 
@@ -127,12 +127,12 @@ async fn s86_no_input_makes_an_error_of_ours(backend: Backend) -> Result<()> {
                     .join("/")
             };
             for body in &bodies {
-                let answer = Answer::of(ada.request(method.clone(), &filled(paths[3])).json(body)).await?;
+                let answer = Response::of(ada.request(method.clone(), &filled(paths[3])).json(body)).await?;
                 calls += 1;
                 ensure!(answer.status < 500, "{method} {path} {body:.200}: {}", answer.text());
             }
             for odd in paths {
-                let answer = Answer::of(ada.request(method.clone(), &filled(odd)).json(&json!({}))).await?;
+                let answer = Response::of(ada.request(method.clone(), &filled(odd)).json(&json!({}))).await?;
                 ensure!(answer.status < 500, "{method} {path} with {odd}: {}", answer.text());
             }
             for raw in [b"".as_slice(), b"{", b"\xff\xfe", b"[[[[", b"nul", b"{\"a\":1,\"a\":2}", b"\0"] {
@@ -140,7 +140,7 @@ async fn s86_no_input_makes_an_error_of_ours(backend: Backend) -> Result<()> {
                     ["application/json", "multipart/form-data; boundary=x", "multipart/form-data", "text/plain", ""]
                 {
                     let request = ada.request(method.clone(), &filled(paths[3])).header("content-type", kind);
-                    let answer = Answer::of(request.body(raw.to_vec())).await?;
+                    let answer = Response::of(request.body(raw.to_vec())).await?;
                     calls += 1;
                     ensure!(answer.status < 500, "{method} {path} {raw:?} {kind}: {}", answer.text());
                 }
@@ -203,7 +203,7 @@ async fn s34_file_names_are_only_names(backend: Backend) -> Result<()> {
             name.len()
         );
         let request = ada.request(Method::POST, &path).header("content-type", "multipart/form-data; boundary=XX");
-        let answer = Answer::of(request.body(form)).await?;
+        let answer = Response::of(request.body(form)).await?;
         ensure!([202, 400, 409, 415, 422].contains(&answer.status), "{name}: {} {}", answer.status, answer.text());
         ensure!(answer.header("set-cookie").is_none(), "{name}");
         if answer.status == 202 {
@@ -237,7 +237,7 @@ async fn s35_names_make_no_headers_and_paths_reach_no_files(backend: Backend) ->
         );
         let path = format!("/api/v1/collections/{docs}/sources");
         let request = ada.request(Method::POST, &path).header("content-type", "multipart/form-data; boundary=XX");
-        let answer = Answer::of(request.body(form)).await?;
+        let answer = Response::of(request.body(form)).await?;
         ensure!([202, 400, 422].contains(&answer.status), "{filename}: {} {}", answer.status, answer.text());
         ensure!(answer.header("set-cookie").is_none(), "{filename}");
         if answer.status == 202 {

@@ -1,7 +1,7 @@
 //! S22, S25, S29 to S31, S61 and S80: what counts as a credential, and what one may say.
 
 use anyhow::{Result, ensure};
-use e2e::{Answer, Client};
+use e2e::{Client, Response};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -40,12 +40,12 @@ async fn s22_only_authorization_carries_credentials(backend: Backend) -> Result<
             ("authorization", credential.clone()),
         ] {
             for path in ["/api/v1/me", "/v1/models"] {
-                let answer = Answer::of(nobody.request(Method::GET, path).header(header, value.as_str())).await?;
+                let answer = Response::of(nobody.request(Method::GET, path).header(header, value.as_str())).await?;
                 ensure!(answer.status == 401, "{header} at {path}: {}", answer.status);
             }
         }
         let twice = world.nobody()?.with_token(credential.as_str()).request(Method::GET, "/api/v1/me");
-        let twice = Answer::of(twice.header("authorization", format!("Bearer {credential}"))).await?;
+        let twice = Response::of(twice.header("authorization", format!("Bearer {credential}"))).await?;
         assert_eq!(twice.status, 401, "two credentials are none");
     }
     Ok(())
@@ -70,7 +70,7 @@ async fn s61_headers_never_become_statements(backend: Backend) -> Result<()> {
         ] {
             for client in [&nobody, &nobody.with_token(token.as_str())] {
                 for path in ["/api/v1/me", "/api/v1/conversations", "/api/v1/nothing"] {
-                    let answer = Answer::of(client.request(Method::GET, path).header(header, text)).await?;
+                    let answer = Response::of(client.request(Method::GET, path).header(header, text)).await?;
                     ensure!(answer.status < 500, "{header}: {text} at {path}: {}", answer.text());
                     ensure!(!answer.text().to_lowercase().contains("sql"), "{}", answer.text());
                 }
@@ -130,7 +130,7 @@ async fn s25_unknown_fields_are_refused(backend: Backend) -> Result<()> {
     tenants.ada.post("/api/v1/tenants", &json!({ "name": "Third" })).await?.expect(403)?;
     // Only a superadmin enters a tenant by naming it.
     let entered = carol.request(Method::GET, "/api/v1/users").header("x-banyan-tenant", "other");
-    let entered = Answer::of(entered).await?;
+    let entered = Response::of(entered).await?;
     ensure!(entered.status >= 400 || !entered.text().contains("bob"), "{}", entered.text());
     assert_eq!(carol.get("/api/v1/me").await?.expect(200)?, before);
     assert_eq!(tenants.world.number("SELECT count(*) FROM users").await?, 5);

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use anyhow::{Context, Result, ensure};
-use e2e::{Answer, Client};
+use e2e::{Client, Response};
 use reqwest::{
     Method,
     multipart::{Form, Part},
@@ -40,6 +40,7 @@ fn body_of(schema: &str) -> Result<Value> {
         "SearchBody" => json!({ "query": CANARY }),
         "NewApiKeyRequest" => json!({ "name": "mine" }),
         "NewTenantRequest" => json!({ "name": "Third" }),
+        "NewSocialLinkRequest" => json!({ "platform": "twitter", "url": "https://x.com/mine" }),
         "NewUserRequest" => super::tenants::user("mallory", "user"),
         "CompletionRequest" => {
             json!({ "model": "banyan/extractive", "messages": [{ "role": "user", "content": "Hello?" }] })
@@ -79,9 +80,9 @@ async fn operations(client: &Client) -> Result<Vec<Operation>> {
     Ok(operations)
 }
 
-async fn call(client: &Client, operation: &Operation, path: &str, body: Option<&Body>) -> Result<Answer> {
+async fn call(client: &Client, operation: &Operation, path: &str, body: Option<&Body>) -> Result<Response> {
     let request = client.request(operation.method.clone(), path);
-    Answer::of(match body {
+    Response::of(match body {
         Some(Body::Json(body)) => request.json(body),
         Some(Body::Upload) => {
             let part = Part::bytes(b"Hello.".to_vec()).file_name("a.txt");
@@ -93,7 +94,7 @@ async fn call(client: &Client, operation: &Operation, path: &str, body: Option<&
 }
 
 /// An answer without what differs from request to request.
-fn comparable(answer: &Answer, id: &str) -> (u16, String, Option<String>) {
+fn comparable(answer: &Response, id: &str) -> (u16, String, Option<String>) {
     let mut body = answer.text().replace(id, "<id>");
     if let Ok(mut value) = serde_json::from_str::<Value>(&body)
         && let Some(object) = value.as_object_mut()
@@ -184,7 +185,7 @@ async fn try_slots(
         ensure!([403, 404].contains(&stolen.status), "{what}: {} {}", stolen.status, stolen.text());
         ensure!(!stolen.text().contains(CANARY), "{what}: {}", stolen.text());
         let ids: Vec<&str> = slots.iter().filter_map(|slot| things.get(slot)).collect();
-        let hide = |answer: &Answer| {
+        let hide = |answer: &Response| {
             let (status, mut body, kind) = comparable(answer, &random);
             ids.iter().for_each(|id| body = body.replace(id, "<id>"));
             (status, body, kind)

@@ -1,7 +1,7 @@
 //! Two tenants, and two users of one of them.
 
 use anyhow::Result;
-use e2e::{Answer, Client};
+use e2e::{Client, Response};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -30,6 +30,7 @@ pub(super) struct Things {
     pub(super) message_id: String,
     pub(super) stream_id: String,
     pub(super) api_key_id: String,
+    pub(super) social_link_id: String,
 }
 
 impl Tenants {
@@ -54,7 +55,7 @@ impl Tenants {
         let tenant = root.post("/api/v1/tenants", &json!({ "name": "Other" })).await?.expect(201)?;
         let bob = user("bob", "tenant_admin");
         let made = root.request(Method::POST, "/api/v1/users").header("x-banyan-tenant", text(&tenant["slug"])?);
-        Answer::of(made.json(&bob)).await?.expect(201)?;
+        Response::of(made.json(&bob)).await?.expect(201)?;
         let ada = world.admin()?;
         for (name, role) in [("carol", "user"), ("victor", "viewer")] {
             ada.post("/api/v1/users", &user(name, role)).await?.expect(201)?;
@@ -78,6 +79,13 @@ impl Tenants {
         let events = say(owner, &conversation_id, &json!({ "content": format!("What is {words}?") })).await?;
         let started = one(&events, "turn.started")?;
         let key = owner.post("/api/v1/me/api-keys", &json!({ "name": words })).await?.expect(201)?;
+        let link = json!({ "platform": "twitter", "url": "https://x.com/acme" });
+        let link = owner.post("/api/v1/social-links", &link).await?;
+        // Who is no admin has none.
+        let social_link_id = match link.status {
+            201 => text(&link.expect(201)?["id"])?,
+            _ => uuid::Uuid::max().to_string(),
+        };
         Ok(Things {
             collection_id,
             source_id,
@@ -85,6 +93,7 @@ impl Tenants {
             message_id: text(&started["user_message_id"])?,
             stream_id: text(&started["stream_id"])?,
             api_key_id: text(&key["id"])?,
+            social_link_id,
         })
     }
 }
@@ -98,6 +107,7 @@ impl Things {
             "message_id" => &self.message_id,
             "stream_id" => &self.stream_id,
             "api_key_id" => &self.api_key_id,
+            "social_link_id" => &self.social_link_id,
             _ => return None,
         })
     }

@@ -1,7 +1,7 @@
 //! Requests that come twice, and heads that have moved.
 
 use anyhow::Result;
-use e2e::Answer;
+use e2e::Response;
 use infra_providers::scripted::Script;
 use reqwest::Method;
 use serde_json::json;
@@ -17,25 +17,25 @@ async fn a_repeated_request_has_one_effect(backend: Backend) -> Result<()> {
         ada.request(Method::POST, path).header("idempotency-key", key).json(body)
     };
     let body = json!({ "title": "Once", "model": PRICED, "collection_ids": [] });
-    let first = Answer::of(keyed("/api/v1/conversations", "k-1", &body)).await?;
+    let first = Response::of(keyed("/api/v1/conversations", "k-1", &body)).await?;
     let chat = crate::world::text(&first.expect(201)?["id"])?;
     assert_eq!(first.header("idempotent-replayed"), None);
-    let second = Answer::of(keyed("/api/v1/conversations", "k-1", &body)).await?;
+    let second = Response::of(keyed("/api/v1/conversations", "k-1", &body)).await?;
     assert_eq!(second.header("idempotent-replayed"), Some("true"));
     assert_eq!((second.status, &second.body), (201, &first.body));
     let other = json!({ "title": "Twice" });
-    Answer::of(keyed("/api/v1/conversations", "k-1", &other)).await?.expect(422)?;
+    Response::of(keyed("/api/v1/conversations", "k-1", &other)).await?.expect(422)?;
     assert_eq!(world.number("SELECT count(*) FROM conversations").await?, 1);
 
     // As ids, then as a stream: the repetition joins what the first began.
     world.upstream.push(Script::reply("only once"));
     let path = format!("/api/v1/conversations/{chat}/messages");
     let question = json!({ "content": "Hello?" });
-    let sent = Answer::of(keyed(&path, "k-2", &question)).await?;
+    let sent = Response::of(keyed(&path, "k-2", &question)).await?;
     let opened = sent.expect(202)?;
-    let repeated = Answer::of(keyed(&path, "k-2", &question)).await?;
+    let repeated = Response::of(keyed(&path, "k-2", &question)).await?;
     assert_eq!((repeated.status, &repeated.body), (202, &sent.body));
-    let streamed = Answer::of(keyed(&path, "k-2", &question).header("accept", "text/event-stream")).await?;
+    let streamed = Response::of(keyed(&path, "k-2", &question).header("accept", "text/event-stream")).await?;
     assert_eq!((streamed.status, streamed.header("idempotent-replayed")), (200, Some("true")));
     let lines = streamed.text();
     assert!(lines.contains("only") && lines.contains("event: turn.completed"), "{lines}");
@@ -58,14 +58,14 @@ async fn a_head_that_moved_is_refused(backend: Backend) -> Result<()> {
     let path = format!("/api/v1/conversations/{chat}/messages");
     let late =
         |value: &str| ada.request(Method::POST, &path).header("if-match", value).json(&json!({ "content": "Late." }));
-    Answer::of(late(&old)).await?.expect(412)?;
+    Response::of(late(&old)).await?.expect(412)?;
     assert_eq!(world.number("SELECT count(*) FROM messages").await?, 2);
     let now = ada.get(&format!("/api/v1/conversations/{chat}")).await?;
     let now = match now.header("etag") {
         Some(etag) => etag.to_owned(),
         None => format!("\"{}\"", now.json()?["head_version"]),
     };
-    Answer::of(late(&now)).await?.expect(202)?;
+    Response::of(late(&now)).await?.expect(202)?;
 
     // A stream that is read again from each of its places gives the same text.
     let events = say(
@@ -83,7 +83,7 @@ async fn a_head_that_moved_is_refused(backend: Backend) -> Result<()> {
             ada.get_stream(&format!("{path}?after={after}")).await?.rest().await?
         } else {
             let request = ada.request(Method::GET, &path).header("last-event-id", after.to_string());
-            let text = Answer::of(request).await?.text();
+            let text = Response::of(request).await?.text();
             assert_eq!(
                 text.matches("\nevent: ").count() + usize::from(text.starts_with("event: ")),
                 events.len() - after

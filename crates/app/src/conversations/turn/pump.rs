@@ -185,7 +185,7 @@ impl Pump<'_> {
         }
     }
 
-    /// Takes a delta and those of its kind that are there already, as one event. Answers an error or
+    /// Takes a delta and those of its kind that are there already, as one event. Returns an error or
     /// the end that came behind them, which is read only once.
     fn take_with_company(&mut self, mut delta: ChatDelta, stream: &mut ChatStream) -> Option<Option<ChatItem>> {
         let mut ahead = None;

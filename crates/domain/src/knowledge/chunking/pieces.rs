@@ -39,7 +39,7 @@ pub(super) struct Sizes<'a> {
     pub(super) text: &'a str,
     /// Most tokens of a chunk beside its heading path.
     pub(super) limit: u32,
-    /// What `count` answers for an empty text.
+    /// What `count` returns for an empty text.
     pub(super) overhead: u32,
     pub(super) count: &'a dyn Fn(&str) -> u32,
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use domain::{
+    admin::{Job, JobState},
     conversations::{Conversation, Message, Stream},
     identity::{ApiKey, RefreshToken, Session, User, UserRole},
     knowledge::{Chunk, Citation, Collection, CollectionVisibility, RetrievalHit, RetrievalMode, RetrievalRun, Source},
@@ -190,6 +191,7 @@ fn add_records(state: &mut State, make: &Fixtures, things: &Things, other: &Thin
     let mut job = make.job(&things.source);
     job.user_id = Some(other.user.id);
     add(state, job);
-    add(state, make.job(&other.narrowed));
+    // A source has one live job at a time.
+    add(state, Job { state: JobState::Done, ..make.job(&other.narrowed) });
     add(state, make.idempotency(&things.user, "key"));
 }

@@ -23,7 +23,7 @@ pub(super) struct ForeignKey {
 fn statements() -> Vec<String> {
     let mut statements = Vec::new();
     for folder in std::fs::read_dir(FOLDER).unwrap() {
-        for file in ["tables.sql", "sqlite.sql"] {
+        for file in ["tables.sql", "changes.sql", "sqlite.sql"] {
             let Ok(text) = std::fs::read_to_string(folder.as_ref().unwrap().path().join(file)) else { continue };
             let lines = text.lines().map(|line| line.strip_prefix("--postgres").unwrap_or(line));
             let lines: Vec<&str> = lines.filter(|line| !line.trim_start().starts_with("--")).collect();

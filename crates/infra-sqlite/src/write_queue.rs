@@ -1,18 +1,18 @@
-//! The writer's lane: one connection, one transaction at a time, commits that share a flush.
+//! The writer's write queue: one connection, one transaction at a time, commits that share a flush.
 //!
 //! SQLite has one writer, and a commit with `synchronous=FULL` waits for the disk: some hundred a
 //! second. So transactions that wait for each other share a flush:
 //!
-//! - The lane is a fair lock around the only writing connection. Whoever holds it works in a
+//! - The write queue is a fair lock around the only writing connection. Whoever holds it works in a
 //!   SAVEPOINT inside one `BEGIN IMMEDIATE`, which the first of a group opens.
-//! - `commit` leaves a receipt, gives the lane on, and wakes the flusher. The savepoint is released with
-//!   the next statement of the lane, which is the next one's SAVEPOINT or the COMMIT.
+//! - `commit` leaves a receipt, gives the write queue on, and wakes the flusher. The savepoint is released with
+//!   the next statement of the write queue, which is the next one's SAVEPOINT or the COMMIT.
 //! - The flusher is a task that queues for the same lock. When its turn comes, everybody who waited
 //!   before it has worked: it says COMMIT once and then answers all receipts. The group is thus
 //!   exactly those who were waiting already; a lone writer waits for nobody.
 //! - `commit` returns only after that COMMIT. If it fails, everyone in the group is told so, and
 //!   nothing of the group was written.
-//! - A transaction that is dropped (or cancelled) leaves its savepoint's number in the lane. The
+//! - A transaction that is dropped (or cancelled) leaves its savepoint's number in the write queue. The
 //!   next one to get the lock rolls that savepoint back first; dropping wakes the flusher, so that
 //!   a group never waits for a next writer.
 //! - Some errors (a full disk, an I/O error) end the whole SQLite transaction. After any failed
@@ -38,7 +38,7 @@ use tokio::{
     time::timeout,
 };
 
-/// Most transactions that wait for the lane; more are refused at once.
+/// Most transactions that wait for the write queue; more are refused at once.
 const MAX_WAITING: usize = 1024;
 
 /// What a commit outlives.
@@ -50,13 +50,13 @@ pub(crate) enum Durability {
     Disk,
 }
 
-/// Why the lane could not do its work.
+/// Why the write queue could not do its work.
 #[derive(Debug, Clone, thiserror::Error)]
-pub(crate) enum LaneError {
-    /// The lane was not free in time.
+pub(crate) enum WriteQueueError {
+    /// The write queue was not free in time.
     #[error("the writer was busy for {0:?}; try again later")]
     Busy(Duration),
-    /// Too many transactions wait for the lane.
+    /// Too many transactions wait for the write queue.
     #[error("{MAX_WAITING} transactions are waiting for the writer; try again later")]
     Crowded,
     /// The group of transactions could not be committed; nothing of it was written.
@@ -68,18 +68,18 @@ pub(crate) enum LaneError {
     /// The process is stopping.
     #[error("the store is closing")]
     Closing,
-    /// SQLite refused a step of the lane itself.
+    /// SQLite refused a step of the write queue itself.
     #[error("the writer failed: {0}")]
     Sqlite(Arc<sqlx::Error>),
 }
 
-impl From<sqlx::Error> for LaneError {
+impl From<sqlx::Error> for WriteQueueError {
     fn from(error: sqlx::Error) -> Self {
         Self::Sqlite(Arc::new(error))
     }
 }
 
-type Receipt = oneshot::Sender<Result<(), LaneError>>;
+type Receipt = oneshot::Sender<Result<(), WriteQueueError>>;
 
 /// What the lock guards: the connection and what is open on it.
 struct Writer {
@@ -90,7 +90,7 @@ struct Writer {
     is_open: bool,
     /// What the connection's commits outlive; `None`: that is not known.
     durability: Option<Durability>,
-    /// The savepoint of the transaction in the lane, or of one that was dropped in it.
+    /// The savepoint of the transaction in the write queue, or of one that was dropped in it.
     savepoint: Option<u64>,
     /// The savepoint of a transaction that has joined the group, to be released.
     joined: Option<u64>,
@@ -115,7 +115,7 @@ impl Writer {
     }
 
     /// Opens a savepoint for a new transaction, in a new group where none is open that it may join.
-    async fn start(&mut self, wanted: Durability) -> Result<(), LaneError> {
+    async fn start(&mut self, wanted: Durability) -> Result<(), WriteQueueError> {
         self.undo_dropped().await;
         if self.is_open && wanted == Durability::Disk && self.durability != Some(wanted) {
             self.finish_group().await;
@@ -135,7 +135,7 @@ impl Writer {
             };
             self.durability = None;
             if let Err(error) = self.say(format!("{pragma}BEGIN IMMEDIATE; SAVEPOINT unit_{number}")).await {
-                let cause = LaneError::from(error);
+                let cause = WriteQueueError::from(error);
                 self.lose_group(&cause).await;
                 return Err(cause);
             }
@@ -146,8 +146,8 @@ impl Writer {
     }
 
     /// Adds the present transaction to the group.
-    async fn join(&mut self, receipt: Receipt) -> Result<(), LaneError> {
-        let Some(number) = self.savepoint.take() else { return Err(LaneError::Closing) };
+    async fn join(&mut self, receipt: Receipt) -> Result<(), WriteQueueError> {
+        let Some(number) = self.savepoint.take() else { return Err(WriteQueueError::Closing) };
         self.joined = Some(number);
         self.receipts.push(receipt);
         if self.alone > 0 {
@@ -157,13 +157,13 @@ impl Writer {
         Ok(())
     }
 
-    /// Undoes the transaction that was left in the lane, if there is one.
+    /// Undoes the transaction that was left in the write queue, if there is one.
     async fn undo_dropped(&mut self) {
         let Some(number) = self.savepoint.take() else { return };
         if let Err(error) = self.say(format!("ROLLBACK TO unit_{number}; RELEASE unit_{number}")).await {
             // An earlier error, such as a full disk, ended the whole SQLite transaction.
-            tracing::error!(%error, "a transaction of the lane had ended before its time");
-            self.lose_group(&LaneError::LostWithOthers).await;
+            tracing::error!(%error, "a transaction of the queue had ended before its time");
+            self.lose_group(&WriteQueueError::LostWithOthers).await;
         }
     }
 
@@ -185,14 +185,14 @@ impl Writer {
             }
             Err(error) if is_foreign_key(&error) && self.receipts.len() > 1 => {
                 self.alone = self.receipts.len() * 2;
-                self.lose_group(&LaneError::LostWithOthers).await;
+                self.lose_group(&WriteQueueError::LostWithOthers).await;
             }
-            Err(error) => self.lose_group(&LaneError::Lost(Arc::new(error))).await,
+            Err(error) => self.lose_group(&WriteQueueError::Lost(Arc::new(error))).await,
         }
     }
 
     /// Rolls the group back and tells everyone in it why.
-    async fn lose_group(&mut self, cause: &LaneError) {
+    async fn lose_group(&mut self, cause: &WriteQueueError) {
         tracing::error!(error = %cause, transactions = self.receipts.len(), "a group of transactions was rolled back");
         if let Err(error) = self.say("ROLLBACK").await
             && !error.to_string().contains("no transaction is active")
@@ -215,8 +215,8 @@ fn is_foreign_key(error: &sqlx::Error) -> bool {
     error.as_database_error().and_then(|error| error.code()).is_some_and(|code| code == "787")
 }
 
-/// The lane. Cloned handles of it live in open transactions.
-pub(crate) struct Lane {
+/// The write queue. Cloned handles of it live in open transactions.
+pub(crate) struct WriteQueue {
     writer: Arc<Mutex<Writer>>,
     places: Semaphore,
     flush: Arc<Notify>,
@@ -224,21 +224,21 @@ pub(crate) struct Lane {
     wait: Duration,
 }
 
-impl fmt::Debug for Lane {
+impl fmt::Debug for WriteQueue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Lane").finish_non_exhaustive()
+        f.debug_struct("WriteQueue").finish_non_exhaustive()
     }
 }
 
-impl Drop for Lane {
+impl Drop for WriteQueue {
     fn drop(&mut self) {
-        // Open transactions hold the lane, so none is left that waits for the flusher.
+        // Open transactions hold the write queue, so none is left that waits for the flusher.
         self.flusher.abort();
     }
 }
 
-impl Lane {
-    /// Opens the lane. Each transaction waits at most `wait` for its turn.
+impl WriteQueue {
+    /// Opens the write queue. Each transaction waits at most `wait` for its turn.
     pub(crate) async fn open(options: SqliteConnectOptions, wait: Duration) -> Result<Self, sqlx::Error> {
         let connection = Some(options.connect().await?);
         let writer = Arc::new(Mutex::new(Writer {
@@ -265,30 +265,31 @@ impl Lane {
         Ok(Self { writer, places: Semaphore::new(MAX_WAITING), flush, flusher, wait })
     }
 
-    /// Waits for the lane and opens a transaction in it.
-    pub(crate) async fn begin(self: &Arc<Self>, wanted: Durability) -> Result<LaneTx, LaneError> {
-        let place = self.places.try_acquire().map_err(|_| LaneError::Crowded)?;
-        let writer =
-            timeout(self.wait, Arc::clone(&self.writer).lock_owned()).await.map_err(|_| LaneError::Busy(self.wait))?;
+    /// Waits for the write queue and opens a transaction in it.
+    pub(crate) async fn begin(self: &Arc<Self>, wanted: Durability) -> Result<QueuedTx, WriteQueueError> {
+        let place = self.places.try_acquire().map_err(|_| WriteQueueError::Crowded)?;
+        let writer = timeout(self.wait, Arc::clone(&self.writer).lock_owned())
+            .await
+            .map_err(|_| WriteQueueError::Busy(self.wait))?;
         drop(place);
-        let mut turn = LaneTx { writer: Some(writer), lane: Arc::clone(self) };
+        let mut turn = QueuedTx { writer: Some(writer), queue: Arc::clone(self) };
         let started = tokio::spawn(async move {
             match &mut turn.writer {
                 Some(writer) => writer.start(wanted).await.map(|()| turn),
-                None => Err(LaneError::Closing),
+                None => Err(WriteQueueError::Closing),
             }
         });
-        started.await.map_err(|_| LaneError::Closing)?
+        started.await.map_err(|_| WriteQueueError::Closing)?
     }
 }
 
-/// A transaction that holds the lane. Dropping it undoes it.
-pub(crate) struct LaneTx {
+/// A transaction that holds the write queue. Dropping it undoes it.
+pub(crate) struct QueuedTx {
     writer: Option<OwnedMutexGuard<Writer>>,
-    lane: Arc<Lane>,
+    queue: Arc<WriteQueue>,
 }
 
-impl LaneTx {
+impl QueuedTx {
     /// The connection, to run statements of this transaction.
     pub(crate) async fn connection(&mut self) -> Result<&mut SqliteConnection, sqlx::Error> {
         match &mut self.writer {
@@ -297,42 +298,42 @@ impl LaneTx {
         }
     }
 
-    /// Makes the transaction durable, with others that waited for the lane. Being cancelled does
+    /// Makes the transaction durable, with others that waited for the write queue. Being cancelled does
     /// not stop it.
-    pub(crate) async fn commit(mut self) -> Result<(), LaneError> {
+    pub(crate) async fn commit(mut self) -> Result<(), WriteQueueError> {
         let committed = tokio::spawn(async move {
             let (receipt, answer) = oneshot::channel();
             if let Some(mut writer) = self.writer.take() {
                 let joined = writer.join(receipt).await;
                 drop(writer);
-                self.lane.flush.notify_one();
+                self.queue.flush.notify_one();
                 joined?;
             }
-            answer.await.map_err(|_| LaneError::Closing)?
+            answer.await.map_err(|_| WriteQueueError::Closing)?
         });
-        committed.await.map_err(|_| LaneError::Closing)?
+        committed.await.map_err(|_| WriteQueueError::Closing)?
     }
 
     /// Undoes the transaction, and returns when that is done.
     pub(crate) async fn rollback(mut self) {
         if let Some(mut writer) = self.writer.take() {
-            let lane = Arc::clone(&self.lane);
+            let queue = Arc::clone(&self.queue);
             let undone = tokio::spawn(async move {
                 writer.undo_dropped().await;
                 drop(writer);
-                lane.flush.notify_one();
+                queue.flush.notify_one();
             });
-            // A task that dies with its runtime leaves the savepoint to the next one in the lane.
+            // A task that dies with its runtime leaves the savepoint to the next one in the write queue.
             let _ = undone.await;
         }
     }
 }
 
-impl Drop for LaneTx {
+impl Drop for QueuedTx {
     fn drop(&mut self) {
         if let Some(writer) = self.writer.take() {
             drop(writer);
-            self.lane.flush.notify_one();
+            self.queue.flush.notify_one();
         }
     }
 }
@@ -346,25 +347,25 @@ mod tests {
     /// Pages of the file in the tests of a full disk: 256 KiB.
     const PAGES: &str = "64";
 
-    async fn lane(folder: &tempfile::TempDir) -> Arc<Lane> {
+    async fn queue(folder: &tempfile::TempDir) -> Arc<WriteQueue> {
         let options = SqliteConnectOptions::new()
-            .filename(folder.path().join("lane.db"))
+            .filename(folder.path().join("queue.db"))
             .create_if_missing(true)
             .journal_mode(sqlx::sqlite::SqliteJournalMode::Wal)
             .pragma("max_page_count", PAGES);
-        let lane = Arc::new(Lane::open(options, Duration::from_secs(10)).await.unwrap());
-        let mut turn = lane.begin(Durability::Disk).await.unwrap();
+        let queue = Arc::new(WriteQueue::open(options, Duration::from_secs(10)).await.unwrap());
+        let mut turn = queue.begin(Durability::Disk).await.unwrap();
         say(&mut turn, "CREATE TABLE t (name TEXT, filling BLOB)").await.unwrap();
         turn.commit().await.unwrap();
-        lane
+        queue
     }
 
-    async fn say(turn: &mut LaneTx, sql: &'static str) -> Result<(), sqlx::Error> {
+    async fn say(turn: &mut QueuedTx, sql: &'static str) -> Result<(), sqlx::Error> {
         sqlx::raw_sql(sql).execute(turn.connection().await?).await.map(drop)
     }
 
-    async fn names(lane: &Arc<Lane>) -> Vec<String> {
-        let mut turn = lane.begin(Durability::Disk).await.unwrap();
+    async fn names(queue: &Arc<WriteQueue>) -> Vec<String> {
+        let mut turn = queue.begin(Durability::Disk).await.unwrap();
         let connection = turn.connection().await.unwrap();
         let rows = sqlx::raw_sql("SELECT name FROM t ORDER BY name").fetch_all(connection).await.unwrap();
         turn.rollback().await;
@@ -374,14 +375,14 @@ mod tests {
     #[tokio::test]
     async fn a_full_disk_is_told_to_all_whom_it_meets_and_the_lane_goes_on() {
         let folder = tempfile::tempdir().unwrap();
-        let lane = lane(&folder).await;
-        let mut first = lane.begin(Durability::Disk).await.unwrap();
+        let queue = queue(&folder).await;
+        let mut first = queue.begin(Durability::Disk).await.unwrap();
         say(&mut first, "INSERT INTO t VALUES ('first', NULL)").await.unwrap();
-        // It waits for the lane before the flusher does, so it joins the first one's group.
+        // It waits for the write queue before the flusher does, so it joins the first one's group.
         let second = tokio::spawn({
-            let lane = Arc::clone(&lane);
+            let queue = Arc::clone(&queue);
             async move {
-                let mut turn = lane.begin(Durability::Disk).await.unwrap();
+                let mut turn = queue.begin(Durability::Disk).await.unwrap();
                 let failed = say(&mut turn, "INSERT INTO t VALUES ('second', zeroblob(1000000))").await.unwrap_err();
                 drop(turn);
                 failed.to_string()
@@ -390,25 +391,25 @@ mod tests {
         tokio::task::yield_now().await;
         let first = first.commit().await;
         assert!(second.await.unwrap().contains("full"));
-        assert!(matches!(first, Err(LaneError::LostWithOthers)), "SQLite ended its transaction too: {first:?}");
-        assert_eq!(names(&lane).await, Vec::<String>::new());
+        assert!(matches!(first, Err(WriteQueueError::LostWithOthers)), "SQLite ended its transaction too: {first:?}");
+        assert_eq!(names(&queue).await, Vec::<String>::new());
 
-        let mut third = lane.begin(Durability::Disk).await.unwrap();
+        let mut third = queue.begin(Durability::Disk).await.unwrap();
         say(&mut third, "INSERT INTO t VALUES ('third', NULL)").await.unwrap();
         third.commit().await.unwrap();
-        assert_eq!(names(&lane).await, ["third"]);
+        assert_eq!(names(&queue).await, ["third"]);
     }
 
     #[tokio::test]
     async fn those_who_wait_share_one_commit() {
         let folder = tempfile::tempdir().unwrap();
-        let lane = lane(&folder).await;
-        let holder = lane.begin(Durability::Disk).await.unwrap();
+        let queue = queue(&folder).await;
+        let holder = queue.begin(Durability::Disk).await.unwrap();
         let waiting: Vec<_> = (0..20)
             .map(|_| {
-                let lane = Arc::clone(&lane);
+                let queue = Arc::clone(&queue);
                 tokio::spawn(async move {
-                    let mut turn = lane.begin(Durability::Disk).await.unwrap();
+                    let mut turn = queue.begin(Durability::Disk).await.unwrap();
                     say(&mut turn, "INSERT INTO t VALUES ('one of many', NULL)").await.unwrap();
                     // One before which a COMMIT stood would have begun a new group.
                     let number = turn.writer.as_ref().unwrap().receipts.len();
@@ -424,11 +425,11 @@ mod tests {
             numbers.push(task.await.unwrap());
         }
         assert_eq!(numbers, (0..20).collect::<Vec<_>>());
-        assert_eq!(names(&lane).await.len(), 20);
+        assert_eq!(names(&queue).await.len(), 20);
     }
 
     /// What SQLite says of the flushes of this transaction's connection: 1 NORMAL, 2 FULL.
-    async fn synchronous(turn: &mut LaneTx) -> i64 {
+    async fn synchronous(turn: &mut QueuedTx) -> i64 {
         let connection = turn.connection().await.unwrap();
         sqlx::raw_sql("PRAGMA synchronous").fetch_one(connection).await.unwrap().get(0)
     }
@@ -436,15 +437,15 @@ mod tests {
     #[tokio::test]
     async fn one_that_wants_the_disk_shares_no_group_with_one_that_does_not() {
         let folder = tempfile::tempdir().unwrap();
-        let lane = lane(&folder).await;
-        let mut hasty = lane.begin(Durability::Process).await.unwrap();
+        let queue = queue(&folder).await;
+        let mut hasty = queue.begin(Durability::Process).await.unwrap();
         say(&mut hasty, "INSERT INTO t VALUES ('hasty', NULL)").await.unwrap();
         assert_eq!(synchronous(&mut hasty).await, 1);
-        // It waits for the lane before the flusher does.
+        // It waits for the write queue before the flusher does.
         let careful = tokio::spawn({
-            let lane = Arc::clone(&lane);
+            let queue = Arc::clone(&queue);
             async move {
-                let mut turn = lane.begin(Durability::Disk).await.unwrap();
+                let mut turn = queue.begin(Durability::Disk).await.unwrap();
                 assert_eq!(turn.writer.as_ref().unwrap().receipts.len(), 0, "it is the first of its group");
                 assert_eq!(synchronous(&mut turn).await, 2);
                 say(&mut turn, "INSERT INTO t VALUES ('careful', NULL)").await.unwrap();
@@ -454,18 +455,18 @@ mod tests {
         tokio::task::yield_now().await;
         hasty.commit().await.unwrap();
         careful.await.unwrap().rollback().await;
-        assert_eq!(names(&lane).await, ["hasty"]);
+        assert_eq!(names(&queue).await, ["hasty"]);
     }
 
     #[tokio::test]
     async fn one_that_wants_less_joins_a_group_that_gets_more() {
         let folder = tempfile::tempdir().unwrap();
-        let lane = lane(&folder).await;
-        let careful = lane.begin(Durability::Disk).await.unwrap();
+        let queue = queue(&folder).await;
+        let careful = queue.begin(Durability::Disk).await.unwrap();
         let hasty = tokio::spawn({
-            let lane = Arc::clone(&lane);
+            let queue = Arc::clone(&queue);
             async move {
-                let mut turn = lane.begin(Durability::Process).await.unwrap();
+                let mut turn = queue.begin(Durability::Process).await.unwrap();
                 (synchronous(&mut turn).await, turn.writer.as_ref().unwrap().receipts.len())
             }
         });
@@ -477,8 +478,8 @@ mod tests {
     #[tokio::test]
     async fn a_lane_that_is_crowded_says_so_at_once() {
         let folder = tempfile::tempdir().unwrap();
-        let lane = lane(&folder).await;
-        let _all = lane.places.acquire_many(u32::try_from(MAX_WAITING).unwrap()).await.unwrap();
-        assert!(matches!(lane.begin(Durability::Disk).await, Err(LaneError::Crowded)));
+        let queue = queue(&folder).await;
+        let _all = queue.places.acquire_many(u32::try_from(MAX_WAITING).unwrap()).await.unwrap();
+        assert!(matches!(queue.begin(Durability::Disk).await, Err(WriteQueueError::Crowded)));
     }
 }

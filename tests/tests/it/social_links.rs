@@ -1,0 +1,39 @@
+//! The social links of a tenant over HTTP.
+
+use anyhow::Result;
+use serde_json::json;
+
+use crate::world::{Backend, PASSWORD, World, on_each_backend, text};
+
+on_each_backend!(a_tenant_has_one_link_for_each_platform);
+
+const LINKS: &str = "/api/v1/social-links";
+
+async fn a_tenant_has_one_link_for_each_platform(backend: Backend) -> Result<()> {
+    let world = World::start(backend).await?;
+    let ada = world.admin()?;
+    let link = json!({ "platform": "twitter", "url": "https://x.com/acme" });
+    let made = ada.post(LINKS, &link).await?.expect(201)?;
+    assert_eq!((&made["platform"], &made["url"]), (&link["platform"], &link["url"]));
+    assert_eq!(ada.post(LINKS, &link).await?.expect(409)?["code"], "platform_taken");
+    for wrong in [
+        json!({ "platform": "myspace", "url": "https://x.com/acme" }),
+        json!({ "platform": "youtube", "url": "https://x.com/acme" }),
+    ] {
+        ada.post(LINKS, &wrong).await?.expect(422)?;
+    }
+    // Everybody in the tenant reads them, its admins change them.
+    let viewer = json!({ "email": "vic@example.com", "username": "vic", "password": PASSWORD, "role": "viewer" });
+    ada.post("/api/v1/users", &viewer).await?.expect(201)?;
+    let login = json!({ "login": "vic@example.com", "password": PASSWORD });
+    let signed_in = world.nobody()?.post("/api/v1/auth/login", &login).await?.expect(200)?;
+    let viewer = world.nobody()?.with_token(text(&signed_in["access_token"])?);
+    assert_eq!(viewer.get(LINKS).await?.expect(200)?["items"], json!([made]));
+    assert_eq!(viewer.post(LINKS, &link).await?.status, 403);
+    let path = format!("{LINKS}/{}", text(&made["id"])?);
+    assert_eq!(viewer.delete(&path).await?.status, 403);
+    assert_eq!(ada.delete(&path).await?.status, 204);
+    assert_eq!(ada.delete(&path).await?.status, 404);
+    assert_eq!(ada.get(LINKS).await?.expect(200)?["items"], json!([]));
+    Ok(())
+}
