@@ -111,6 +111,12 @@ impl<B: SqlBackend> SqlRepos<B> {
         waiting.iter().any(|other| Written::by(other).meets(&next))
     }
 
+    /// Whether a statement reads or writes a table that a waiting write changes. It would not see that
+    /// write on PostgreSQL, and would on SQLite.
+    fn is_named_by_what_waits(&self, sql: &Sql<Met>) -> bool {
+        self.waiting().iter().any(|other| Written::by(other).is_named_in(sql))
+    }
+
     /// Sends what waits by itself.
     async fn send_waiting(&self) -> Result<(), StoreError> {
         let mut waiting = std::mem::take(&mut *self.waiting());
@@ -120,7 +126,7 @@ impl<B: SqlBackend> SqlRepos<B> {
 
     /// The statement, with what waits.
     async fn with_waiting(&self, sql: Sql<Met>) -> Result<Sql<Met>, StoreError> {
-        if self.stands_alone(&sql) || self.is_written_by_what_waits(&sql) {
+        if self.stands_alone(&sql) || self.is_named_by_what_waits(&sql) {
             self.send_waiting().await?;
         }
         let waiting = std::mem::take(&mut *self.waiting());
@@ -145,7 +151,7 @@ impl<B: SqlBackend> SqlRepos<B> {
     /// wait for that.
     pub(crate) async fn row_beside<T: FromQueryResult>(&self, sql: Sql<Met>) -> Result<Option<T>, StoreError> {
         self.refuse_if_poisoned()?;
-        if self.waiting().iter().any(|other| Written::by(other).is_named_in(&sql)) {
+        if self.is_named_by_what_waits(&sql) {
             self.send_waiting().await?;
         }
         self.row_of(sql).await

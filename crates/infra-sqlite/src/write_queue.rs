@@ -1,11 +1,11 @@
-//! The writer's write queue: one connection, one transaction at a time, commits that share a flush.
+//! The write queue: one connection, one transaction at a time, commits that share a flush.
 //!
 //! SQLite has one writer, and a commit with `synchronous=FULL` waits for the disk: some hundred a
 //! second. So transactions that wait for each other share a flush:
 //!
 //! - The write queue is a fair lock around the only writing connection. Whoever holds it works in a
 //!   SAVEPOINT inside one `BEGIN IMMEDIATE`, which the first of a group opens.
-//! - `commit` leaves a receipt, gives the write queue on, and wakes the flusher. The savepoint is released with
+//! - `commit` leaves a receipt, passes the queue on, and wakes the flusher. The savepoint is released with
 //!   the next statement of the write queue, which is the next one's SAVEPOINT or the COMMIT.
 //! - The flusher is a task that queues for the same lock. When its turn comes, everybody who waited
 //!   before it has worked: it says COMMIT once and then answers all receipts. The group is thus

@@ -7,7 +7,7 @@ use domain::{
     conversations::{Conversation, Message, Stream},
     identity::{ApiKey, RefreshToken, Session, User, UserRole},
     knowledge::{Chunk, Citation, Collection, CollectionVisibility, RetrievalHit, RetrievalMode, RetrievalRun, Source},
-    tenancy::Tenant,
+    tenancy::{Platform, Tenant},
     usage::{ModelPrice, ProviderCall, UsageLog},
 };
 use serde_json::json;
@@ -44,6 +44,9 @@ pub(super) fn filled() -> (State, Things, Things) {
     let (acme, other) = (make.tenant("acme"), make.tenant("other"));
     add(&mut state, acme.clone());
     add(&mut state, other.clone());
+    for tenant in [&acme, &other] {
+        add(&mut state, make.social_link(tenant.id, Platform::Twitter));
+    }
     let ada = add_user(&mut state, &make, &acme, "ada", None);
     let bob = add_user(&mut state, &make, &acme, "bob", Some(&ada));
     add_user(&mut state, &make, &other, "eve", None);
