@@ -34,7 +34,7 @@ pub(crate) type PooledConnection = Object<Connections>;
 /// Opens the connections of a pool, and tells which may be used again.
 ///
 /// The driver's own pool asks each connection that comes back whether it is well, which costs one round
-/// trip a transaction; here the [`Lease`](crate::lease::Lease) has seen its end already.
+/// trip a transaction; here the `Lease` has seen its end already.
 #[derive(Debug)]
 pub struct Connections {
     /// Whose pool it is, for metrics.
