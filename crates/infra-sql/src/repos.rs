@@ -287,8 +287,9 @@ impl<B: SqlBackend> Tx for SqlRepos<B> {
 #[async_trait]
 impl<B: SqlBackend> ChunkIndex for SqlRepos<B> {
     async fn insert(&self, entries: &[IndexEntry]) -> Result<(), StoreError> {
-        self.need_sources(entries.iter().map(|entry| entry.source_id)).await?;
         self.refuse_unless_writable()?;
+        self.need_sources(entries.iter().map(|entry| entry.source_id)).await?;
+        self.need_places(entries).await?;
         self.noting("chunk_index.insert", self.backend.insert(entries)).await
     }
 

@@ -235,7 +235,8 @@ suite! { ($)
     index_reach in knowledge::index_reach:
         reaches_are_predicates,
         a_choice_of_collections_narrows,
-        strangers_index_nothing;
+        strangers_index_nothing,
+        a_vector_stands_where_its_chunk_does;
     runs in knowledge::runs:
         keys_are_unique,
         references_are_checked,

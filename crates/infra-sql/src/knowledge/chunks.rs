@@ -5,17 +5,41 @@ use std::collections::{BTreeSet, HashMap};
 use async_trait::async_trait;
 use domain::{
     access::{Purpose, Rows},
+    gateways::IndexEntry,
     ids::{ChunkId, SourceId, SourceVersionId},
     knowledge::{Chunk, ChunkRepo, Collection},
     store::StoreError,
 };
-use sea_orm::{prelude::Uuid, sea_query::OnConflict};
+use sea_orm::{FromQueryResult, prelude::Uuid, sea_query::OnConflict};
 
 use super::rows::chunks;
 use crate::{
     SqlBackend, SqlRepos,
     sql::{Met, Sql},
 };
+
+/// Most chunks whose places are asked for at once.
+const MAX_PLACES: usize = 500;
+
+/// Where a chunk stands.
+#[derive(FromQueryResult, PartialEq, Eq, PartialOrd, Ord)]
+struct PlaceRow {
+    id: Uuid,
+    collection_id: Uuid,
+    source_id: Uuid,
+    source_version_id: Uuid,
+}
+
+impl PlaceRow {
+    fn of(entry: &IndexEntry) -> Self {
+        Self {
+            id: entry.chunk_id.0,
+            collection_id: entry.collection_id.0,
+            source_id: entry.source_id.0,
+            source_version_id: entry.source_version_id.0,
+        }
+    }
+}
 
 impl<B: SqlBackend> SqlRepos<B> {
     /// Adds the condition that the chunks `h` are of the scope's tenant and their source in reach.
@@ -39,6 +63,22 @@ impl<B: SqlBackend> SqlRepos<B> {
             let sql = self.source_to_add_to(Sql::new("sources.has", "SELECT 1 WHERE "), id)?;
             if !self.exists(sql).await? {
                 return Err(self.no_source_to_add_to(id).await?);
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses vectors that do not stand where their chunks do. The schema's reference knows only the chunk;
+    /// without this a source in reach would be the way to the vectors of one that is not.
+    pub(crate) async fn need_places(&self, entries: &[IndexEntry]) -> Result<(), StoreError> {
+        for batch in entries.chunks(MAX_PLACES) {
+            let sql = Sql::new("chunks.places", "SELECT id, collection_id, source_id, source_version_id FROM chunks")
+                .text(" WHERE ");
+            let sql = self.of_tenant(sql, "tenant_id")?.text(" AND id IN ");
+            let found = self.rows::<PlaceRow>(sql.bind_list(batch.iter().map(|entry| entry.chunk_id.0))).await?;
+            let found: BTreeSet<PlaceRow> = found.into_iter().collect();
+            if !batch.iter().all(|entry| found.contains(&PlaceRow::of(entry))) {
+                return Err(self.poison(StoreError::ForeignKey));
             }
         }
         Ok(())

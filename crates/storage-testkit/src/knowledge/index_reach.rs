@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 
 use domain::{
     access::Scope,
-    gateways::Readable,
+    gateways::{IndexEntry, Readable},
     ids::{ChunkId, CollectionId},
     knowledge::{Collection, CollectionVisibility, Source},
     store::{StoreError, Tx},
 };
 
-use super::{MODEL, published};
+use super::{MODEL, published, shelf};
 use crate::{World, normalised, scopes};
 
 async fn found(world: &World, scope: &Scope, collections: Option<Vec<CollectionId>>) -> [BTreeSet<ChunkId>; 2] {
@@ -112,5 +112,40 @@ pub async fn strangers_index_nothing(world: World) {
         let count = world.read(&own, async |tx| tx.chunk_index().count(version.id, MODEL).await).await;
         assert_eq!(count, 1);
         assert_eq!(found(&world, &scopes::whole(&cast.ada), None).await, [BTreeSet::new(), BTreeSet::new()]);
+    }
+}
+
+/// A vector stands where its chunk does: a source of one's own is no way to the chunks of a colleague, or to
+/// those of another source.
+pub async fn a_vector_stands_where_its_chunk_does(world: World) {
+    let cast = world.cast().await;
+    let (collection, source, version) = shelf(&world, &cast).await;
+    let home = world.make.collection(&cast.bob);
+    let of_bob = world.make.source(&home);
+    let version_of_bob = world.make.version(&of_bob, 1);
+    let chunk = world.make.chunk(&version_of_bob, 0, "apples");
+    world
+        .write(&scopes::own(&cast.bob), async |tx| {
+            tx.collections().insert(&home).await?;
+            tx.sources().insert(&of_bob).await?;
+            tx.sources().insert_version(&version_of_bob).await?;
+            tx.chunks().insert(std::slice::from_ref(&chunk)).await
+        })
+        .await;
+    let right = world.make.entry(&chunk, MODEL, &[1.0, 1.0]);
+    let whole = scopes::system(&cast.ada);
+    for wrong in [
+        IndexEntry { source_id: source.id, ..right.clone() },
+        IndexEntry { collection_id: collection.id, ..right.clone() },
+        IndexEntry { source_version_id: version.id, ..right.clone() },
+    ] {
+        for scope in [scopes::own(&cast.ada), scopes::own(&cast.bob), whole.clone()] {
+            let insert = async |tx: &dyn Tx| tx.chunk_index().insert(std::slice::from_ref(&wrong)).await;
+            let outcome = world.attempt(&scope, insert).await;
+            assert!(matches!(outcome, Err(StoreError::Stale | StoreError::ForeignKey)), "{scope:?}: {outcome:?}");
+        }
+    }
+    for version in [version.id, version_of_bob.id] {
+        assert_eq!(world.read(&whole, async |tx| tx.chunk_index().count(version, MODEL).await).await, 0);
     }
 }
