@@ -147,7 +147,12 @@ pub async fn superadmins_belong_to_the_installation(world: World) {
     let at = world.make.in_seconds(1);
     world.write(&installation, async |tx| tx.users().record_login(root.id, at, None).await).await;
     let found = world.read(&installation, async |tx| tx.users().get(root.id).await).await;
-    assert_eq!(found, Some(User { last_login_at: Some(at), updated_at: at, ..root }));
+    assert_eq!(found, Some(User { last_login_at: Some(at), updated_at: at, ..root.clone() }));
+    let namesake = User { username: root.username.clone(), ..world.make.user(None, "another") };
+    let outcome = world.attempt(&installation, async |tx| tx.users().insert(&namesake).await).await;
+    assert_conflict(outcome, &["users", "username"]);
+    let of_a_tenant = User { username: root.username, ..world.make.user(cast.ada.tenant_id, "third") };
+    world.write(&scopes::system(&cast.ada), async |tx| tx.users().insert(&of_a_tenant).await).await;
 }
 
 /// An e-mail address is unique among the living of the installation.
