@@ -53,7 +53,7 @@
 //!   changes of a row the cases move the clock.
 //! - Unique keys have names that hold the table's, and mostly the column's: `uq_users_email`.
 //! - Several units of work are open at once, on threads of two workers. Where one loses to another,
-//!   [`StoreError::Retry`](domain::store::StoreError::Retry) is an answer.
+//!   [`StoreError::Retry`](domain::store::StoreError::Retry) may be returned.
 //!
 //! # What follows by itself
 //! A type of row is a [`Subject`]: one trait's worth of code that says how rows are made, found and

@@ -27,9 +27,8 @@ impl State {
     fn insert_message(&mut self, filter: Filter, message: &Message) -> Result<(), StoreError> {
         self.whole::<Conversation>(filter, &message.conversation_id)?;
         // A parent that is missing is the reference's affair.
-        let parent = message.parent_id.map(|parent| self.messages.get(&parent));
-        if parent != Some(None) {
-            let parent = parent.flatten();
+        let parent = message.parent_id.and_then(|parent| self.messages.get(&parent));
+        if parent.is_some() || message.parent_id.is_none() {
             require(parent.is_none_or(|parent| parent.seq < message.seq), "a message comes after its parent")?;
             let fits = message.irregular || may_follow(parent.map(|parent| parent.role), message.role);
             require(fits, "a message of this role may not follow its parent")?;

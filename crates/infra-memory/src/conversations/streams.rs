@@ -126,8 +126,8 @@ impl StreamRepo for MemoryTx {
         at: Timestamp,
     ) -> Result<(), StoreError> {
         let filter = self.scope.filter::<Conversation>(Purpose::Change)?;
+        require(end != StreamState::Running, "a stream does not end as running")?;
         self.write(|state| {
-            require(end != StreamState::Running, "a stream does not end as running")?;
             state.change_leased(filter, lease, |stream| {
                 stream.state = end;
                 stream.last_event = events.last().map_or(stream.last_event, |event| event.number);
