@@ -1,28 +1,10 @@
 //! Links of tenants to their pages elsewhere.
 
-use sea_orm_migration::prelude::*;
+use crate::{access::TableAccess, new_tables::NewTables};
 
-use crate::{
-    access::{self, TableAccess},
-    sql,
+pub(crate) const MIGRATION: NewTables = NewTables {
+    name: "m20261127_000009_social_links",
+    sql: include_str!("../sql/9_social_links/tables.sql"),
+    access: &[TableAccess::of_tenant("social_links", "SELECT, INSERT, DELETE", "SELECT")],
+    updated: &["social_links"],
 };
-
-#[derive(DeriveMigrationName)]
-pub(crate) struct Migration;
-
-const TABLES: &str = include_str!("../sql/9_social_links/tables.sql");
-
-const ACCESS: &[TableAccess] = &[TableAccess::of_tenant("social_links", "SELECT, INSERT, DELETE", "SELECT")];
-
-#[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        sql::run(manager, TABLES).await?;
-        sql::keep_updated_at(manager, &["social_links"]).await?;
-        access::grant(manager, ACCESS).await
-    }
-
-    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        sql::drop_tables(manager, &["social_links"]).await
-    }
-}

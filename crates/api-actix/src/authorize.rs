@@ -6,6 +6,7 @@ use actix_web::{
     dev::{Payload, ServiceRequest, ServiceResponse},
     http::header::{AUTHORIZATION, HeaderMap, USER_AGENT},
     middleware::Next,
+    web,
 };
 use app::{App, identity::RequestContext};
 use domain::access::{Actor, Denied};
@@ -29,6 +30,27 @@ impl FromRequest for Authenticated {
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let signed = request.extensions().get::<Self>().cloned();
         ready(signed.ok_or_else(|| app::Error::unauthenticated().into()))
+    }
+}
+
+/// What most handlers want of a request: the application, the actor, and the request itself.
+pub(crate) struct Call {
+    pub(crate) app: App,
+    pub(crate) actor: Actor,
+    pub(crate) request: HttpRequest,
+}
+
+impl FromRequest for Call {
+    type Error = ApiError;
+    type Future = Ready<Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let mut call = || {
+            let Authenticated(actor) = Authenticated::from_request(request, payload).into_inner()?;
+            let app = request.app_data::<web::Data<App>>().ok_or_else(|| app::Error::internal("no application"))?;
+            Ok(Self { app: App::clone(app), actor, request: request.clone() })
+        };
+        ready(call())
     }
 }
 

@@ -64,6 +64,7 @@ mod pages;
 mod route;
 pub mod routes;
 mod runtime;
+mod shape;
 mod sse;
 mod tenancy;
 mod usage;

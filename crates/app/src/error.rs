@@ -134,6 +134,11 @@ impl Error {
         matches!(store, Some(StoreError::Conflict { constraint }) if constraint.contains(part))
     }
 
+    /// The same in words, where the cause is a conflict on a constraint whose name holds `part`.
+    pub(crate) fn taken(self, part: &str, code: &'static str, message: &'static str) -> Self {
+        if self.is_conflict_on(part) { Self::new(ErrorKind::Conflict, code, message).because(self) } else { self }
+    }
+
     /// Whether the cause is a lease, fence or version that is no longer ours.
     pub(crate) fn is_stale(&self) -> bool {
         let store = self.source.as_deref().and_then(|source| source.downcast_ref::<StoreError>());

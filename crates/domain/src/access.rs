@@ -11,6 +11,7 @@ pub mod scope;
 pub use actor::{Actor, Credential};
 pub use permission::{Permission, PermissionSet};
 pub use policy::{Denied, Policy};
+pub(crate) use protected::protected;
 pub use protected::{AcrossTenants, Adding, Area, Filter, Protected, Purpose, Rows};
 pub use role::SystemRole;
 pub use scope::{Reach, Scope, TenantScope};

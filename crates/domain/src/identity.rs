@@ -6,8 +6,8 @@ pub mod role;
 pub mod session;
 pub mod user;
 
-pub use api_key::ApiKey;
-pub use repo::{ApiKeyRepo, RoleRepo, SessionRepo, SignInAccount, SignInRepo, UserRepo};
+pub use api_key::{ApiKey, ApiKeyRepo};
+pub use repo::{RoleRepo, SessionRepo, SignInAccount, SignInRepo, UserRepo};
 pub use role::{Role, UserRole};
 pub use session::{RefreshToken, Session, TokenHash};
 pub use user::{Email, User, Username};

@@ -18,7 +18,7 @@ macro_rules! names {
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
         $(#[$meta])*
         $vis enum $enum {
-            $($(#[$of_variant])* #[serde(rename = $name)] $variant),+
+            $($(#[$of_variant])* #[doc = concat!("\n`", $name, "`")] #[serde(rename = $name)] $variant),+
         }
 
         impl $enum {

@@ -1,9 +1,7 @@
 //! Tenants.
 
-pub mod repo;
 pub mod social_link;
 pub mod tenant;
 
-pub use repo::{SocialLinkRepo, TenantRepo};
-pub use social_link::{Platform, SocialLink};
-pub use tenant::{Slug, Tenant};
+pub use social_link::{Platform, SocialLink, SocialLinkRepo};
+pub use tenant::{Slug, Tenant, TenantRepo};

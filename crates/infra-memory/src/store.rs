@@ -43,6 +43,12 @@ impl MemoryStore {
         Self::with_prices(clock, Vec::new())
     }
 
+    /// What is committed.
+    #[cfg(test)]
+    pub(crate) fn state(&self) -> State {
+        locked(&self.shared.committed).clone()
+    }
+
     /// An empty installation that knows these prices beside that of `banyan/extractive`.
     #[must_use]
     pub fn with_prices(clock: Arc<dyn Clock>, mut prices: Vec<ModelPrice>) -> Self {

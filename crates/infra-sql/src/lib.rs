@@ -21,6 +21,7 @@ mod knowledge;
 mod mapping;
 mod measure;
 mod page;
+mod prelude;
 pub mod readable;
 mod repos;
 mod scope;

@@ -9,11 +9,10 @@ use domain::{
     conversations::{MessageRole, MessageStatus, Origin, Parts, StreamState, Visibility},
     gateways::BlobKey,
     identity::{Email, TokenHash, Username},
-    ids,
     knowledge::{ChunkingSettings, CollectionVisibility, ProcessingStatus},
     money::{Money, PicoUsdPerToken},
     store::StoreError,
-    tenancy::{Platform, Slug},
+    tenancy::Slug,
     usage::{AgentType, TokenUsage},
 };
 use sea_orm::prelude::{Json, Uuid};
@@ -48,6 +47,17 @@ impl<T: Stored<C>, C> Stored<Option<C>> for Option<T> {
     }
 }
 
+/// Ids, and UUIDs that are none.
+impl<T: Copy + From<Uuid> + Into<Uuid>> Stored<Uuid> for T {
+    fn to_column(&self) -> Result<Uuid, StoreError> {
+        Ok((*self).into())
+    }
+
+    fn from_column(column: Uuid) -> Result<Self, StoreError> {
+        Ok(column.into())
+    }
+}
+
 /// Implements [`Stored`] for types that go to and from a column in one way.
 macro_rules! stored_as {
     ($($type:ty),+ => $column:ty: $to:expr, $from:expr) => {$(
@@ -69,24 +79,27 @@ macro_rules! stored_as_it_is {
     ($($type:ty),+) => {$(stored_as!($type => $type: |value| Ok(value.clone()), Ok);)+};
 }
 
+/// Implements [`Stored`] for types with `as_str` and `parse`, among them every enumeration of `names!`.
 macro_rules! stored_as_text {
     ($($type:ty),+) => {$(
-        stored_as!($type => String: |value| Ok(value.as_str().to_owned()), |text| stored(<$type>::parse(&text)));
+        impl $crate::mapping::Stored<String> for $type {
+            fn to_column(&self) -> Result<String, domain::store::StoreError> {
+                Ok(self.as_str().to_owned())
+            }
+
+            fn from_column(column: String) -> Result<Self, domain::store::StoreError> {
+                $crate::values::stored(Self::parse(&column))
+            }
+        }
     )+};
 }
+pub(crate) use stored_as_text;
 
 macro_rules! stored_as_json {
     ($($type:ty),+) => {$(stored_as!($type => Json: |value| to_json(value), from_json);)+};
 }
 
-stored_as_it_is!(String, bool, i32, i64, f64, Timestamp, Uuid, Json, Vec<u8>);
-stored_as!(
-    ids::TenantId, ids::SocialLinkId, ids::UserId, ids::RoleId, ids::UserRoleId, ids::SessionId, ids::RefreshTokenId, ids::ApiKeyId,
-    ids::ConversationId, ids::MessageId, ids::StreamId, ids::CollectionId, ids::SourceId, ids::SourceVersionId,
-    ids::ChunkId, ids::RetrievalRunId, ids::CitationId, ids::UsageLogId, ids::RequestId, ids::ModelPriceId,
-    ids::AuditLogId, ids::JobId
-    => Uuid: |id| Ok(id.0), |id| Ok(id.into())
-);
+stored_as_it_is!(String, bool, i32, i64, f64, Timestamp, Json, Vec<u8>);
 stored_as!(u64, u32 => i64: |value| column(*value), number);
 stored_as!(Money => i64: |value| Ok(value.0), |value| Ok(Money(value)));
 stored_as!(PicoUsdPerToken => i64: |value| Ok(value.0), |value| Ok(PicoUsdPerToken(value)));
@@ -102,7 +115,6 @@ stored_as_text!(
     MessageRole,
     MessageStatus,
     Origin,
-    Platform,
     ProcessingStatus,
     Slug,
     StreamState,

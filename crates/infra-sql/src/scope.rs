@@ -163,7 +163,7 @@ mod tests {
     use sea_orm::DbBackend;
 
     use super::*;
-    use crate::{identity::rows::users, knowledge::rows::collections, tenancy::rows::tenants};
+    use crate::{identity::rows::users, knowledge::rows::collections, tenancy::tenants};
 
     fn condition<E: Scoped>(filter: Filter) -> String {
         Sql::part("").expr(&reach::<E>("k", filter)).met().statement(DbBackend::Sqlite).sql

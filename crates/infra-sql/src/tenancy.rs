@@ -1,5 +1,4 @@
 //! Tenants.
 
-mod repo;
-pub(crate) mod rows;
 mod social_links;
+pub(crate) mod tenants;

@@ -14,7 +14,7 @@ use domain::{
     clock::{Clock, Timestamp},
     identity::{Email, TokenHash, User, Username},
     ids::{IdGen, TenantId},
-    tenancy::{Platform, Slug, SocialLink, Tenant},
+    tenancy::{Slug, Tenant},
 };
 use uuid::Uuid;
 
@@ -69,13 +69,6 @@ impl Fixtures {
         let slug = Slug::parse(slug).expect("a slug");
         let name = format!("Tenant {}", slug.as_str());
         Tenant { id: self.id(), name, slug, created_at: self.now(), updated_at: self.now() }
-    }
-
-    /// A social link of a tenant.
-    #[must_use]
-    pub fn social_link(&self, tenant: TenantId, platform: Platform) -> SocialLink {
-        let url = format!("https://{platform}.com/acme");
-        SocialLink { id: self.id(), tenant_id: tenant, platform, url, created_at: self.now(), updated_at: self.now() }
     }
 
     /// A user of this name, in a tenant of its own.

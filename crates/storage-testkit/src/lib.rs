@@ -8,7 +8,7 @@
 //!
 //! use domain::{clock::Clock, store::Store};
 //! use infra_memory::MemoryStore; // your own backend
-//! use storage_testkit::{Harness, run, tenancy, transactions};
+//! use storage_testkit::{Harness, run, standard, tenancy::Tenants, transactions};
 //!
 //! struct Mine(MemoryStore);
 //!
@@ -24,7 +24,7 @@
 //! }
 //!
 //! run(harness, transactions::a_drop_is_a_rollback);
-//! run(harness, tenancy::keys_are_unique);
+//! run(harness, standard::keys_are_unique::<Tenants>);
 //! ```
 //!
 //! In its tests, [`contract_tests!`] makes one test of every case, named `<group>::<case>`; or of those

@@ -11,23 +11,8 @@ use domain::{
 
 use crate::{
     Fixtures, Subject, World,
-    admin::{audit::AuditLogs, idempotency::IdempotencyKeys, jobs::Jobs},
-    conversations::{conversation::Conversations, messages::Messages, streams::Streams},
-    identity::{
-        api_keys::ApiKeys,
-        refresh_tokens::RefreshTokens,
-        roles::{Roles, UserRoles},
-        sessions::Sessions,
-        users::Users,
-    },
-    knowledge::{
-        chunks::Chunks, citations::Citations, collections::Collections, runs::RetrievalRuns, sources::Sources,
-        versions::SourceVersions,
-    },
     standard::{Action, Outcome, Stage, stages},
-    tenancy::Tenants,
-    tenancy::social_links::SocialLinks,
-    usage::{calls::ProviderCalls, ledger::UsageLogs},
+    suite::with_subjects,
 };
 
 /// The table as it is committed.
@@ -198,7 +183,7 @@ async fn add_probes<S: Subject>(world: &World, lines: &mut Vec<Line>) {
 }
 
 macro_rules! resources {
-    ($($subject:ident),+ $(,)?) => {
+    ($($subject:path),+ $(,)?) => {
         fn by_rules() -> Vec<Line> {
             let make = Fixtures::default();
             let mut lines = Vec::new();
@@ -210,7 +195,7 @@ macro_rules! resources {
         async fn by_trial(world: &World) -> Vec<Line> {
             let lacks = world.store.capabilities().lacks;
             let mut lines = Vec::new();
-            $(if !lacks.contains(&$subject::NAME) {
+            $(if !lacks.contains(&<$subject as Subject>::NAME) {
                 add_probes::<$subject>(world, &mut lines).await;
             })+
             lines
@@ -218,29 +203,18 @@ macro_rules! resources {
     };
 }
 
-resources! {
-    Tenants,
-    SocialLinks,
-    Users,
-    Roles,
-    UserRoles,
-    Sessions,
-    RefreshTokens,
-    ApiKeys,
-    Conversations,
-    Messages,
-    Streams,
-    Collections,
-    Sources,
-    SourceVersions,
-    Chunks,
-    RetrievalRuns,
-    Citations,
-    UsageLogs,
-    ProviderCalls,
-    AuditLogs,
-    Jobs,
-    IdempotencyKeys,
+with_subjects!(resources);
+
+/// Stores a row of every subject, in a tenant of its own.
+pub async fn add_one_of_each(world: &World) {
+    macro_rules! add {
+        ($($subject:path,)+) => {$(
+            let stage = Stage::<$subject>::new(&world.make);
+            stage.prepare(world).await;
+            stage.add(world, &stage.row).await;
+        )+};
+    }
+    with_subjects!(add);
 }
 
 /// The whole table, by the rules of the domain alone.

@@ -40,7 +40,8 @@ pub async fn keys_are_unique<S: Subject>(world: World) {
         stage.prepare(&world).await;
         let stored = stage.subject.full(&world.make);
         stage.add(&world, &stored).await;
-        let twin = (key.clash)(&stored, stage.subject.another(&world.make));
+        let mut twin = stage.subject.another(&world.make);
+        (key.clash)(&stored, &mut twin);
         assert_conflict(insert(&world, &stage.subject, &twin).await, key.words);
         stage.check(&world, &stored, Some(&stored)).await.unwrap();
         if key.unique == Unique::AtLeastTenant {
@@ -48,7 +49,8 @@ pub async fn keys_are_unique<S: Subject>(world: World) {
         }
         let elsewhere = Stage::<S>::new(&world.make);
         elsewhere.prepare(&world).await;
-        let twin = (key.clash)(&stored, elsewhere.subject.another(&world.make));
+        let mut twin = elsewhere.subject.another(&world.make);
+        (key.clash)(&stored, &mut twin);
         let outcome = insert(&world, &elsewhere.subject, &twin).await;
         match key.unique {
             Unique::Installation => assert_conflict(outcome, key.words),
@@ -202,16 +204,3 @@ pub async fn what_is_removed_is_gone<S: Subject>(world: World) {
 async fn insert<S: Subject>(world: &World, subject: &S, row: &S::Row) -> Result<(), StoreError> {
     world.attempt(&subject.home(row), async |tx| subject.insert(tx, row).await).await
 }
-
-/// Makes cases of these standard ones for a subject.
-macro_rules! standard_cases {
-    ($subject:ident: $($case:ident),+ $(,)?) => {$(
-        #[doc = concat!("[`standard::", stringify!($case), "`](crate::standard::", stringify!($case), ") of [`",
-            stringify!($subject), "`].")]
-        pub async fn $case(world: $crate::World) {
-            $crate::standard::$case::<$subject>(world).await;
-        }
-    )+};
-}
-
-pub(crate) use standard_cases;

@@ -111,9 +111,12 @@ pub trait Subject: Sized + Send + Sync + 'static {
     /// Adds the row.
     async fn insert(&self, tx: &dyn Tx, row: &Self::Row) -> Result<(), StoreError>;
 
-    /// The row as it is stored, if the scope reaches it. Left out for [`Reading::Never`] only.
-    async fn find(&self, _tx: &dyn Tx, _row: &Self::Row) -> Result<Option<Self::Row>, StoreError> {
-        Ok(None)
+    /// The row as it is stored, if the scope reaches it; where nothing is said, by the first page of the
+    /// list. Nobody asks for it with [`Reading::Never`].
+    async fn find(&self, tx: &dyn Tx, row: &Self::Row) -> Result<Option<Self::Row>, StoreError> {
+        let Some(Listing { read, place }) = Self::listing() else { return Ok(None) };
+        let page = read(self, tx, PageRequest::default()).await?;
+        Ok(page.items.into_iter().find(|found| place(found).1 == place(row).1))
     }
 
     /// The list that holds such rows, newest first.
@@ -157,6 +160,19 @@ pub trait Subject: Sized + Send + Sync + 'static {
     fn may_add(&self, scope: &Scope, row: &Self::Row) -> Result<(), StoreError> {
         scope.may_add(self.whole(row))
     }
+}
+
+/// What a [`Subject`] says of rows that are reached through themselves: `Row`, `Whole` and `whole`.
+#[macro_export]
+macro_rules! whole_row {
+    ($row:ty) => {
+        type Row = $row;
+        type Whole = $row;
+
+        fn whole<'a>(&'a self, row: &'a $row) -> &'a $row {
+            row
+        }
+    };
 }
 
 /// Whether a part may be added in this scope: whoever may change the whole adds to it.
@@ -315,13 +331,13 @@ pub enum Unique {
 pub struct Key<S: Subject> {
     pub(crate) words: &'static [&'static str],
     pub(crate) unique: Unique,
-    pub(crate) clash: fn(&S::Row, S::Row) -> S::Row,
+    pub(crate) clash: fn(&S::Row, &mut S::Row),
 }
 
 impl<S: Subject> Key<S> {
     /// A key whose constraint's name holds these words; `clash` gives it from a stored row to another.
     #[must_use]
-    pub fn new(words: &'static [&'static str], unique: Unique, clash: fn(&S::Row, S::Row) -> S::Row) -> Self {
+    pub fn new(words: &'static [&'static str], unique: Unique, clash: fn(&S::Row, &mut S::Row)) -> Self {
         Self { words, unique, clash }
     }
 }

@@ -1,13 +1,40 @@
 //! The list of all cases.
 
-/// Makes the list of names, and the macro that makes a test of each.
+/// Makes the list of names, the macro that makes a test of each, and the one that goes through the subjects.
+/// A group is `name in module`, with a subject of that module and its standard cases, `of Subject: …`, with
+/// cases that are functions there, `and …`, or with those alone, `: …`.
 macro_rules! suite {
-    (($d:tt) $($group:ident in $($module:ident)::+: $($case:ident),+;)+) => {
+    (@subject [] $($module:ident)::+) => {};
+    (@subject [$subject:ident] $($module:ident)::+) => {
+        pub(crate) use crate::$($module)::+::$subject;
+    };
+    (($d:tt) $(
+        $group:ident in $($module:ident)::+
+            $(of $subject:ident: $($standard:ident),+)? $(and $($also:ident),+)? $(: $($case:ident),+)?;
+    )+) => {
         /// The names of all cases, `<group>::<case>`.
         #[must_use]
         pub fn cases() -> Vec<&'static str> {
-            vec![$($(concat!(stringify!($group), "::", stringify!($case)),)+)+]
+            vec![$(
+                $($(concat!(stringify!($group), "::", stringify!($standard)),)+)?
+                $($(concat!(stringify!($group), "::", stringify!($also)),)+)?
+                $($(concat!(stringify!($group), "::", stringify!($case)),)+)?
+            )+]
         }
+
+        /// All subjects.
+        pub(crate) mod subjects {
+            $(suite!(@subject [$($subject)?] $($module)::+);)+
+        }
+
+        /// Calls a macro with every subject.
+        macro_rules! with_subjects {
+            ($d call:ident) => {
+                $d call! { $($($crate::suite::subjects::$subject,)?)+ }
+            };
+        }
+
+        pub(crate) use with_subjects;
 
         /// Makes one test of every case, or of every one of some groups, over the harness that the named
         /// function makes around the suite's clock:
@@ -28,10 +55,18 @@ macro_rules! suite {
             $((@ $group $d harness:ident) => {
                 mod $group {
                     use $crate::$($module)::+ as cases;
-                    $(#[test]
+                    $($(#[test]
+                    fn $standard() {
+                        $crate::run(super::$d harness, $crate::standard::$standard::<cases::$subject>);
+                    })+)?
+                    $($(#[test]
+                    fn $also() {
+                        $crate::run(super::$d harness, cases::$also);
+                    })+)?
+                    $($(#[test]
                     fn $case() {
                         $crate::run(super::$d harness, cases::$case);
-                    })+
+                    })+)?
                 }
             };)+
             (@ $d group:ident $d harness:ident) => {
@@ -61,60 +96,32 @@ suite! { ($)
         nul_is_refused_in_text,
         nul_is_refused_in_documents,
         nul_is_refused_in_json;
-    tenants in tenancy:
-        round_trip,
-        keys_are_unique,
-        strangers_are_kept_out,
+    tenants in tenancy of Tenants: round_trip, keys_are_unique, strangers_are_kept_out and
         a_tenant_sees_itself_only,
         a_tenant_is_added_in_its_own_scope;
-    social_links in tenancy::social_links:
-        round_trip,
-        keys_are_unique,
-        strangers_are_kept_out,
-        what_is_removed_is_gone,
-        a_link_needs_its_tenant;
-    users in identity::users:
-        round_trip,
-        keys_are_unique,
-        references_are_checked,
-        the_list_is_newest_first,
-        strangers_are_kept_out,
-        what_is_removed_is_gone,
+    social_links in tenancy::social_links of SocialLinks:
+        round_trip, keys_are_unique, references_are_checked, strangers_are_kept_out, what_is_removed_is_gone;
+    users in identity::users of Users:
+        round_trip, keys_are_unique, references_are_checked, the_list_is_newest_first, strangers_are_kept_out,
+        what_is_removed_is_gone and
         superadmins_belong_to_the_installation,
         an_email_is_unique_among_the_living,
         an_update_keeps_the_keys,
         changes_at_once_lose_nothing;
-    roles in identity::roles:
-        round_trip,
-        keys_are_unique,
-        references_are_checked,
-        strangers_are_kept_out,
+    roles in identity::roles of Roles: round_trip, keys_are_unique, references_are_checked, strangers_are_kept_out and
         a_user_has_its_roles,
         roles_are_a_tenants;
-    assignments in identity::roles::assignments:
-        keys_are_unique,
-        references_are_checked,
-        strangers_are_kept_out;
-    sessions in identity::sessions:
-        round_trip,
-        keys_are_unique,
-        references_are_checked,
-        strangers_are_kept_out,
+    assignments in identity::roles of UserRoles: keys_are_unique, references_are_checked, strangers_are_kept_out;
+    sessions in identity::sessions of Sessions:
+        round_trip, keys_are_unique, references_are_checked, strangers_are_kept_out and
         superadmins_have_sessions,
         a_session_is_extended_and_revoked;
-    refresh_tokens in identity::refresh_tokens:
-        round_trip,
-        keys_are_unique,
-        references_are_checked,
-        strangers_are_kept_out,
+    refresh_tokens in identity::refresh_tokens of RefreshTokens:
+        round_trip, keys_are_unique, references_are_checked, strangers_are_kept_out and
         a_successor_is_given_once,
         a_token_is_used_once;
-    api_keys in identity::api_keys:
-        round_trip,
-        keys_are_unique,
-        references_are_checked,
-        the_list_is_newest_first,
-        strangers_are_kept_out,
+    api_keys in identity::api_keys of ApiKeys:
+        round_trip, keys_are_unique, references_are_checked, the_list_is_newest_first, strangers_are_kept_out and
         no_scopes_are_not_an_empty_set,
         a_key_is_revoked_once;
     sign_in in identity::sign_in:
@@ -123,24 +130,17 @@ suite! { ($)
         only_living_active_accounts_are_found,
         hashes_lead_to_their_owners,
         no_other_scope_looks_up_accounts;
-    conversations in conversations::conversation:
-        round_trip,
-        keys_are_unique,
-        references_are_checked,
-        the_list_is_newest_first,
-        strangers_are_kept_out,
-        what_is_removed_is_gone,
+    conversations in conversations::conversation of Conversations:
+        round_trip, keys_are_unique, references_are_checked, the_list_is_newest_first, strangers_are_kept_out,
+        what_is_removed_is_gone and
         choices_and_origins_come_back,
         a_deleted_conversation_takes_all_along,
         the_head_moves_within_the_conversation,
         usage_adds_up,
         the_list_is_filtered,
         a_list_holds_ones_own_unless_others_are_asked_for;
-    messages in conversations::messages:
-        round_trip,
-        keys_are_unique,
-        references_are_checked,
-        strangers_are_kept_out,
+    messages in conversations::messages of Messages:
+        round_trip, keys_are_unique, references_are_checked, strangers_are_kept_out and
         messages_of_all_roles_come_back,
         a_call_may_refer_to_its_own_messages,
         a_parent_is_of_the_same_conversation,
@@ -164,11 +164,8 @@ suite! { ($)
         usage_of_many_turns_adds_up,
         many_sends_lose_no_message,
         no_more_streams_run_than_may;
-    streams in conversations::streams:
-        round_trip,
-        keys_are_unique,
-        references_are_checked,
-        strangers_are_kept_out,
+    streams in conversations::streams of Streams:
+        round_trip, keys_are_unique, references_are_checked, strangers_are_kept_out and
         events_of_all_types_come_back,
         one_stream_runs_per_message,
         running_streams_are_known,
@@ -181,45 +178,30 @@ suite! { ($)
         an_old_epoch_appends_nothing,
         streams_of_all_tenants_are_taken,
         a_stream_is_taken_once;
-    collections in knowledge::collections:
-        round_trip,
-        keys_are_unique,
-        references_are_checked,
-        the_list_is_newest_first,
-        strangers_are_kept_out,
+    collections in knowledge::collections of Collections:
+        round_trip, keys_are_unique, references_are_checked, the_list_is_newest_first, strangers_are_kept_out and
         a_collection_may_be_the_tenants,
         restricted_is_not_shown,
         children_are_listed,
         collections_nest,
         changes_are_counted,
         it_is_known_whether_there_are_chunks;
-    sources in knowledge::sources:
-        round_trip,
-        keys_are_unique,
-        references_are_checked,
-        the_list_is_newest_first,
-        strangers_are_kept_out,
+    sources in knowledge::sources of Sources:
+        round_trip, keys_are_unique, references_are_checked, the_list_is_newest_first, strangers_are_kept_out and
         a_source_may_be_the_tenants,
         content_may_be_in_two_collections,
         only_allowed_steps_are_taken,
         a_failure_keeps_its_reason,
         reaches_are_predicates,
         files_without_a_row_are_known;
-    versions in knowledge::versions:
-        round_trip,
-        keys_are_unique,
-        references_are_checked,
-        strangers_are_kept_out,
+    versions in knowledge::versions of SourceVersions:
+        round_trip, keys_are_unique, references_are_checked, strangers_are_kept_out and
         the_newest_has_the_greatest_number,
         a_version_is_of_its_sources_collection,
         only_allowed_steps_are_taken,
         publishing_flips_the_pointer,
         only_own_versions_are_published;
-    chunks in knowledge::chunks:
-        round_trip,
-        keys_are_unique,
-        references_are_checked,
-        strangers_are_kept_out,
+    chunks in knowledge::chunks of Chunks: round_trip, keys_are_unique, references_are_checked, strangers_are_kept_out and
         chunks_come_in_the_order_asked_for,
         a_version_is_read_by_ordinal,
         a_repeated_batch_changes_nothing,
@@ -237,25 +219,15 @@ suite! { ($)
         a_choice_of_collections_narrows,
         strangers_index_nothing,
         a_vector_stands_where_its_chunk_does;
-    runs in knowledge::runs:
-        keys_are_unique,
-        references_are_checked,
-        strangers_are_kept_out,
+    runs in knowledge::runs of RetrievalRuns: keys_are_unique, references_are_checked, strangers_are_kept_out and
         a_search_is_kept,
         hits_are_checked;
-    citations in knowledge::citations:
-        round_trip,
-        keys_are_unique,
-        references_are_checked,
-        strangers_are_kept_out,
+    citations in knowledge::citations of Citations:
+        round_trip, keys_are_unique, references_are_checked, strangers_are_kept_out and
         citations_stand_by_number,
         citations_grow_old,
         words_out_of_reach_are_not_told;
-    ledger in usage::ledger:
-        round_trip,
-        keys_are_unique,
-        references_are_checked,
-        strangers_are_kept_out,
+    ledger in usage::ledger of UsageLogs: round_trip, keys_are_unique, references_are_checked, strangers_are_kept_out and
         a_row_keeps_its_price,
         the_list_is_filtered,
         a_call_is_counted_once,
@@ -266,11 +238,8 @@ suite! { ($)
         days_are_those_of_utc,
         sums_are_exact,
         wrong_books_are_found;
-    calls in usage::calls:
-        round_trip,
-        references_are_checked,
-        strangers_are_kept_out,
-        what_is_removed_is_gone,
+    calls in usage::calls of ProviderCalls:
+        round_trip, references_are_checked, strangers_are_kept_out, what_is_removed_is_gone and
         a_call_may_be_nobodys,
         a_call_is_renewed_and_forgotten,
         the_store_records_a_call_by_itself,
@@ -283,22 +252,14 @@ suite! { ($)
         the_last_token_completes_the_setup,
         a_setup_needs_no_token_on_the_host,
         one_of_many_setups_wins;
-    audit in admin::audit:
-        round_trip,
-        keys_are_unique,
-        references_are_checked,
-        the_list_is_newest_first,
-        strangers_are_kept_out,
+    audit in admin::audit of AuditLogs:
+        round_trip, keys_are_unique, references_are_checked, the_list_is_newest_first, strangers_are_kept_out and
         an_act_may_be_nobodys,
         each_tenant_has_its_own_log,
         a_row_is_read_where_it_was_written,
         a_refused_row_undoes_the_change,
         a_row_goes_with_its_change;
-    jobs in admin::jobs:
-        round_trip,
-        keys_are_unique,
-        references_are_checked,
-        strangers_are_kept_out,
+    jobs in admin::jobs of Jobs: round_trip, keys_are_unique, references_are_checked, strangers_are_kept_out and
         the_newest_job_of_a_source_is_found,
         a_source_has_one_live_job,
         one_of_many_jobs_of_a_source_is_queued,
@@ -313,11 +274,8 @@ suite! { ($)
         a_lost_lease_changes_nothing,
         holding_fences_what_is_written,
         leases_stay_in_their_tenant;
-    idempotency in admin::idempotency:
-        round_trip,
-        keys_are_unique,
-        references_are_checked,
-        strangers_are_kept_out,
+    idempotency in admin::idempotency of IdempotencyKeys:
+        round_trip, keys_are_unique, references_are_checked, strangers_are_kept_out and
         an_empty_answer_is_kept,
         a_key_is_taken_while_its_record_lives,
         keys_of_users_never_meet,

@@ -11,8 +11,7 @@ use domain::{
 use uuid::Uuid;
 
 use crate::{
-    Fixtures, Key, Listing, Needs, Person, Subject, Unique, Verb, World, assert_refused, page::walk, scopes,
-    standard::standard_cases,
+    Fixtures, Key, Listing, Needs, Person, Subject, Unique, Verb, World, assert_refused, page::walk, scopes, whole_row,
 };
 
 /// The tenant of a person.
@@ -20,8 +19,7 @@ pub struct Tenants(Tenant);
 
 #[async_trait]
 impl Subject for Tenants {
-    type Row = Tenant;
-    type Whole = Tenant;
+    whole_row!(Tenant);
 
     const NAME: &'static str = "tenants";
     const ACCESS: [Permission; 2] = [Permission::ProfileRead, Permission::TenantsWrite];
@@ -45,10 +43,6 @@ impl Subject for Tenants {
         make.tenant(&format!("acme-{}", make.id::<Uuid>().simple()))
     }
 
-    fn whole<'a>(&'a self, tenant: &'a Tenant) -> &'a Tenant {
-        tenant
-    }
-
     async fn insert(&self, tx: &dyn Tx, tenant: &Tenant) -> Result<(), StoreError> {
         tx.tenants().insert(tenant).await
     }
@@ -69,16 +63,13 @@ impl Subject for Tenants {
 
     fn keys() -> Vec<Key<Self>> {
         vec![
-            Key::<Self>::new(&["tenants"], Unique::Installation, |stored, fresh| Tenant { id: stored.id, ..fresh }),
-            Key::<Self>::new(&["tenants", "slug"], Unique::Installation, |stored, fresh| Tenant {
-                slug: stored.slug.clone(),
-                ..fresh
+            Key::<Self>::new(&["tenants"], Unique::Installation, |stored, twin| twin.id = stored.id),
+            Key::<Self>::new(&["tenants", "slug"], Unique::Installation, |stored, twin| {
+                twin.slug = stored.slug.clone()
             }),
         ]
     }
 }
-
-standard_cases! { Tenants: round_trip, keys_are_unique, strangers_are_kept_out }
 
 /// A tenant sees itself only; the installation sees all, newest first.
 pub async fn a_tenant_sees_itself_only(world: World) {

@@ -3,5 +3,6 @@
 mod answers;
 mod credentials;
 mod foreign;
+mod operations;
 mod start;
 mod tenants;

@@ -6,18 +6,12 @@ use anyhow::Result;
 use e2e::Client;
 use serde_json::{Value, json};
 
-use crate::world::{Backend, PASSWORD, World, on_each_backend, text};
+use crate::world::{Backend, World, on_each_backend, text};
 
 on_each_backend!(an_older_tenant_has_the_rights_of_today, a_name_of_a_newer_version_is_not_granted);
 
 async fn status(client: &Client, path: &str) -> Result<u16> {
     Ok(client.get(path).await?.status)
-}
-
-async fn sign_in(world: &World, email: &str) -> Result<Client> {
-    let login = json!({ "login": email, "password": PASSWORD });
-    let signed_in = world.nobody()?.post("/api/v1/auth/login", &login).await?.expect(200)?;
-    Ok(world.nobody()?.with_token(text(&signed_in["access_token"])?))
 }
 
 /// Makes a key and changes what is stored of its scopes.
@@ -37,9 +31,7 @@ async fn an_older_tenant_has_the_rights_of_today(backend: Backend) -> Result<()>
     for path in ["/api/v1/me", "/api/v1/users", "/api/v1/conversations", "/api/v1/collections"] {
         assert_eq!(status(&ada, path).await?, 200, "{path}");
     }
-    let viewer = json!({ "email": "vic@example.com", "username": "vic", "password": PASSWORD, "role": "viewer" });
-    ada.post("/api/v1/users", &viewer).await?.expect(201)?;
-    let viewer = sign_in(&world, "vic@example.com").await?;
+    let viewer = world.user("vic", "viewer").await?;
     assert_eq!(status(&viewer, "/api/v1/users").await?, 200);
     assert_eq!(viewer.post("/api/v1/conversations", &json!({})).await?.status, 403);
     Ok(())
@@ -47,8 +39,7 @@ async fn an_older_tenant_has_the_rights_of_today(backend: Backend) -> Result<()>
 
 async fn a_name_of_a_newer_version_is_not_granted(backend: Backend) -> Result<()> {
     let world = World::start(backend).await?;
-    let bob = json!({ "email": "bob@example.com", "username": "bob", "password": PASSWORD });
-    world.admin()?.post("/api/v1/users", &bob).await?.expect(201)?;
+    world.user("bob", "user").await?;
     world
         .run(
             "UPDATE roles SET name = 'editor', is_system = false,
@@ -57,7 +48,7 @@ async fn a_name_of_a_newer_version_is_not_granted(backend: Backend) -> Result<()
         .await?;
     for _ in 0..2 {
         // A session that is new is not remembered yet, so that the row is read each time.
-        let bob = sign_in(&world, "bob@example.com").await?;
+        let bob = world.sign_in("bob@example.com").await?;
         assert_eq!((status(&bob, "/api/v1/me").await?, status(&bob, "/api/v1/users").await?), (200, 403));
         assert_eq!(bob.get("/api/v1/me").await?.expect(200)?["permissions"], json!(["profile:read"]));
     }

@@ -100,6 +100,19 @@ impl World {
         &self.token
     }
 
+    /// A client of who signs in with the tests' password.
+    pub(crate) async fn sign_in(&self, login: &str) -> Result<Client> {
+        let login = json!({ "login": login, "password": PASSWORD });
+        let signed_in = self.nobody()?.post("/api/v1/auth/login", &login).await?.expect(200)?;
+        Ok(self.nobody()?.with_token(text(&signed_in["access_token"])?))
+    }
+
+    /// Adds a user of this role to the first tenant, `<name>@example.com`, who signs in.
+    pub(crate) async fn user(&self, name: &str, role: &str) -> Result<Client> {
+        self.admin()?.post("/api/v1/users", &user_body(name, role)).await?.expect(201)?;
+        self.sign_in(&format!("{name}@example.com")).await
+    }
+
     /// The number that a query finds, as one who sees every row.
     pub(crate) async fn number(&self, query: &str) -> Result<i64> {
         let query = AssertSqlSafe(format!("SELECT CAST(({query}) AS bigint)"));
@@ -163,6 +176,11 @@ impl World {
 pub(crate) fn setup_body(token: &str) -> Value {
     json!({ "token": token, "tenant_name": "Acme", "email": "ada@example.com", "username": "ada",
         "password": PASSWORD })
+}
+
+/// A user to be created.
+pub(crate) fn user_body(name: &str, role: &str) -> Value {
+    json!({ "email": format!("{name}@example.com"), "username": name, "password": PASSWORD, "role": role })
 }
 
 /// A string of an answer.

@@ -16,10 +16,10 @@ use crate::usage::{TotalsBody, cost_body};
 /// A conversation to be begun.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({ "title": "Holidays", "model": "banyan/extractive" }))]
 pub(crate) struct NewConversationRequest {
     title: Option<String>,
     /// `<provider>/<model>`, or a bare model name where it is unambiguous.
-    #[schema(example = "banyan/extractive")]
     model: Option<String>,
     /// Instructions that stand before every prompt.
     system_prompt: Option<String>,
@@ -134,6 +134,7 @@ pub(crate) struct MessagesQuery {
 /// A message to be sent or edited.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({ "content": "How many days of holiday are there?" }))]
 pub(crate) struct MessageRequest {
     /// Short for one text part.
     content: Option<String>,
@@ -169,6 +170,7 @@ impl MessageRequest {
 /// A message to be answered again.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({ "model": "banyan/extractive" }))]
 pub(crate) struct RegenerateRequest {
     /// The model of the new answer.
     model: Option<String>,
@@ -194,6 +196,7 @@ fn models_of(model: Option<String>, models: Option<Vec<String>>) -> Result<Vec<S
 /// Which branch to show.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({ "exact": true }))]
 pub(crate) struct SwitchRequest {
     /// Make the message itself the head, instead of the leaf below it.
     pub(crate) exact: Option<bool>,

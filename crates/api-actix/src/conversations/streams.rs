@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use super::event;
 use crate::{
-    authorize::Authenticated,
+    authorize::Call,
     error::{ApiError, HandlerResult},
     observe::no_content,
     route::LISTED,
@@ -35,39 +35,27 @@ pub(crate) struct AfterQuery {
 /// The events of a stream: those that were, then those to come.
 #[utoipa::path(trace, path = LISTED, params(AfterQuery),
     responses((status = 200, description = "events", content_type = "text/event-stream", body = String)))]
-pub(crate) async fn events(
-    app: web::Data<App>,
-    actor: Authenticated,
-    path: web::Path<Uuid>,
-    query: web::Query<AfterQuery>,
-    request: HttpRequest,
-) -> HandlerResult {
-    let after = after(&query, &request)?;
-    stream_response(&app, &actor.0, &request, StreamId(path.into_inner()), after).await
+pub(crate) async fn events(call: Call, path: web::Path<Uuid>, query: web::Query<AfterQuery>) -> HandlerResult {
+    let after = after(&query, &call.request)?;
+    stream_response(&call.app, &call.actor, &call.request, StreamId(path.into_inner()), after).await
 }
 
 /// The stream that runs in a conversation; 204 when none does.
 #[utoipa::path(trace, path = LISTED, params(AfterQuery),
     responses((status = 200, description = "events", content_type = "text/event-stream", body = String),
         (status = 204, description = "nothing is being written")))]
-pub(crate) async fn resume(
-    app: web::Data<App>,
-    actor: Authenticated,
-    path: web::Path<Uuid>,
-    query: web::Query<AfterQuery>,
-    request: HttpRequest,
-) -> HandlerResult {
-    let after = after(&query, &request)?;
-    match app.conversations().running_stream(&actor.0, ConversationId(path.into_inner())).await? {
-        Some(stream) => stream_response(&app, &actor.0, &request, stream, after).await,
+pub(crate) async fn resume(call: Call, path: web::Path<Uuid>, query: web::Query<AfterQuery>) -> HandlerResult {
+    let after = after(&query, &call.request)?;
+    match call.app.conversations().running_stream(&call.actor, ConversationId(path.into_inner())).await? {
+        Some(stream) => stream_response(&call.app, &call.actor, &call.request, stream, after).await,
         None => Ok(no_content()),
     }
 }
 
 /// Stops a stream. The text so far stays.
 #[utoipa::path(trace, path = LISTED, responses((status = 204)))]
-pub(crate) async fn stop(app: web::Data<App>, actor: Authenticated, path: web::Path<Uuid>) -> HandlerResult {
-    app.conversations().stop(&actor.0, StreamId(path.into_inner())).await?;
+pub(crate) async fn stop(call: Call, path: web::Path<Uuid>) -> HandlerResult {
+    call.app.conversations().stop(&call.actor, StreamId(path.into_inner())).await?;
     Ok(no_content())
 }
 

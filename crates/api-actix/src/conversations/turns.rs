@@ -13,7 +13,7 @@ use super::{
     streams::stream_response,
 };
 use crate::{
-    authorize::Authenticated,
+    authorize::Call,
     body::{self, Json},
     error::{ApiError, HandlerResult},
     idempotency::{expected_head, idempotent, respond},
@@ -33,43 +33,31 @@ fn shape(turn: &OpenedTurn) -> OpenedBody {
         (status = 202, body = OpenedBody), (status = 406, description = "several models cannot share one stream"),
         (status = 409, description = "the message above is unfinished, or too much runs"),
         (status = 412, description = "the head has moved")))]
-pub(crate) async fn send(
-    app: web::Data<App>,
-    actor: Authenticated,
-    path: web::Path<Uuid>,
-    request: HttpRequest,
-    body: Json<MessageRequest>,
-) -> HandlerResult {
-    let keyed = idempotent(&request, &body.bytes, ACCEPTED, shape)?;
-    let message = body.value.into_message(expected_head(&request)?)?;
-    check_streamable(&request, message.models.len())?;
+pub(crate) async fn send(call: Call, path: web::Path<Uuid>, body: Json<MessageRequest>) -> HandlerResult {
+    let keyed = idempotent(&call.request, &body.bytes, ACCEPTED, shape)?;
+    let message = body.value.into_message(expected_head(&call.request)?)?;
+    check_streamable(&call.request, message.models.len())?;
     let conversation = ConversationId(path.into_inner());
-    let outcome = app.conversations().send(&actor.0, conversation, message, keyed).await?;
-    answer(&app, &actor.0, &request, outcome).await
+    let outcome = call.app.conversations().send(&call.actor, conversation, message, keyed).await?;
+    answer(&call.app, &call.actor, &call.request, outcome).await
 }
 
 /// Edits a question as a new branch beside the old one.
 #[utoipa::path(trace, path = LISTED,
     responses((status = 200, description = "the answer as it is written", content_type = "text/event-stream", body = String),
         (status = 202, body = OpenedBody)))]
-pub(crate) async fn edit(
-    app: web::Data<App>,
-    actor: Authenticated,
-    path: web::Path<(Uuid, Uuid)>,
-    request: HttpRequest,
-    body: Json<MessageRequest>,
-) -> HandlerResult {
+pub(crate) async fn edit(call: Call, path: web::Path<(Uuid, Uuid)>, body: Json<MessageRequest>) -> HandlerResult {
     let (conversation, message) = path.into_inner();
-    let keyed = idempotent(&request, &body.bytes, ACCEPTED, shape)?;
-    let new = body.value.into_message(expected_head(&request)?)?;
+    let keyed = idempotent(&call.request, &body.bytes, ACCEPTED, shape)?;
+    let new = body.value.into_message(expected_head(&call.request)?)?;
     if new.parent_id.is_some() {
         let message = "an edited question stays under the same message; leave 'parent_id' out";
         return Err(domain::error::ValueError::new("parent_id", "not_here", message).into());
     }
-    check_streamable(&request, new.models.len())?;
-    let conversations = app.conversations();
-    let outcome = conversations.edit(&actor.0, ConversationId(conversation), MessageId(message), new, keyed).await?;
-    answer(&app, &actor.0, &request, outcome).await
+    check_streamable(&call.request, new.models.len())?;
+    let conversations = call.app.conversations();
+    let outcome = conversations.edit(&call.actor, ConversationId(conversation), MessageId(message), new, keyed).await?;
+    answer(&call.app, &call.actor, &call.request, outcome).await
 }
 
 /// Asks again: a new answer beside the named one, or under the named question. The body may be empty.
@@ -77,21 +65,19 @@ pub(crate) async fn edit(
     responses((status = 200, description = "the answer as it is written", content_type = "text/event-stream", body = String),
         (status = 202, body = OpenedBody)))]
 pub(crate) async fn regenerate(
-    app: web::Data<App>,
-    actor: Authenticated,
+    call: Call,
     path: web::Path<(Uuid, Uuid)>,
-    request: HttpRequest,
     body: Json<RegenerateRequest>,
 ) -> HandlerResult {
     let (conversation, message) = path.into_inner();
-    let keyed = idempotent(&request, &body.bytes, ACCEPTED, shape)?;
+    let keyed = idempotent(&call.request, &body.bytes, ACCEPTED, shape)?;
     let models = body.value.into_models()?;
-    check_streamable(&request, models.len())?;
+    check_streamable(&call.request, models.len())?;
     let (conversation, message) = (ConversationId(conversation), MessageId(message));
-    let expected = expected_head(&request)?;
-    let conversations = app.conversations();
-    let outcome = conversations.regenerate(&actor.0, conversation, message, models, expected, keyed).await?;
-    answer(&app, &actor.0, &request, outcome).await
+    let expected = expected_head(&call.request)?;
+    let conversations = call.app.conversations();
+    let outcome = conversations.regenerate(&call.actor, conversation, message, models, expected, keyed).await?;
+    answer(&call.app, &call.actor, &call.request, outcome).await
 }
 
 fn check_streamable(request: &HttpRequest, models: usize) -> Result<(), ApiError> {

@@ -12,16 +12,20 @@ use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::tenancy::dto::TenantBody;
+use crate::{
+    shape::{request, response},
+    tenancy::dto::TenantBody,
+};
 
 /// The first tenant and its admin.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({ "token": "the token that the server printed", "tenant_name": "Acme",
+    "email": "ada@example.com", "username": "ada", "password": "correct horse battery" }))]
 pub(crate) struct SetupRequest {
     /// The one-time token that the server printed.
     pub(crate) token: String,
     tenant_name: String,
-    #[schema(example = "ada@example.com")]
     email: String,
     username: String,
     /// 15 to 128 characters.
@@ -35,45 +39,32 @@ impl SetupRequest {
     }
 }
 
-/// A finished setup.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct SetupBody {
-    user: UserBody,
-    tenant: TenantBody,
-    #[serde(flatten)]
-    tokens: TokenBody,
-}
-
-impl From<SetUp> for SetupBody {
-    fn from(set_up: SetUp) -> Self {
-        Self {
-            user: UserBody::from(&set_up.user),
-            tenant: TenantBody::from(&set_up.tenant),
-            tokens: set_up.signed_in.into(),
-        }
+response! {
+    /// A finished setup.
+    SetupBody of set_up: SetUp {
+        user: UserBody = UserBody::from(&set_up.user),
+        tenant: TenantBody = TenantBody::from(&set_up.tenant),
+        #[serde(flatten)]
+        tokens: TokenBody = set_up.signed_in.into(),
     }
 }
 
-/// A sign-in with a password.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct LoginRequest {
-    /// E-mail address or user name.
-    login: String,
-    password: String,
-    /// The tenant's slug; needed with a user name where there are several tenants.
-    tenant: Option<String>,
-}
-
-impl From<LoginRequest> for Login {
-    fn from(LoginRequest { login, password, tenant }: LoginRequest) -> Self {
-        Self { login, password, tenant }
+request! {
+    /// A sign-in with a password.
+    #[schema(example = json!({ "login": "ada@example.com", "password": "correct horse battery" }))]
+    LoginRequest for Login {
+        /// E-mail address or user name.
+        login: String,
+        password: String,
+        /// The tenant's slug; needed with a user name where there are several tenants.
+        tenant: Option<String>,
     }
 }
 
 /// A refresh token to be traded.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({ "refresh_token": "the last one that was given" }))]
 pub(crate) struct RefreshRequest {
     /// Works once.
     pub(crate) refresh_token: String,
@@ -98,59 +89,35 @@ impl From<SignedIn> for TokenBody {
     }
 }
 
-/// A user.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct UserBody {
-    id: Uuid,
-    tenant_id: Option<Uuid>,
-    email: String,
-    username: String,
-    display_name: Option<String>,
-    first_name: Option<String>,
-    last_name: Option<String>,
-    avatar_url: Option<String>,
-    is_active: bool,
-    email_verified: bool,
-    last_login_at: Option<DateTime<Utc>>,
-    created_at: DateTime<Utc>,
-    updated_at: DateTime<Utc>,
-}
-
-impl From<&User> for UserBody {
-    fn from(user: &User) -> Self {
-        Self {
-            id: user.id.0,
-            tenant_id: user.tenant_id.map(|id| id.0),
-            email: user.email.as_str().to_owned(),
-            username: user.username.as_str().to_owned(),
-            display_name: user.display_name.clone(),
-            first_name: user.first_name.clone(),
-            last_name: user.last_name.clone(),
-            avatar_url: user.avatar_url.clone(),
-            is_active: user.is_active,
-            email_verified: user.email_verified,
-            last_login_at: user.last_login_at,
-            created_at: user.created_at,
-            updated_at: user.updated_at,
-        }
+response! {
+    /// A user.
+    UserBody of user: &User {
+        id: Uuid = user.id.0,
+        tenant_id: Option<Uuid> = user.tenant_id.map(|id| id.0),
+        email: String = user.email.as_str().to_owned(),
+        username: String = user.username.as_str().to_owned(),
+        display_name: Option<String> = user.display_name.clone(),
+        first_name: Option<String> = user.first_name.clone(),
+        last_name: Option<String> = user.last_name.clone(),
+        avatar_url: Option<String> = user.avatar_url.clone(),
+        is_active: bool = user.is_active,
+        email_verified: bool = user.email_verified,
+        last_login_at: Option<DateTime<Utc>> = user.last_login_at,
+        created_at: DateTime<Utc> = user.created_at,
+        updated_at: DateTime<Utc> = user.updated_at,
     }
 }
 
-/// A user to be created in the caller's tenant.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct NewUserRequest {
-    email: String,
-    username: String,
-    /// 15 to 128 characters.
-    password: String,
-    /// `tenant_admin`, `moderator`, `user` (the default) or `viewer`.
-    role: Option<String>,
-}
-
-impl From<NewUserRequest> for NewUser {
-    fn from(NewUserRequest { email, username, password, role }: NewUserRequest) -> Self {
-        Self { email, username, password, role }
+request! {
+    /// A user to be created in the caller's tenant.
+    #[schema(example = json!({ "email": "grace@example.com", "username": "grace", "password": "correct horse battery" }))]
+    NewUserRequest for NewUser {
+        email: String,
+        username: String,
+        /// 15 to 128 characters.
+        password: String,
+        /// `tenant_admin`, `moderator`, `user` (the default) or `viewer`.
+        role: Option<String>,
     }
 }
 
@@ -172,22 +139,23 @@ impl ProfileBody {
     }
 }
 
-/// Changes of one's own account; null clears a field.
-#[derive(Debug, Default, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct ProfileRequest {
-    #[serde(default, deserialize_with = "given")]
-    #[schema(value_type = Option<String>)]
-    display_name: Option<Option<String>>,
-    #[serde(default, deserialize_with = "given")]
-    #[schema(value_type = Option<String>)]
-    first_name: Option<Option<String>>,
-    #[serde(default, deserialize_with = "given")]
-    #[schema(value_type = Option<String>)]
-    last_name: Option<Option<String>>,
-    #[serde(default, deserialize_with = "given")]
-    #[schema(value_type = Option<String>)]
-    avatar_url: Option<Option<String>>,
+request! {
+    /// Changes of one's own account; null clears a field.
+    #[schema(example = json!({ "display_name": "Ada Lovelace", "avatar_url": null }))]
+    ProfileRequest for ProfileChange {
+        #[serde(default, deserialize_with = "given")]
+        #[schema(value_type = Option<String>)]
+        display_name: Option<Option<String>>,
+        #[serde(default, deserialize_with = "given")]
+        #[schema(value_type = Option<String>)]
+        first_name: Option<Option<String>>,
+        #[serde(default, deserialize_with = "given")]
+        #[schema(value_type = Option<String>)]
+        last_name: Option<Option<String>>,
+        #[serde(default, deserialize_with = "given")]
+        #[schema(value_type = Option<String>)]
+        avatar_url: Option<Option<String>>,
+    }
 }
 
 /// Tells null from absent.
@@ -195,61 +163,34 @@ fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<Str
     Option::<String>::deserialize(deserializer).map(Some)
 }
 
-impl From<ProfileRequest> for ProfileChange {
-    fn from(ProfileRequest { display_name, first_name, last_name, avatar_url }: ProfileRequest) -> Self {
-        Self { display_name, first_name, last_name, avatar_url }
+request! {
+    /// A key to be created.
+    #[schema(example = json!({ "name": "nightly import", "scopes": ["knowledge:read"] }))]
+    NewApiKeyRequest for NewApiKey {
+        name: String,
+        description: Option<String>,
+        /// Permissions such as `conversations:read`; absent: whatever you may.
+        scopes: Option<Vec<String>>,
+        expires_at: Option<DateTime<Utc>>,
     }
 }
 
-/// A key to be created.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct NewApiKeyRequest {
-    name: String,
-    description: Option<String>,
-    /// Permissions such as `conversations:read`; absent: whatever you may.
-    scopes: Option<Vec<String>>,
-    expires_at: Option<DateTime<Utc>>,
-}
-
-impl From<NewApiKeyRequest> for NewApiKey {
-    fn from(NewApiKeyRequest { name, description, scopes, expires_at }: NewApiKeyRequest) -> Self {
-        Self { name, description, scopes, expires_at }
-    }
-}
-
-/// An API key, without the key.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct ApiKeyBody {
-    id: Uuid,
-    name: String,
-    description: Option<String>,
-    /// The start of the key.
-    prefix: String,
-    /// Its last four characters.
-    last_four: String,
-    /// Null: whatever the owner may.
-    scopes: Option<Vec<&'static str>>,
-    is_active: bool,
-    expires_at: Option<DateTime<Utc>>,
-    last_used_at: Option<DateTime<Utc>>,
-    created_at: DateTime<Utc>,
-}
-
-impl From<&ApiKey> for ApiKeyBody {
-    fn from(key: &ApiKey) -> Self {
-        Self {
-            id: key.id.0,
-            name: key.name.clone(),
-            description: key.description.clone(),
-            prefix: key.prefix.clone(),
-            last_four: key.last_four.clone(),
-            scopes: key.scopes.as_ref().map(|scopes| scopes.iter().map(|scope| scope.as_str()).collect()),
-            is_active: key.is_active,
-            expires_at: key.expires_at,
-            last_used_at: key.last_used_at,
-            created_at: key.created_at,
-        }
+response! {
+    /// An API key, without the key.
+    ApiKeyBody of key: &ApiKey {
+        id: Uuid = key.id.0,
+        name: String = key.name.clone(),
+        description: Option<String> = key.description.clone(),
+        /// The start of the key.
+        prefix: String = key.prefix.clone(),
+        /// Its last four characters.
+        last_four: String = key.last_four.clone(),
+        /// Null: whatever the owner may.
+        scopes: Option<Vec<&'static str>> = key.scopes.as_ref().map(|scopes| scopes.iter().map(|scope| scope.as_str()).collect()),
+        is_active: bool = key.is_active,
+        expires_at: Option<DateTime<Utc>> = key.expires_at,
+        last_used_at: Option<DateTime<Utc>> = key.last_used_at,
+        created_at: DateTime<Utc> = key.created_at,
     }
 }
 

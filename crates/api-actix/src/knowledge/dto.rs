@@ -12,9 +12,12 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use crate::shape::response;
+
 /// A collection to be created.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({ "name": "Handbook", "visibility": "shared" }))]
 pub(crate) struct NewCollectionRequest {
     name: String,
     description: Option<String>,
@@ -34,79 +37,44 @@ impl TryFrom<NewCollectionRequest> for NewCollection {
     }
 }
 
-/// A collection.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct CollectionBody {
-    id: Uuid,
-    /// Its owner; null: the tenant.
-    user_id: Option<Uuid>,
-    parent_id: Option<Uuid>,
-    name: String,
-    description: Option<String>,
-    visibility: &'static str,
-    /// Passages that can be found in it.
-    chunk_count: u64,
-    created_at: DateTime<Utc>,
-    updated_at: DateTime<Utc>,
-}
-
-impl From<&Collection> for CollectionBody {
-    fn from(collection: &Collection) -> Self {
-        Self {
-            id: collection.id.0,
-            user_id: collection.user_id.map(|id| id.0),
-            parent_id: collection.parent_id.map(|id| id.0),
-            name: collection.name.clone(),
-            description: collection.description.clone(),
-            visibility: collection.visibility.as_str(),
-            chunk_count: collection.chunk_count,
-            created_at: collection.created_at,
-            updated_at: collection.updated_at,
-        }
+response! {
+    /// A collection.
+    CollectionBody of collection: &Collection {
+        id: Uuid = collection.id.0,
+        /// Its owner; null: the tenant.
+        user_id: Option<Uuid> = collection.user_id.map(|id| id.0),
+        parent_id: Option<Uuid> = collection.parent_id.map(|id| id.0),
+        name: String = collection.name.clone(),
+        description: Option<String> = collection.description.clone(),
+        visibility: &'static str = collection.visibility.as_str(),
+        /// Passages that can be found in it.
+        chunk_count: u64 = collection.chunk_count,
+        created_at: DateTime<Utc> = collection.created_at,
+        updated_at: DateTime<Utc> = collection.updated_at,
     }
 }
 
-/// A source.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct SourceBody {
-    id: Uuid,
-    collection_id: Uuid,
-    /// Who uploaded it; null: the tenant.
-    user_id: Option<Uuid>,
-    name: String,
-    filename: String,
-    mime_type: String,
-    size_bytes: u64,
-    /// SHA-256 of the file.
-    content_hash: String,
-    /// `uploaded`, `processing`, `processed` or `error`.
-    status: &'static str,
-    /// Why it failed, and what to do.
-    error: Option<String>,
-    processed_at: Option<DateTime<Utc>>,
-    metadata: serde_json::Value,
-    created_at: DateTime<Utc>,
-    updated_at: DateTime<Utc>,
-}
-
-impl From<&Source> for SourceBody {
-    fn from(source: &Source) -> Self {
-        Self {
-            id: source.id.0,
-            collection_id: source.collection_id.0,
-            user_id: source.user_id.map(|id| id.0),
-            name: source.name.clone(),
-            filename: source.filename.clone(),
-            mime_type: source.mime_type.clone(),
-            size_bytes: source.size_bytes,
-            content_hash: source.content_hash.clone(),
-            status: source.status.as_str(),
-            error: source.error.clone(),
-            processed_at: source.processed_at,
-            metadata: source.metadata.clone(),
-            created_at: source.created_at,
-            updated_at: source.updated_at,
-        }
+response! {
+    /// A source.
+    SourceBody of source: &Source {
+        id: Uuid = source.id.0,
+        collection_id: Uuid = source.collection_id.0,
+        /// Who uploaded it; null: the tenant.
+        user_id: Option<Uuid> = source.user_id.map(|id| id.0),
+        name: String = source.name.clone(),
+        filename: String = source.filename.clone(),
+        mime_type: String = source.mime_type.clone(),
+        size_bytes: u64 = source.size_bytes,
+        /// SHA-256 of the file.
+        content_hash: String = source.content_hash.clone(),
+        /// `uploaded`, `processing`, `processed` or `error`.
+        status: &'static str = source.status.as_str(),
+        /// Why it failed, and what to do.
+        error: Option<String> = source.error.clone(),
+        processed_at: Option<DateTime<Utc>> = source.processed_at,
+        metadata: serde_json::Value = source.metadata.clone(),
+        created_at: DateTime<Utc> = source.created_at,
+        updated_at: DateTime<Utc> = source.updated_at,
     }
 }
 
@@ -185,6 +153,7 @@ pub(crate) struct UploadForm {
 /// A search.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({ "query": "days of holiday" }))]
 pub(crate) struct SearchBody {
     query: String,
     /// Only in these collections and those below them; absent: all that you may read.
@@ -207,37 +176,22 @@ impl TryFrom<SearchBody> for SearchRequest {
     }
 }
 
-/// A passage that was found.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct PassageBody {
-    chunk_id: Uuid,
-    source_id: Uuid,
-    filename: String,
-    content: String,
-    score: f64,
-    /// The page, from 1, where the format has pages.
-    page: Option<u32>,
-    /// The headings above it.
-    heading: Option<String>,
-    /// First Unicode scalar value in the extracted text.
-    start: u32,
-    /// One past the last.
-    end: u32,
-}
-
-impl From<&RetrievedItem> for PassageBody {
-    fn from(item: &RetrievedItem) -> Self {
-        Self {
-            chunk_id: item.chunk_id.0,
-            source_id: item.source_id.0,
-            filename: item.filename.clone(),
-            content: item.content.clone(),
-            score: item.score,
-            page: item.page,
-            heading: item.heading.clone(),
-            start: item.start,
-            end: item.end,
-        }
+response! {
+    /// A passage that was found.
+    PassageBody of item: &RetrievedItem {
+        chunk_id: Uuid = item.chunk_id.0,
+        source_id: Uuid = item.source_id.0,
+        filename: String = item.filename.clone(),
+        content: String = item.content.clone(),
+        score: f64 = item.score,
+        /// The page, from 1, where the format has pages.
+        page: Option<u32> = item.page,
+        /// The headings above it.
+        heading: Option<String> = item.heading.clone(),
+        /// First Unicode scalar value in the extracted text.
+        start: u32 = item.start,
+        /// One past the last.
+        end: u32 = item.end,
     }
 }
 

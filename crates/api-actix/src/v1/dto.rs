@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 /// A chat completion that is asked for.
 #[derive(Debug, Deserialize, ToSchema)]
+#[schema(example = json!({ "model": "banyan/extractive", "messages": [{ "role": "user", "content": "Hello" }] }))]
 pub(crate) struct CompletionRequest {
     /// `<provider>/<model>`, or a bare name where it is unambiguous.
     pub(crate) model: String,
@@ -177,6 +178,7 @@ pub(crate) struct ModelList {
 
 /// Texts to be embedded, or their tokens.
 #[derive(Debug, Deserialize, ToSchema)]
+#[schema(example = json!({ "model": "openai/text-embedding-3-small", "input": "a text" }))]
 pub(crate) struct EmbeddingRequest {
     pub(crate) model: String,
     pub(crate) input: EmbeddingInputDto,

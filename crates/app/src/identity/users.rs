@@ -11,7 +11,7 @@ use domain::{
 use serde_json::json;
 
 use super::Identity;
-use crate::{Error, ErrorKind, Idempotent, Outcome, Result, audit::Act, unit_of_work::Uow};
+use crate::{Error, Idempotent, Outcome, Result, audit::Act, unit_of_work::Uow};
 
 /// A user to be created.
 #[derive(Debug, Clone)]
@@ -82,10 +82,5 @@ impl Identity {
 }
 
 fn taken(error: Error) -> Error {
-    if error.kind == ErrorKind::Conflict {
-        let message = "there is a user with this e-mail address or user name already";
-        Error::new(ErrorKind::Conflict, "user_exists", message).because(error)
-    } else {
-        error
-    }
+    error.taken("users", "user_exists", "there is a user with this e-mail address or user name already")
 }

@@ -136,14 +136,7 @@ impl Knowledge {
                 }
             }
         }
-        outcome.map_err(|error| {
-            if error.is_conflict_on("content_hash") {
-                let message = "the collection holds this file already";
-                Error::new(ErrorKind::Conflict, "source_exists", message).because(error)
-            } else {
-                error
-            }
-        })
+        outcome.map_err(|error| error.taken("content_hash", "source_exists", "the collection holds this file already"))
     }
 
     /// The rows of a source, not stored yet.

@@ -1,7 +1,7 @@
 //! The one policy. It is pure: the same actor and permission give the same answer.
 
 use crate::{
-    access::{Actor, Area, Permission, Reach, Scope, TenantScope},
+    access::{Actor, Area, Permission, Reach, Scope, TenantScope, permission::Extent},
     ids::TenantId,
 };
 
@@ -34,35 +34,25 @@ impl Policy {
             return Err(Denied::MissingPermission(permission));
         }
         let tenant_id = actor.tenant_id.ok_or(Denied::NoTenant)?;
-        let whole = actor.sees_whole_tenant();
-        let seen = if whole { Reach::Tenant } else { Reach::Visible };
-        let owned_or_whole = if whole { Reach::Tenant } else { Reach::Own };
-        // What its user may read of knowledge goes with a conversation: citations show it, turns search it.
-        let cited = if actor.may(Permission::KnowledgeRead) { seen } else { Reach::Nothing };
-        let scope = TenantScope::new(tenant_id, Some(actor.user_id), Reach::Nothing)
+        let (own, seen) =
+            if actor.sees_whole_tenant() { (Reach::Tenant, Reach::Tenant) } else { (Reach::Own, Reach::Visible) };
+        let mut scope = TenantScope::new(tenant_id, Some(actor.user_id), Reach::Nothing)
             .with(Area::Tenancy, Reach::Visible)
             .with(Area::Identity, Reach::Own)
             // A superadmin owns nothing in a tenant: what it spends there is the tenant's.
             .with(Area::Usage, if actor.owner().is_some() { Reach::Own } else { Reach::Tenant });
-        let scope = match permission {
-            Permission::ConversationsRead => scope.with(Area::Conversations, seen).with(Area::Knowledge, cited),
-            Permission::ConversationsWrite | Permission::ModelsUse => {
-                scope.with(Area::Conversations, Reach::Own).with(Area::Knowledge, cited)
-            }
-            Permission::KnowledgeRead => scope.with(Area::Knowledge, seen),
-            Permission::KnowledgeWrite => scope.with(Area::Knowledge, owned_or_whole),
-            Permission::UsageRead => scope.with(Area::Usage, owned_or_whole).with(Area::Conversations, seen),
-            Permission::UsersRead | Permission::UsersWrite => scope.with(Area::Identity, Reach::Tenant),
-            Permission::SocialLinksWrite => scope.with(Area::Tenancy, Reach::Tenant),
-            Permission::AuditRead => scope.with(Area::Administration, Reach::Tenant),
-            Permission::TenantsRead
-            | Permission::TenantsWrite
-            | Permission::SocialLinksRead
-            | Permission::ProfileRead
-            | Permission::ProfileWrite
-            | Permission::ApiKeysRead
-            | Permission::ApiKeysWrite => scope,
-        };
+        for &(area, extent) in permission.extents() {
+            let reach = match extent {
+                Extent::Own => Reach::Own,
+                Extent::OwnOrAll => own,
+                Extent::Visible => seen,
+                // What its user may read of knowledge goes with a conversation: citations show it, turns search it.
+                Extent::Cited if actor.may(Permission::KnowledgeRead) => seen,
+                Extent::Cited => Reach::Nothing,
+                Extent::All => Reach::Tenant,
+            };
+            scope = scope.with(area, reach);
+        }
         Ok(Scope::Tenant(scope))
     }
 

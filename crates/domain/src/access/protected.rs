@@ -1,5 +1,5 @@
-//! Reach, declared once. A row type says here which [`Area`] it belongs to, who owns it and who sees
-//! it; look-ups, lists, inserts and updates of every backend follow from that.
+//! Reach, declared once. A row type says by `protected!` which [`Area`] it belongs to, who owns it and who
+//! sees it; look-ups, lists, inserts and updates of every backend follow from that.
 //!
 //! A backend in memory asks [`Filter::admits`] of each row, one in SQL writes the same [`Filter`] as
 //! the condition of its statement, and both ask [`Scope::may_add`] before they insert. Parts of an
@@ -8,15 +8,10 @@
 
 use crate::{
     access::{Reach, Scope, TenantScope},
-    admin::{AuditLog, IdempotencyRecord, Job},
-    conversations::{Conversation, Visibility},
-    identity::{ApiKey, RefreshToken, Role, Session, User, UserRole},
     ids::{TenantId, UserId},
-    knowledge::{Collection, CollectionVisibility, RetrievalRun, Source},
+    knowledge::{Collection, CollectionVisibility, Source},
     names::names,
     store::StoreError,
-    tenancy::{SocialLink, Tenant},
-    usage::{ProviderCall, UsageLog},
 };
 
 names! {
@@ -198,22 +193,22 @@ impl Scope {
     }
 }
 
-/// Declares rows whose tenant and owner are fields.
+/// Declares that a type is such a row, beside it: its area, and how its tenant and its owner are found.
 macro_rules! protected {
-    ($($row:ty: $area:ident, tenant $tenant:expr, owner $owner:expr
-        $(, shown $shown:expr)? $(, adding $adding:ident)? $(, across $across:ident)?;)+) => {$(
-        impl Protected for $row {
-            const AREA: Area = Area::$area;
-            $(const ADDING: Adding = Adding::$adding;)?
-            $(const ACROSS_TENANTS: AcrossTenants = AcrossTenants::$across;)?
+    ($row:ty: $area:ident, tenant $tenant:expr, owner $owner:expr
+        $(, shown $shown:expr)? $(, adding $adding:ident)? $(, across $across:ident)? $(,)?) => {
+        impl $crate::access::Protected for $row {
+            const AREA: $crate::access::Area = $crate::access::Area::$area;
+            $(const ADDING: $crate::access::Adding = $crate::access::Adding::$adding;)?
+            $(const ACROSS_TENANTS: $crate::access::AcrossTenants = $crate::access::AcrossTenants::$across;)?
 
-            fn tenant_id(&self) -> Option<TenantId> {
-                let tenant: fn(&Self) -> Option<TenantId> = $tenant;
+            fn tenant_id(&self) -> Option<$crate::ids::TenantId> {
+                let tenant: fn(&Self) -> Option<$crate::ids::TenantId> = $tenant;
                 tenant(self)
             }
 
-            fn owner(&self) -> Option<UserId> {
-                let owner: fn(&Self) -> Option<UserId> = $owner;
+            fn owner(&self) -> Option<$crate::ids::UserId> {
+                let owner: fn(&Self) -> Option<$crate::ids::UserId> = $owner;
                 owner(self)
             }
 
@@ -222,30 +217,9 @@ macro_rules! protected {
                 shown(self)
             })?
         }
-    )+};
+    };
 }
-
-protected! {
-    Tenant: Tenancy, tenant |row| Some(row.id), owner |_| None, shown |_| true, across Everything;
-    SocialLink: Tenancy, tenant |row| Some(row.tenant_id), owner |_| None, shown |_| true;
-    User: Identity, tenant |row| row.tenant_id, owner |row| Some(row.id), across Tenantless;
-    Role: Identity, tenant |row| Some(row.tenant_id), owner |_| None;
-    UserRole: Identity, tenant |row| Some(row.tenant_id), owner |row| Some(row.user_id), adding ByTenant;
-    Session: Identity, tenant |row| row.tenant_id, owner |row| Some(row.user_id), across Tenantless;
-    RefreshToken: Identity, tenant |row| row.tenant_id, owner |row| Some(row.user_id), across Tenantless;
-    ApiKey: Identity, tenant |row| Some(row.tenant_id), owner |row| Some(row.user_id);
-    Conversation: Conversations, tenant |row| Some(row.tenant_id), owner |row| Some(row.user_id),
-        shown |row| row.visibility == Visibility::Public;
-    Collection: Knowledge, tenant |row| Some(row.tenant_id), owner |row| row.user_id,
-        shown |row| row.visibility == CollectionVisibility::Shared;
-    RetrievalRun: Knowledge, tenant |row| Some(row.tenant_id), owner |row| row.user_id, adding ByActor;
-    UsageLog: Usage, tenant |row| Some(row.tenant_id), owner |row| row.user_id, adding ByActor;
-    ProviderCall: Usage, tenant |row| Some(row.tenant_id), owner |row| row.user_id, adding ByActor;
-    AuditLog: Administration, tenant |row| row.tenant_id, owner |row| row.user_id, adding ByActor, across Tenantless;
-    Job: Administration, tenant |row| Some(row.tenant_id), owner |row| row.user_id, adding ByActor,
-        across Everything;
-    IdempotencyRecord: Administration, tenant |row| Some(row.tenant_id), owner |row| Some(row.user_id), adding ByActor;
-}
+pub(crate) use protected;
 
 impl Filter {
     /// Whether it lets a source through: as the collection that it lies in, unless the source's own
@@ -271,6 +245,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
+    use crate::{identity::User, tenancy::Tenant};
 
     /// A row with everything that a declaration can say.
     struct Thing {

@@ -40,30 +40,20 @@ impl SystemRole {
     /// What the role grants.
     #[must_use]
     pub fn permissions(self) -> PermissionSet {
+        Permission::ALL.into_iter().filter(|permission| self.has(*permission)).collect()
+    }
+
+    /// Whether it grants the permission, by the least role that does.
+    const fn has(self, permission: Permission) -> bool {
         use Permission as P;
-        let viewer = [
-            P::ProfileRead,
-            P::ApiKeysRead,
-            P::ConversationsRead,
-            P::KnowledgeRead,
-            P::UsageRead,
-            P::UsersRead,
-            P::SocialLinksRead,
-        ];
-        let user = [P::ProfileWrite, P::ApiKeysWrite, P::ConversationsWrite, P::KnowledgeWrite, P::ModelsUse];
         match self {
             // In a tenant that it entered, a superadmin reads conversations and changes the rest.
-            Self::Superadmin => P::ALL
-                .into_iter()
-                .filter(|permission| {
-                    !matches!(permission, P::ConversationsWrite | P::ModelsUse | P::ApiKeysRead | P::ApiKeysWrite)
-                })
-                .collect(),
-            Self::TenantAdmin => {
-                P::ALL.into_iter().filter(|p| !matches!(p, P::TenantsRead | P::TenantsWrite)).collect()
+            Self::Superadmin => {
+                !matches!(permission, P::ConversationsWrite | P::ModelsUse | P::ApiKeysRead | P::ApiKeysWrite)
             }
-            Self::Moderator | Self::User => viewer.into_iter().chain(user).collect(),
-            Self::Viewer => viewer.into_iter().collect(),
+            Self::TenantAdmin => !matches!(permission.least_role(), Self::Superadmin),
+            Self::Moderator | Self::User => matches!(permission.least_role(), Self::User | Self::Viewer),
+            Self::Viewer => matches!(permission.least_role(), Self::Viewer),
         }
     }
 }

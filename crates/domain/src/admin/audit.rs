@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use uuid::Uuid;
 
 use crate::{
+    access::protected,
     clock::Timestamp,
     ids::{AuditLogId, TenantId, UserId},
     page::{Page, PageRequest},
@@ -35,6 +36,11 @@ pub struct AuditLog {
     /// When it was done.
     pub created_at: Timestamp,
 }
+
+protected!(
+    AuditLog: Administration, tenant |row| row.tenant_id, owner |row| row.user_id,
+    adding ByActor, across Tenantless,
+);
 
 repository! {
     /// The audit log. Rows are added and read, never changed.

@@ -1,6 +1,7 @@
 //! Idempotency keys: a repeated request gets the first one's answer again.
 
 use crate::{
+    access::protected,
     clock::Timestamp,
     ids::{TenantId, UserId},
     store::{StoreError, repository},
@@ -36,6 +37,11 @@ pub struct IdempotencyRecord {
     /// When it is forgotten.
     pub expires_at: Timestamp,
 }
+
+protected!(
+    IdempotencyRecord: Administration, tenant |row| Some(row.tenant_id), owner |row| Some(row.user_id),
+    adding ByActor,
+);
 
 repository! {
     /// Stored idempotency keys. Their rows are written in the transaction of the effect. They are a

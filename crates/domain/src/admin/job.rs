@@ -1,6 +1,7 @@
 //! Background jobs: queued in the transaction of their cause, leased, fenced, retried, never lost.
 
 use crate::{
+    access::protected,
     clock::Timestamp,
     ids::{JobId, SourceId, SourceVersionId, TenantId, UserId},
     names::names,
@@ -86,6 +87,11 @@ pub struct Job {
     /// When it was last changed.
     pub updated_at: Timestamp,
 }
+
+protected!(
+    Job: Administration, tenant |row| Some(row.tenant_id), owner |row| row.user_id,
+    adding ByActor, across Everything,
+);
 
 /// The right to work on a job, as long as its lease lasts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,6 +1,7 @@
 //! The conversation.
 
 use crate::{
+    access::protected,
     clock::Timestamp,
     ids::{CollectionId, ConversationId, MessageId, TenantId, UserId},
     names::names,
@@ -85,3 +86,8 @@ pub struct Conversation {
     /// When it was last changed.
     pub updated_at: Timestamp,
 }
+
+protected!(
+    Conversation: Conversations, tenant |row| Some(row.tenant_id), owner |row| Some(row.user_id),
+    shown |row| row.visibility == Visibility::Public,
+);

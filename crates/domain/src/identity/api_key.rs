@@ -1,10 +1,12 @@
 //! API keys. The key itself is shown once; its hash is kept.
 
 use crate::{
-    access::PermissionSet,
+    access::{PermissionSet, protected},
     clock::Timestamp,
     identity::TokenHash,
     ids::{ApiKeyId, TenantId, UserId},
+    page::{Page, PageRequest},
+    store::{StoreError, repository},
 };
 
 /// A key for programs, with at most the rights that its owner has at the time of use.
@@ -38,6 +40,24 @@ pub struct ApiKey {
     pub created_at: Timestamp,
     /// When it was last changed.
     pub updated_at: Timestamp,
+}
+
+protected!(ApiKey: Identity, tenant |row| Some(row.tenant_id), owner |row| Some(row.user_id));
+
+repository! {
+    /// Stored API keys.
+    pub trait ApiKeyRepo {
+        /// The key, live or not, if the scope reaches it.
+        async fn get(&self, id: ApiKeyId) -> Result<Option<ApiKey>, StoreError>;
+        /// The keys of the scope's user, newest first. However far the scope reaches, others' are left out.
+        async fn list(&self, page: PageRequest) -> Result<Page<ApiKey>, StoreError>;
+        /// Adds a key.
+        async fn insert(&self, key: &ApiKey) -> Result<(), StoreError>;
+        /// Ends a key of the scope's user, and of nobody else; tells whether there was such a live key.
+        async fn revoke(&self, id: ApiKeyId, at: Timestamp) -> Result<bool, StoreError>;
+        /// Notes a use.
+        async fn record_use(&self, id: ApiKeyId, at: Timestamp) -> Result<(), StoreError>;
+    }
 }
 
 impl ApiKey {

@@ -1,10 +1,10 @@
-//! Ports to stored users, roles, sessions and keys.
+//! Ports to stored users, roles and sessions, and to what sign-in looks up.
 
 use std::net::IpAddr;
 
 use crate::{
     clock::Timestamp,
-    identity::{ApiKey, RefreshToken, Role, Session, TokenHash, User, UserRole},
+    identity::{RefreshToken, Role, Session, TokenHash, User, UserRole},
     ids::{ApiKeyId, RefreshTokenId, SessionId, TenantId, UserId},
     page::{Page, PageRequest},
     store::{StoreError, repository},
@@ -119,21 +119,5 @@ repository! {
         async fn insert_refresh_token(&self, token: &RefreshToken) -> Result<(), StoreError>;
         /// Marks a token used, if it is in reach and not used yet; tells whether this call did.
         async fn use_refresh_token(&self, id: RefreshTokenId, at: Timestamp) -> Result<bool, StoreError>;
-    }
-}
-
-repository! {
-    /// Stored API keys.
-    pub trait ApiKeyRepo {
-        /// The key, live or not, if the scope reaches it.
-        async fn get(&self, id: ApiKeyId) -> Result<Option<ApiKey>, StoreError>;
-        /// The keys of the scope's user, newest first. However far the scope reaches, others' are left out.
-        async fn list(&self, page: PageRequest) -> Result<Page<ApiKey>, StoreError>;
-        /// Adds a key.
-        async fn insert(&self, key: &ApiKey) -> Result<(), StoreError>;
-        /// Ends a key of the scope's user, and of nobody else; tells whether there was such a live key.
-        async fn revoke(&self, id: ApiKeyId, at: Timestamp) -> Result<bool, StoreError>;
-        /// Notes a use.
-        async fn record_use(&self, id: ApiKeyId, at: Timestamp) -> Result<(), StoreError>;
     }
 }

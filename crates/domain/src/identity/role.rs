@@ -1,7 +1,7 @@
 //! Roles of a tenant and who has them.
 
 use crate::{
-    access::{Permission, PermissionSet, SystemRole},
+    access::{Permission, PermissionSet, SystemRole, protected},
     clock::Timestamp,
     ids::{RoleId, TenantId, UserId, UserRoleId},
 };
@@ -26,6 +26,8 @@ pub struct Role {
     /// When it was last changed.
     pub updated_at: Timestamp,
 }
+
+protected!(Role: Identity, tenant |row| Some(row.tenant_id), owner |_| None);
 
 impl Role {
     /// Returns what it grants now. A system role grants what this program says, whatever its row holds,
@@ -60,6 +62,8 @@ pub struct UserRole {
     /// By whom; `None` when that user is gone or it was set-up.
     pub assigned_by: Option<UserId>,
 }
+
+protected!(UserRole: Identity, tenant |row| Some(row.tenant_id), owner |row| Some(row.user_id), adding ByTenant);
 
 #[cfg(test)]
 mod tests {

@@ -3,6 +3,7 @@
 use std::{fmt, net::IpAddr};
 
 use crate::{
+    access::protected,
     clock::Timestamp,
     error::ValueError,
     ids::{RefreshTokenId, SessionId, TenantId, UserId},
@@ -73,6 +74,8 @@ pub struct Session {
     pub updated_at: Timestamp,
 }
 
+protected!(Session: Identity, tenant |row| row.tenant_id, owner |row| Some(row.user_id), across Tenantless);
+
 impl Session {
     /// Whether it is in force at `now`.
     #[must_use]
@@ -101,3 +104,5 @@ pub struct RefreshToken {
     /// When it was given.
     pub created_at: Timestamp,
 }
+
+protected!(RefreshToken: Identity, tenant |row| row.tenant_id, owner |row| Some(row.user_id), across Tenantless);

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use crate::{
+    access::protected,
     clock::Timestamp,
     error::ValueError,
     ids::{TenantId, UserId},
@@ -53,6 +54,8 @@ pub struct User {
     /// When it was deleted.
     pub deleted_at: Option<Timestamp>,
 }
+
+protected!(User: Identity, tenant |row| row.tenant_id, owner |row| Some(row.id), across Tenantless);
 
 /// An e-mail address in lower case: one `@`, something on both sides, a dot in the domain, no spaces.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

@@ -1,6 +1,7 @@
 //! Collections: folders of sources, nested without cycles.
 
 use crate::{
+    access::protected,
     clock::Timestamp,
     ids::{CollectionId, TenantId, UserId},
     knowledge::ChunkingSettings,
@@ -50,3 +51,8 @@ pub struct Collection {
     /// When it was last changed.
     pub updated_at: Timestamp,
 }
+
+protected!(
+    Collection: Knowledge, tenant |row| Some(row.tenant_id), owner |row| row.user_id,
+    shown |row| row.visibility == CollectionVisibility::Shared,
+);

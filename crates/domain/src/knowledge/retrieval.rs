@@ -1,6 +1,7 @@
 //! Searches and what they found.
 
 use crate::{
+    access::protected,
     clock::Timestamp,
     ids::{ChunkId, ConversationId, MessageId, RetrievalRunId, TenantId, UserId},
     names::names,
@@ -51,6 +52,8 @@ pub struct RetrievalRun {
     /// When it was done.
     pub created_at: Timestamp,
 }
+
+protected!(RetrievalRun: Knowledge, tenant |row| Some(row.tenant_id), owner |row| row.user_id, adding ByActor);
 
 /// A chunk that a search found, with all its ranks.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -1,6 +1,13 @@
 //! The tenant: an organisation, and the wall around its data.
 
-use crate::{clock::Timestamp, error::ValueError, ids::TenantId};
+use crate::{
+    access::protected,
+    clock::Timestamp,
+    error::ValueError,
+    ids::TenantId,
+    page::{Page, PageRequest},
+    store::{StoreError, repository},
+};
 
 /// Most characters of a slug.
 const MAX_SLUG_CHARS: usize = 63;
@@ -18,6 +25,25 @@ pub struct Tenant {
     pub created_at: Timestamp,
     /// When it was last changed.
     pub updated_at: Timestamp,
+}
+
+protected!(Tenant: Tenancy, tenant |row| Some(row.id), owner |_| None, shown |_| true, across Everything);
+
+repository! {
+    /// Stored tenants. Within a tenant's scope only that tenant is there.
+    pub trait TenantRepo {
+        /// The tenant, if the scope reaches it.
+        async fn get(&self, id: TenantId) -> Result<Option<Tenant>, StoreError>;
+        /// The tenant of this slug, if the scope reaches it.
+        async fn find_by_slug(&self, slug: &str) -> Result<Option<Tenant>, StoreError>;
+        /// Tenants, newest first (all of them only in an installation scope).
+        async fn list(&self, page: PageRequest) -> Result<Page<Tenant>, StoreError>;
+        /// Adds a tenant, within the scope of its own id.
+        ///
+        /// # Errors
+        /// [`StoreError::Conflict`] when the slug is taken.
+        async fn insert(&self, tenant: &Tenant) -> Result<(), StoreError>;
+    }
 }
 
 /// A URL-safe name: lower-case letters, digits and single hyphens inside, at most 63 characters.

@@ -2,6 +2,7 @@
 //! one whose process dies is still paid for in the ledger.
 
 use crate::{
+    access::protected,
     clock::Timestamp,
     ids::{ApiKeyId, ConversationId, MessageId, RequestId, TenantId, UserId},
     usage::AgentType,
@@ -38,3 +39,5 @@ pub struct ProviderCall {
     /// When it counts as abandoned.
     pub lease_expires_at: Timestamp,
 }
+
+protected!(ProviderCall: Usage, tenant |row| Some(row.tenant_id), owner |row| row.user_id, adding ByActor);

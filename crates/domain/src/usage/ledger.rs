@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    access::protected,
     clock::Timestamp,
     ids::{ApiKeyId, ConversationId, MessageId, ModelPriceId, RequestId, TenantId, UsageLogId, UserId},
     money::Money,
@@ -104,3 +105,5 @@ pub struct UsageLog {
     /// Further facts (finish reason, the provider's own ids).
     pub metadata: serde_json::Value,
 }
+
+protected!(UsageLog: Usage, tenant |row| Some(row.tenant_id), owner |row| row.user_id, adding ByActor);

@@ -1,6 +1,5 @@
 //! The rows of the context, one table a file, and how they become entities.
 
-pub(crate) mod api_keys;
 pub(crate) mod refresh_tokens;
 pub(crate) mod roles;
 pub(crate) mod sessions;

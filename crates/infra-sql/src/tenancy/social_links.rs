@@ -1,16 +1,31 @@
 //! Stored social links.
 
-use async_trait::async_trait;
 use domain::{
     ids::SocialLinkId,
-    page::{Page, PageRequest},
-    store::StoreError,
-    tenancy::{SocialLink, SocialLinkRepo},
+    tenancy::{Platform, SocialLink, SocialLinkRepo},
 };
-use sea_orm::ColumnTrait;
 
-use super::rows::social_links::{Column, Entity};
-use crate::{SqlBackend, SqlRepos};
+use crate::prelude::*;
+
+#[sea_orm::model]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "social_links")]
+pub(crate) struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: Uuid,
+    pub tenant_id: Uuid,
+    pub platform: String,
+    pub url: String,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+scoped!(SocialLink, tenant TenantId, shown always);
+listed!();
+mapping!(SocialLink { id, tenant_id, platform, url, created_at, updated_at });
+stored_as_text!(Platform);
 
 #[async_trait]
 impl<B: SqlBackend> SocialLinkRepo for SqlRepos<B> {

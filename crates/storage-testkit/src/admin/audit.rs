@@ -12,8 +12,7 @@ use domain::{
 use serde_json::json;
 
 use crate::{
-    Fixtures, Key, Listing, Person, Reading, Reference, Subject, Unique, World, assert_refused, scopes,
-    standard::standard_cases,
+    Fixtures, Key, Listing, Person, Reading, Reference, Subject, Unique, World, assert_refused, scopes, whole_row,
 };
 
 /// The acts of a user.
@@ -21,8 +20,7 @@ pub struct AuditLogs(User);
 
 #[async_trait]
 impl Subject for AuditLogs {
-    type Row = AuditLog;
-    type Whole = AuditLog;
+    whole_row!(AuditLog);
 
     const NAME: &'static str = "audit_logs";
     // An act in any area leaves its row.
@@ -50,10 +48,6 @@ impl Subject for AuditLogs {
         }
     }
 
-    fn whole<'a>(&'a self, row: &'a AuditLog) -> &'a AuditLog {
-        row
-    }
-
     async fn insert(&self, tx: &dyn Tx, row: &AuditLog) -> Result<(), StoreError> {
         tx.audit().insert(row).await
     }
@@ -68,19 +62,12 @@ impl Subject for AuditLogs {
     }
 
     fn keys() -> Vec<Key<Self>> {
-        vec![Key::<Self>::new(&["audit_logs"], Unique::AtLeastTenant, |stored, fresh| AuditLog {
-            id: stored.id,
-            ..fresh
-        })]
+        vec![Key::<Self>::new(&["audit_logs"], Unique::AtLeastTenant, |stored, twin| twin.id = stored.id)]
     }
 
     fn references() -> Vec<Reference<Self>> {
         vec![Reference::<Self>::anywhere("user_id", |row, other| AuditLog { user_id: Some(other.0.id), ..row })]
     }
-}
-
-standard_cases! { AuditLogs:
-    round_trip, keys_are_unique, references_are_checked, the_list_is_newest_first, strangers_are_kept_out
 }
 
 /// Acts of nobody are kept, and told to those who read the whole log.

@@ -10,17 +10,14 @@ use domain::{
 };
 use uuid::Uuid;
 
-use crate::{
-    Fixtures, Key, Person, Reference, Subject, Unique, World, assert_conflict, scopes, standard::standard_cases,
-};
+use crate::{Fixtures, Key, Person, Reference, Subject, Unique, World, assert_conflict, scopes, whole_row};
 
 /// The keys of a user.
 pub struct IdempotencyKeys(User);
 
 #[async_trait]
 impl Subject for IdempotencyKeys {
-    type Row = IdempotencyRecord;
-    type Whole = IdempotencyRecord;
+    whole_row!(IdempotencyRecord);
 
     const NAME: &'static str = "idempotency_keys";
     // What is done under a key may be of any area.
@@ -40,10 +37,6 @@ impl Subject for IdempotencyKeys {
         IdempotencyRecord { answer, ..make.idempotency(&self.0, &format!("bytes – ü {}", make.id::<Uuid>())) }
     }
 
-    fn whole<'a>(&'a self, record: &'a IdempotencyRecord) -> &'a IdempotencyRecord {
-        record
-    }
-
     fn home(&self, _: &IdempotencyRecord) -> Scope {
         scopes::own(&self.0)
     }
@@ -57,10 +50,7 @@ impl Subject for IdempotencyKeys {
     }
 
     fn keys() -> Vec<Key<Self>> {
-        vec![Key::<Self>::new(&["idempotency_keys"], Unique::Tenant, |stored, fresh| IdempotencyRecord {
-            key: stored.key.clone(),
-            ..fresh
-        })]
+        vec![Key::<Self>::new(&["idempotency_keys"], Unique::Tenant, |stored, twin| twin.key = stored.key.clone())]
     }
 
     fn references() -> Vec<Reference<Self>> {
@@ -77,8 +67,6 @@ impl Subject for IdempotencyKeys {
         Ok(scope.tenant_id() == Some(record.tenant_id) && user == record.user_id)
     }
 }
-
-standard_cases! { IdempotencyKeys: round_trip, keys_are_unique, references_are_checked, strangers_are_kept_out }
 
 /// An answer may have no body.
 pub async fn an_empty_answer_is_kept(world: World) {

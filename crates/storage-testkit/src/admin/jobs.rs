@@ -14,8 +14,7 @@ use domain::{
 
 use super::job;
 use crate::{
-    Fixtures, Key, Person, Reference, Subject, Unique, Verb, World, assert_conflict, assert_refused, scopes,
-    standard::standard_cases,
+    Fixtures, Key, Person, Reference, Subject, Unique, Verb, World, assert_conflict, assert_refused, scopes, whole_row,
 };
 
 const SYSTEM: Scope = Scope::system("contract suite");
@@ -55,8 +54,7 @@ fn left(job: &mut Job, state: JobState) {
 
 #[async_trait]
 impl Subject for Jobs {
-    type Row = Job;
-    type Whole = Job;
+    whole_row!(Job);
 
     const NAME: &'static str = "jobs";
     const ACCESS: [Permission; 2] = [Permission::KnowledgeRead, Permission::KnowledgeWrite];
@@ -96,10 +94,6 @@ impl Subject for Jobs {
             updated_at: make.in_seconds(3),
             ..self.plain(make)
         }
-    }
-
-    fn whole<'a>(&'a self, job: &'a Job) -> &'a Job {
-        job
     }
 
     async fn insert(&self, tx: &dyn Tx, job: &Job) -> Result<(), StoreError> {
@@ -169,7 +163,7 @@ impl Subject for Jobs {
     }
 
     fn keys() -> Vec<Key<Self>> {
-        vec![Key::<Self>::new(&["jobs"], Unique::AtLeastTenant, |stored, fresh| Job { id: stored.id, ..fresh })]
+        vec![Key::<Self>::new(&["jobs"], Unique::AtLeastTenant, |stored, twin| twin.id = stored.id)]
     }
 
     fn references() -> Vec<Reference<Self>> {
@@ -190,8 +184,6 @@ impl Subject for Jobs {
         }
     }
 }
-
-standard_cases! { Jobs: round_trip, keys_are_unique, references_are_checked, strangers_are_kept_out }
 
 async fn enqueue(world: &World, job: &Job) {
     world.write(&Scope::system_in(job.tenant_id), async |tx| tx.jobs().enqueue(job).await).await;

@@ -14,7 +14,7 @@ use domain::{
 use super::talk;
 use crate::{
     Fixtures, Key, Listing, Person, Reference, Subject, Unique, Verb, World, add_stream, assert_refused, scopes,
-    standard::standard_cases,
+    whole_row,
 };
 
 /// The conversations of a user.
@@ -45,8 +45,7 @@ fn renamed(conversation: &Conversation, at: crate::At<'_>) -> Conversation {
 
 #[async_trait]
 impl Subject for Conversations {
-    type Row = Conversation;
-    type Whole = Conversation;
+    whole_row!(Conversation);
 
     const NAME: &'static str = "conversations";
     const ACCESS: [Permission; 2] = [Permission::ConversationsRead, Permission::ConversationsWrite];
@@ -93,10 +92,6 @@ impl Subject for Conversations {
             updated_at: make.in_seconds(6),
             ..self.plain(make)
         }
-    }
-
-    fn whole<'a>(&'a self, conversation: &'a Conversation) -> &'a Conversation {
-        conversation
     }
 
     async fn insert(&self, tx: &dyn Tx, conversation: &Conversation) -> Result<(), StoreError> {
@@ -184,10 +179,7 @@ impl Subject for Conversations {
     }
 
     fn keys() -> Vec<Key<Self>> {
-        vec![Key::<Self>::new(&["conversations"], Unique::AtLeastTenant, |stored, fresh| Conversation {
-            id: stored.id,
-            ..fresh
-        })]
+        vec![Key::<Self>::new(&["conversations"], Unique::AtLeastTenant, |stored, twin| twin.id = stored.id)]
     }
 
     fn references() -> Vec<Reference<Self>> {
@@ -214,11 +206,6 @@ impl Subject for Conversations {
         let messages = tx.messages().tree(conversation.id, 0, 10).await?.items;
         Ok(messages.len() + tx.streams().running(conversation.id).await?.len())
     }
-}
-
-standard_cases! { Conversations:
-    round_trip, keys_are_unique, references_are_checked, the_list_is_newest_first, strangers_are_kept_out,
-    what_is_removed_is_gone
 }
 
 /// Every choice of retrieval comes back, and every origin.

@@ -7,17 +7,14 @@ use domain::{
     store::{StoreError, Tx},
 };
 
-use crate::{
-    Fixtures, Key, Listing, Person, Reference, Subject, Unique, Verb, World, scopes, standard::standard_cases,
-};
+use crate::{Fixtures, Key, Listing, Person, Reference, Subject, Unique, Verb, World, scopes, whole_row};
 
 /// The keys of a user.
 pub struct ApiKeys(User);
 
 #[async_trait]
 impl Subject for ApiKeys {
-    type Row = ApiKey;
-    type Whole = ApiKey;
+    whole_row!(ApiKey);
 
     const NAME: &'static str = "api_keys";
     const ACCESS: [Permission; 2] = [Permission::ApiKeysRead, Permission::ApiKeysWrite];
@@ -44,10 +41,6 @@ impl Subject for ApiKeys {
             updated_at: make.in_seconds(61),
             ..self.plain(make)
         }
-    }
-
-    fn whole<'a>(&'a self, key: &'a ApiKey) -> &'a ApiKey {
-        key
     }
 
     fn home(&self, _: &ApiKey) -> Scope {
@@ -89,10 +82,9 @@ impl Subject for ApiKeys {
 
     fn keys() -> Vec<Key<Self>> {
         vec![
-            Key::<Self>::new(&["api_keys"], Unique::AtLeastTenant, |stored, fresh| ApiKey { id: stored.id, ..fresh }),
-            Key::<Self>::new(&["api_keys", "key_hash"], Unique::Installation, |stored, fresh| ApiKey {
-                key_hash: stored.key_hash.clone(),
-                ..fresh
+            Key::<Self>::new(&["api_keys"], Unique::AtLeastTenant, |stored, twin| twin.id = stored.id),
+            Key::<Self>::new(&["api_keys", "key_hash"], Unique::Installation, |stored, twin| {
+                twin.key_hash = stored.key_hash.clone()
             }),
         ]
     }
@@ -107,10 +99,6 @@ impl Subject for ApiKeys {
         let is_reached = scope.filter::<ApiKey>(purpose)?.admits(key);
         Ok(is_reached && (is_own || !matches!(verb, "list" | "revoke")))
     }
-}
-
-standard_cases! { ApiKeys:
-    round_trip, keys_are_unique, references_are_checked, the_list_is_newest_first, strangers_are_kept_out
 }
 
 /// No scopes, which is whatever the owner may, and an empty set of them are different things.

@@ -7,15 +7,14 @@ use domain::{
     store::{Mode, StoreError, Tx},
 };
 
-use crate::{Fixtures, Key, Person, Reference, Subject, Unique, Verb, World, scopes, standard::standard_cases};
+use crate::{Fixtures, Key, Person, Reference, Subject, Unique, Verb, World, scopes, whole_row};
 
 /// The tokens of a session.
 pub struct RefreshTokens(Session);
 
 #[async_trait]
 impl Subject for RefreshTokens {
-    type Row = RefreshToken;
-    type Whole = RefreshToken;
+    whole_row!(RefreshToken);
 
     const NAME: &'static str = "refresh_tokens";
     const ACCESS: [Permission; 2] = [Permission::ProfileRead, Permission::ProfileWrite];
@@ -38,10 +37,6 @@ impl Subject for RefreshTokens {
         RefreshToken { used_at: Some(make.in_seconds(3)), ..self.plain(make) }
     }
 
-    fn whole<'a>(&'a self, token: &'a RefreshToken) -> &'a RefreshToken {
-        token
-    }
-
     async fn insert(&self, tx: &dyn Tx, token: &RefreshToken) -> Result<(), StoreError> {
         tx.sessions().insert_refresh_token(token).await
     }
@@ -59,10 +54,7 @@ impl Subject for RefreshTokens {
     }
 
     fn keys() -> Vec<Key<Self>> {
-        vec![Key::<Self>::new(&["refresh_tokens"], Unique::AtLeastTenant, |stored, fresh| RefreshToken {
-            id: stored.id,
-            ..fresh
-        })]
+        vec![Key::<Self>::new(&["refresh_tokens"], Unique::AtLeastTenant, |stored, twin| twin.id = stored.id)]
     }
 
     fn references() -> Vec<Reference<Self>> {
@@ -72,8 +64,6 @@ impl Subject for RefreshTokens {
         ]
     }
 }
-
-standard_cases! { RefreshTokens: round_trip, keys_are_unique, references_are_checked, strangers_are_kept_out }
 
 /// Two refreshes at once give the same successor: the second one changes nothing.
 pub async fn a_successor_is_given_once(world: World) {

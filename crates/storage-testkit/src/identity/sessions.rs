@@ -7,17 +7,14 @@ use domain::{
     store::{StoreError, Tx},
 };
 
-use crate::{
-    Fixtures, Key, Person, Reference, Subject, Unique, Verb, World, assert_refused, scopes, standard::standard_cases,
-};
+use crate::{Fixtures, Key, Person, Reference, Subject, Unique, Verb, World, assert_refused, scopes, whole_row};
 
 /// The sessions of a user.
 pub struct Sessions(User);
 
 #[async_trait]
 impl Subject for Sessions {
-    type Row = Session;
-    type Whole = Session;
+    whole_row!(Session);
 
     const NAME: &'static str = "sessions";
     const ACCESS: [Permission; 2] = [Permission::ProfileRead, Permission::ProfileWrite];
@@ -42,10 +39,6 @@ impl Subject for Sessions {
             updated_at: make.in_seconds(6),
             ..self.plain(make)
         }
-    }
-
-    fn whole<'a>(&'a self, session: &'a Session) -> &'a Session {
-        session
     }
 
     async fn insert(&self, tx: &dyn Tx, session: &Session) -> Result<(), StoreError> {
@@ -80,10 +73,9 @@ impl Subject for Sessions {
 
     fn keys() -> Vec<Key<Self>> {
         vec![
-            Key::<Self>::new(&["sessions"], Unique::AtLeastTenant, |stored, fresh| Session { id: stored.id, ..fresh }),
-            Key::<Self>::new(&["sessions", "token_hash"], Unique::Installation, |stored, fresh| Session {
-                token_hash: stored.token_hash.clone(),
-                ..fresh
+            Key::<Self>::new(&["sessions"], Unique::AtLeastTenant, |stored, twin| twin.id = stored.id),
+            Key::<Self>::new(&["sessions", "token_hash"], Unique::Installation, |stored, twin| {
+                twin.token_hash = stored.token_hash.clone()
             }),
         ]
     }
@@ -92,8 +84,6 @@ impl Subject for Sessions {
         vec![Reference::<Self>::new("user_id", |session, other| Session { user_id: other.0.id, ..session })]
     }
 }
-
-standard_cases! { Sessions: round_trip, keys_are_unique, references_are_checked, strangers_are_kept_out }
 
 /// A superadmin's session lives in the scope of the installation.
 pub async fn superadmins_have_sessions(world: World) {

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::{
     Fixtures, Key, Listing, Needs, Person, Subject, Unique, Verb, World, assert_conflict, assert_refused, scopes,
-    standard::standard_cases,
+    whole_row,
 };
 
 /// Units of work at once.
@@ -49,8 +49,7 @@ fn deleted(make: &Fixtures, user: &User) -> User {
 
 #[async_trait]
 impl Subject for Users {
-    type Row = User;
-    type Whole = User;
+    whole_row!(User);
 
     const NAME: &'static str = "users";
     const ACCESS: [Permission; 2] = [Permission::UsersRead, Permission::UsersWrite];
@@ -72,10 +71,6 @@ impl Subject for Users {
 
     fn another(&self, make: &Fixtures) -> User {
         make.user(Some(self.tenant), &format!("user-{}", make.id::<Uuid>().simple()))
-    }
-
-    fn whole<'a>(&'a self, user: &'a User) -> &'a User {
-        user
     }
 
     async fn insert(&self, tx: &dyn Tx, user: &User) -> Result<(), StoreError> {
@@ -114,22 +109,15 @@ impl Subject for Users {
 
     fn keys() -> Vec<Key<Self>> {
         vec![
-            Key::<Self>::new(&["users"], Unique::AtLeastTenant, |stored, fresh| User { id: stored.id, ..fresh }),
-            Key::<Self>::new(&["users", "email"], Unique::Installation, |stored, fresh| User {
-                email: stored.email.clone(),
-                ..fresh
+            Key::<Self>::new(&["users"], Unique::AtLeastTenant, |stored, twin| twin.id = stored.id),
+            Key::<Self>::new(&["users", "email"], Unique::Installation, |stored, twin| {
+                twin.email = stored.email.clone()
             }),
-            Key::<Self>::new(&["users", "username"], Unique::Tenant, |stored, fresh| User {
-                username: stored.username.clone(),
-                ..fresh
+            Key::<Self>::new(&["users", "username"], Unique::Tenant, |stored, twin| {
+                twin.username = stored.username.clone()
             }),
         ]
     }
-}
-
-standard_cases! { Users:
-    round_trip, keys_are_unique, references_are_checked, the_list_is_newest_first, strangers_are_kept_out,
-    what_is_removed_is_gone
 }
 
 /// A superadmin has no tenant and is seen by the installation only.

@@ -11,10 +11,7 @@ use domain::{
 };
 
 use super::{published, shelf};
-use crate::{
-    Fixtures, Key, Listing, Person, Reference, Subject, Unique, Verb, World, page::walk, scopes,
-    standard::standard_cases,
-};
+use crate::{Fixtures, Key, Listing, Person, Reference, Subject, Unique, Verb, World, page::walk, scopes, whole_row};
 
 /// Collections of a user.
 pub struct Collections {
@@ -25,8 +22,7 @@ pub struct Collections {
 
 #[async_trait]
 impl Subject for Collections {
-    type Row = Collection;
-    type Whole = Collection;
+    whole_row!(Collection);
 
     const NAME: &'static str = "collections";
     const ACCESS: [Permission; 2] = [Permission::KnowledgeRead, Permission::KnowledgeWrite];
@@ -62,10 +58,6 @@ impl Subject for Collections {
             updated_at: make.in_seconds(1),
             ..self.plain(make)
         }
-    }
-
-    fn whole<'a>(&'a self, collection: &'a Collection) -> &'a Collection {
-        collection
     }
 
     async fn insert(&self, tx: &dyn Tx, collection: &Collection) -> Result<(), StoreError> {
@@ -113,10 +105,7 @@ impl Subject for Collections {
     }
 
     fn keys() -> Vec<Key<Self>> {
-        vec![Key::<Self>::new(&["collections"], Unique::AtLeastTenant, |stored, fresh| Collection {
-            id: stored.id,
-            ..fresh
-        })]
+        vec![Key::<Self>::new(&["collections"], Unique::AtLeastTenant, |stored, twin| twin.id = stored.id)]
     }
 
     fn references() -> Vec<Reference<Self>> {
@@ -125,10 +114,6 @@ impl Subject for Collections {
             Reference::<Self>::new("parent_id", |row, other| Collection { parent_id: Some(other.parent.id), ..row }),
         ]
     }
-}
-
-standard_cases! { Collections:
-    round_trip, keys_are_unique, references_are_checked, the_list_is_newest_first, strangers_are_kept_out
 }
 
 /// A collection may be the tenant's own: those who see the tenant read it, and others as far as it is

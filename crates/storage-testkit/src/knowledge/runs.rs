@@ -13,7 +13,7 @@ use serde_json::json;
 use super::{add_chunks, shelf};
 use crate::{
     Cast, Fixtures, Key, Person, Reading, Reference, Subject, Unique, World, assert_conflict, assert_refused, scopes,
-    standard::standard_cases,
+    whole_row,
 };
 
 /// Searches of a user for an answer.
@@ -25,8 +25,7 @@ pub struct RetrievalRuns {
 
 #[async_trait]
 impl Subject for RetrievalRuns {
-    type Row = RetrievalRun;
-    type Whole = RetrievalRun;
+    whole_row!(RetrievalRun);
 
     const NAME: &'static str = "retrieval_runs";
     const ACCESS: [Permission; 2] = [Permission::KnowledgeRead, Permission::KnowledgeRead];
@@ -55,19 +54,12 @@ impl Subject for RetrievalRuns {
         }
     }
 
-    fn whole<'a>(&'a self, run: &'a RetrievalRun) -> &'a RetrievalRun {
-        run
-    }
-
     async fn insert(&self, tx: &dyn Tx, run: &RetrievalRun) -> Result<(), StoreError> {
         tx.retrieval().insert_run(run, &[]).await
     }
 
     fn keys() -> Vec<Key<Self>> {
-        vec![Key::<Self>::new(&["retrieval_runs"], Unique::AtLeastTenant, |stored, fresh| RetrievalRun {
-            id: stored.id,
-            ..fresh
-        })]
+        vec![Key::<Self>::new(&["retrieval_runs"], Unique::AtLeastTenant, |stored, twin| twin.id = stored.id)]
     }
 
     fn references() -> Vec<Reference<Self>> {
@@ -84,8 +76,6 @@ impl Subject for RetrievalRuns {
         ]
     }
 }
-
-standard_cases! { RetrievalRuns: keys_are_unique, references_are_checked, strangers_are_kept_out }
 
 fn hit(chunk: &Chunk, rank: u32) -> RetrievalHit {
     RetrievalHit {

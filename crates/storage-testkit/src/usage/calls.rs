@@ -10,7 +10,7 @@ use domain::{
     usage::{AgentType, ProviderCall},
 };
 
-use crate::{Fixtures, Person, Reference, Subject, Verb, World, assert_refused, scopes, standard::standard_cases};
+use crate::{Fixtures, Person, Reference, Subject, Verb, World, assert_refused, scopes, whole_row};
 
 /// Calls of a user for an answer.
 pub struct ProviderCalls {
@@ -22,8 +22,7 @@ pub struct ProviderCalls {
 
 #[async_trait]
 impl Subject for ProviderCalls {
-    type Row = ProviderCall;
-    type Whole = ProviderCall;
+    whole_row!(ProviderCall);
 
     const NAME: &'static str = "provider_calls";
     const ACCESS: [Permission; 2] = [Permission::ModelsUse, Permission::ModelsUse];
@@ -63,10 +62,6 @@ impl Subject for ProviderCalls {
         }
     }
 
-    fn whole<'a>(&'a self, call: &'a ProviderCall) -> &'a ProviderCall {
-        call
-    }
-
     async fn insert(&self, tx: &dyn Tx, call: &ProviderCall) -> Result<(), StoreError> {
         tx.usage().record_call(call).await.map(drop)
     }
@@ -93,10 +88,6 @@ impl Subject for ProviderCalls {
             }),
         ]
     }
-}
-
-standard_cases! { ProviderCalls:
-    round_trip, references_are_checked, strangers_are_kept_out, what_is_removed_is_gone
 }
 
 /// A call may be nobody's.

@@ -12,8 +12,7 @@ use domain::{
 use serde_json::json;
 
 use crate::{
-    Fixtures, Key, Person, Reading, Reference, Subject, Unique, Verb, World, assert_refused, scopes,
-    standard::standard_cases,
+    Fixtures, Key, Person, Reading, Reference, Subject, Unique, Verb, World, assert_refused, scopes, whole_row,
 };
 
 const ALL: UsageFilter = UsageFilter { from: None, to: None, conversation: None };
@@ -30,8 +29,7 @@ pub struct UsageLogs {
 
 #[async_trait]
 impl Subject for UsageLogs {
-    type Row = UsageLog;
-    type Whole = UsageLog;
+    whole_row!(UsageLog);
 
     const NAME: &'static str = "usage_logs";
     const ACCESS: [Permission; 2] = [Permission::UsageRead, Permission::ModelsUse];
@@ -83,10 +81,6 @@ impl Subject for UsageLogs {
         }
     }
 
-    fn whole<'a>(&'a self, row: &'a UsageLog) -> &'a UsageLog {
-        row
-    }
-
     async fn insert(&self, tx: &dyn Tx, row: &UsageLog) -> Result<(), StoreError> {
         tx.usage().insert(row).await.map(drop)
     }
@@ -110,10 +104,7 @@ impl Subject for UsageLogs {
     }
 
     fn keys() -> Vec<Key<Self>> {
-        vec![Key::<Self>::new(&["usage_logs"], Unique::AtLeastTenant, |stored, fresh| UsageLog {
-            id: stored.id,
-            ..fresh
-        })]
+        vec![Key::<Self>::new(&["usage_logs"], Unique::AtLeastTenant, |stored, twin| twin.id = stored.id)]
     }
 
     fn references() -> Vec<Reference<Self>> {
@@ -133,8 +124,6 @@ impl Subject for UsageLogs {
         ]
     }
 }
-
-standard_cases! { UsageLogs: round_trip, keys_are_unique, references_are_checked, strangers_are_kept_out }
 
 /// A row keeps the price it was counted at; the list has every type of agent, oldest first, and ends at
 /// its limit.

@@ -5,8 +5,8 @@ use e2e::{Client, Response};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::tenants::{Tenants, user};
-use crate::world::{Backend, PASSWORD, World, on_each_backend, setup_body, text};
+use super::tenants::Tenants;
+use crate::world::{Backend, PASSWORD, World, on_each_backend, setup_body, text, user_body};
 
 on_each_backend!(
     s22_only_authorization_carries_credentials,
@@ -114,7 +114,7 @@ async fn s25_unknown_fields_are_refused(backend: Backend) -> Result<()> {
             ensure!(carol.post(path, &with(body)).await?.status == 422, "{field} at {path}");
         }
         if field != "role" {
-            let mallory = with(user("mallory", "user"));
+            let mallory = with(user_body("mallory", "user"));
             ensure!(tenants.ada.post("/api/v1/users", &mallory).await?.status == 422, "{field}");
         }
         tenants.world.nobody()?.post("/api/v1/setup", &with(setup_body("x"))).await?.expect(422)?;
@@ -123,10 +123,10 @@ async fn s25_unknown_fields_are_refused(backend: Backend) -> Result<()> {
     }
     // No role by which one would rise above one's own tenant.
     for role in ["superadmin", "root", ""] {
-        let answer = tenants.ada.post("/api/v1/users", &user("mallory", role)).await?;
+        let answer = tenants.ada.post("/api/v1/users", &user_body("mallory", role)).await?;
         ensure!([403, 422].contains(&answer.status), "{role}: {}", answer.text());
     }
-    carol.post("/api/v1/users", &user("mallory", "tenant_admin")).await?.expect(403)?;
+    carol.post("/api/v1/users", &user_body("mallory", "tenant_admin")).await?.expect(403)?;
     tenants.ada.post("/api/v1/tenants", &json!({ "name": "Third" })).await?.expect(403)?;
     // Only a superadmin enters a tenant by naming it.
     let entered = carol.request(Method::GET, "/api/v1/users").header("x-banyan-tenant", "other");

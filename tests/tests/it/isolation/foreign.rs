@@ -11,74 +11,13 @@ use reqwest::{
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::tenants::{CANARY, Tenants, Things, shared};
+use super::{
+    operations::{Body, Operation, operations},
+    tenants::{CANARY, Tenants, Things, shared},
+};
 use crate::world::{Backend, on_each_backend};
 
 on_each_backend!(s01_foreign_ids_are_as_unknown_as_random_ones, nobody_passes_and_viewers_do_not_write);
-
-/// One operation of the API, as its document describes it.
-struct Operation {
-    method: Method,
-    path: String,
-    slots: Vec<String>,
-    body: Option<Body>,
-    secured: bool,
-}
-
-#[derive(Clone)]
-enum Body {
-    Json(Value),
-    Upload,
-}
-
-/// A body that the operation would take. A new schema must be added here, or the test fails.
-fn body_of(schema: &str) -> Result<Value> {
-    Ok(match schema {
-        "MessageRequest" => json!({ "content": "Hello?" }),
-        "RegenerateRequest" | "SwitchRequest" | "NewConversationRequest" | "ProfileRequest" => json!({}),
-        "NewCollectionRequest" => json!({ "name": "Mine" }),
-        "SearchBody" => json!({ "query": CANARY }),
-        "NewApiKeyRequest" => json!({ "name": "mine" }),
-        "NewTenantRequest" => json!({ "name": "Third" }),
-        "NewSocialLinkRequest" => json!({ "platform": "twitter", "url": "https://x.com/mine" }),
-        "NewUserRequest" => super::tenants::user("mallory", "user"),
-        "CompletionRequest" => {
-            json!({ "model": "banyan/extractive", "messages": [{ "role": "user", "content": "Hello?" }] })
-        }
-        "EmbeddingRequest" => json!({ "model": "openai/text-embedding-3-small", "input": "x" }),
-        "LoginRequest" => json!({ "login": "x", "password": "y" }),
-        "RefreshRequest" => json!({ "refresh_token": "x" }),
-        "SetupRequest" => crate::world::setup_body("x"),
-        _ => anyhow::bail!("there is no example of {schema}"),
-    })
-}
-
-async fn operations(client: &Client) -> Result<Vec<Operation>> {
-    let document = client.get("/api/openapi.json").await?.expect(200)?;
-    let mut operations = Vec::new();
-    for (path, verbs) in document["paths"].as_object().context("no paths")? {
-        for (verb, operation) in verbs.as_object().context("no verbs")? {
-            let content = &operation["requestBody"]["content"];
-            let body = match content["application/json"]["schema"]["$ref"].as_str() {
-                Some(schema) => Some(Body::Json(body_of(schema.rsplit('/').next().unwrap_or_default())?)),
-                None => content.get("multipart/form-data").map(|_| Body::Upload),
-            };
-            operations.push(Operation {
-                method: verb.to_uppercase().parse()?,
-                path: path.clone(),
-                slots: path
-                    .split('/')
-                    .filter_map(|s| s.strip_prefix('{')?.strip_suffix('}'))
-                    .map(str::to_owned)
-                    .collect(),
-                body,
-                secured: operation["security"].is_array(),
-            });
-        }
-    }
-    ensure!(operations.len() > 30, "only {} operations", operations.len());
-    Ok(operations)
-}
 
 async fn call(client: &Client, operation: &Operation, path: &str, body: Option<&Body>) -> Result<Response> {
     let request = client.request(operation.method.clone(), path);

@@ -1,11 +1,14 @@
 //! Two tenants, and two users of one of them.
 
+use std::collections::BTreeMap;
+
 use anyhow::Result;
 use e2e::{Client, Response};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::world::{Backend, PASSWORD, World, collection, conversation, one, say, settled, text, upload};
+use super::operations::{Body, operations};
+use crate::world::{Backend, PASSWORD, World, collection, conversation, one, say, settled, text, upload, user_body};
 
 /// Words that only the victim's things hold.
 pub(super) const CANARY: &str = "canary7f3a91";
@@ -30,7 +33,8 @@ pub(super) struct Things {
     pub(super) message_id: String,
     pub(super) stream_id: String,
     pub(super) api_key_id: String,
-    pub(super) social_link_id: String,
+    /// Of what no test needs by name.
+    others: BTreeMap<String, String>,
 }
 
 impl Tenants {
@@ -51,18 +55,14 @@ impl Tenants {
                 &password.display().to_string(),
             ])
             .await?;
-        let root = sign_in(&world, "root@example.com").await?;
+        let root = world.sign_in("root@example.com").await?;
         let tenant = root.post("/api/v1/tenants", &json!({ "name": "Other" })).await?.expect(201)?;
-        let bob = user("bob", "tenant_admin");
+        let bob = user_body("bob", "tenant_admin");
         let made = root.request(Method::POST, "/api/v1/users").header("x-banyan-tenant", text(&tenant["slug"])?);
         Response::of(made.json(&bob)).await?.expect(201)?;
         let ada = world.admin()?;
-        for (name, role) in [("carol", "user"), ("victor", "viewer")] {
-            ada.post("/api/v1/users", &user(name, role)).await?.expect(201)?;
-        }
-        let bob = sign_in(&world, "bob@example.com").await?;
-        let carol = sign_in(&world, "carol@example.com").await?;
-        let viewer = sign_in(&world, "victor@example.com").await?;
+        let bob = world.sign_in("bob@example.com").await?;
+        let (carol, viewer) = (world.user("carol", "user").await?, world.user("victor", "viewer").await?);
         Ok(Self { world, ada, bob, carol, viewer })
     }
 
@@ -79,26 +79,43 @@ impl Tenants {
         let events = say(owner, &conversation_id, &json!({ "content": format!("What is {words}?") })).await?;
         let started = one(&events, "turn.started")?;
         let key = owner.post("/api/v1/me/api-keys", &json!({ "name": words })).await?.expect(201)?;
-        let link = json!({ "platform": "twitter", "url": "https://x.com/acme" });
-        let link = owner.post("/api/v1/social-links", &link).await?;
-        // Who is no admin has none.
-        let social_link_id = match link.status {
-            201 => text(&link.expect(201)?["id"])?,
-            _ => uuid::Uuid::max().to_string(),
-        };
-        Ok(Things {
+        let mut things = Things {
             collection_id,
             source_id,
             conversation_id,
             message_id: text(&started["user_message_id"])?,
             stream_id: text(&started["stream_id"])?,
             api_key_id: text(&key["id"])?,
-            social_link_id,
-        })
+            others: BTreeMap::new(),
+        };
+        things.add_others(owner).await?;
+        Ok(things)
     }
 }
 
 impl Things {
+    /// Makes one of every other thing that has a path of its own (`/things/{thing_id}`), by the document's example.
+    async fn add_others(&mut self, owner: &Client) -> Result<()> {
+        let operations = operations(owner).await?;
+        for created in operations.iter().filter(|created| created.method == Method::POST && created.slots.is_empty()) {
+            let is_below = |path: &str| path.strip_prefix(&created.path).is_some_and(|rest| rest.starts_with("/{"));
+            let Some(one) = operations.iter().find(|one| is_below(&one.path)) else { continue };
+            let (slot, Some(Body::Json(example))) = (&one.slots[0], &created.body) else { continue };
+            if self.get(slot).is_some() {
+                continue;
+            }
+            let made = owner.post(&created.path, example).await?;
+            let id = match made.status {
+                201 => text(&made.expect(201)?["id"])?,
+                // Who may not make one has an id that is nothing's.
+                403 => uuid::Uuid::max().to_string(),
+                status => anyhow::bail!("{}: the document's example gives {status}: {}", created.path, made.text()),
+            };
+            self.others.insert(slot.clone(), id);
+        }
+        Ok(())
+    }
+
     pub(super) fn get(&self, name: &str) -> Option<&str> {
         Some(match name {
             "collection_id" => &self.collection_id,
@@ -107,8 +124,7 @@ impl Things {
             "message_id" => &self.message_id,
             "stream_id" => &self.stream_id,
             "api_key_id" => &self.api_key_id,
-            "social_link_id" => &self.social_link_id,
-            _ => return None,
+            _ => self.others.get(name)?,
         })
     }
 
@@ -130,16 +146,6 @@ impl Things {
         }
         Ok(seen)
     }
-}
-
-pub(super) fn user(name: &str, role: &str) -> Value {
-    json!({ "email": format!("{name}@example.com"), "username": name, "password": PASSWORD, "role": role })
-}
-
-pub(super) async fn sign_in(world: &World, login: &str) -> Result<Client> {
-    let signed_in =
-        world.nobody()?.post("/api/v1/auth/login", &json!({ "login": login, "password": PASSWORD })).await?;
-    Ok(world.nobody()?.with_token(text(&signed_in.expect(200)?["access_token"])?))
 }
 
 /// A document of the tenant that everybody in it may read.

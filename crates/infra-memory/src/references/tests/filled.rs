@@ -7,16 +7,18 @@ use domain::{
     conversations::{Conversation, Message, Stream},
     identity::{ApiKey, RefreshToken, Session, User, UserRole},
     knowledge::{Chunk, Citation, Collection, CollectionVisibility, RetrievalHit, RetrievalMode, RetrievalRun, Source},
-    tenancy::{Platform, Tenant},
+    store::Store,
+    tenancy::Tenant,
     usage::{ModelPrice, ProviderCall, UsageLog},
 };
 use serde_json::json;
-use storage_testkit::Fixtures;
+use storage_testkit::{Fixtures, Harness, matrix, run};
 
 use crate::{
     conversations::{ChosenCollection, StoredEvent},
     knowledge::{Posting, StoredHit, StoredVector},
     state::State,
+    store::MemoryStore,
     table::Row,
 };
 
@@ -39,22 +41,42 @@ pub(super) struct Things {
 /// A state with two users of one tenant, the second of whom refers to what the first has wherever that
 /// is possible, a user of another tenant, and a superadmin.
 pub(super) fn filled() -> (State, Things, Things) {
-    let (make, mut state) = (Fixtures::default(), State::default());
-    add(&mut state, price(&make));
+    let (make, mut state) = one_of_each();
+    let make = make.as_ref();
+    add(&mut state, price(make));
     let (acme, other) = (make.tenant("acme"), make.tenant("other"));
     add(&mut state, acme.clone());
     add(&mut state, other.clone());
-    for tenant in [&acme, &other] {
-        add(&mut state, make.social_link(tenant.id, Platform::Twitter));
-    }
-    let ada = add_user(&mut state, &make, &acme, "ada", None);
-    let bob = add_user(&mut state, &make, &acme, "bob", Some(&ada));
-    add_user(&mut state, &make, &other, "eve", None);
+    let ada = add_user(&mut state, make, &acme, "ada", None);
+    let bob = add_user(&mut state, make, &acme, "bob", Some(&ada));
+    add_user(&mut state, make, &other, "eve", None);
     let root = make.user(None, "root");
     add(&mut state, root.clone());
-    add_session(&mut state, &make, &root);
+    add_session(&mut state, make, &root);
     assert!(std::mem::take(&mut state.deferred).iter().all(|holds| holds(&state)));
     (state, ada, bob)
+}
+
+/// A state with a row of every subject of the contract, so that none is missing.
+fn one_of_each() -> (Arc<Fixtures>, State) {
+    struct Fresh(MemoryStore);
+
+    impl Harness for Fresh {
+        fn store(&self) -> Arc<dyn Store> {
+            Arc::new(self.0.clone())
+        }
+    }
+
+    let store = MemoryStore::default();
+    let mut make = Arc::default();
+    run(
+        async |_| Fresh(store.clone()),
+        async |world| {
+            matrix::add_one_of_each(&world).await;
+            make = world.make;
+        },
+    );
+    (make, store.state())
 }
 
 fn add<R: Row>(state: &mut State, row: R) {

@@ -1,16 +1,29 @@
 //! Stored tenants.
 
-use async_trait::async_trait;
 use domain::{
     ids::TenantId,
-    page::{Page, PageRequest},
-    store::StoreError,
     tenancy::{Tenant, TenantRepo},
 };
-use sea_orm::ColumnTrait;
 
-use super::rows::tenants::{Column, Entity};
-use crate::{SqlBackend, SqlRepos};
+use crate::prelude::*;
+
+#[sea_orm::model]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "tenants")]
+pub(crate) struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: Uuid,
+    pub name: String,
+    pub slug: String,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+scoped!(Tenant, tenant Id, shown always);
+listed!();
+mapping!(Tenant { id, name, slug, created_at, updated_at });
 
 #[async_trait]
 impl<B: SqlBackend> TenantRepo for SqlRepos<B> {

@@ -1,4 +1,0 @@
-//! The rows of the context, one table a file, and how they become entities.
-
-pub(crate) mod social_links;
-pub(crate) mod tenants;
