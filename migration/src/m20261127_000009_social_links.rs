@@ -3,7 +3,7 @@
 use crate::{access::TableAccess, new_tables::NewTables};
 
 pub(crate) const MIGRATION: NewTables = NewTables {
-    name: "m20261127_000009_social_links",
+    module: module_path!(),
     sql: include_str!("../sql/9_social_links/tables.sql"),
     access: &[TableAccess::of_tenant("social_links", "SELECT, INSERT, DELETE", "SELECT")],
     updated: &["social_links"],

@@ -9,8 +9,8 @@ use crate::{
 
 /// Tables that both databases build from one text.
 pub(crate) struct NewTables {
-    /// The migration's name, which is that of its file.
-    pub(crate) name: &'static str,
+    /// Its module, `module_path!()`, whose last part is the migration's name.
+    pub(crate) module: &'static str,
     pub(crate) sql: &'static str,
     /// Each table with its rights, what is referred to before what refers to it.
     pub(crate) access: &'static [TableAccess],
@@ -20,7 +20,7 @@ pub(crate) struct NewTables {
 
 impl MigrationName for NewTables {
     fn name(&self) -> &str {
-        self.name
+        self.module.rsplit("::").next().unwrap_or(self.module)
     }
 }
 

@@ -33,24 +33,23 @@ impl FromRequest for Authenticated {
     }
 }
 
-/// What most handlers want of a request: the application, the actor, and the request itself.
-pub(crate) struct Call {
+/// A request of an actor, with the application that it is made to.
+pub(crate) struct ActorRequest {
     pub(crate) app: App,
     pub(crate) actor: Actor,
-    pub(crate) request: HttpRequest,
+    pub(crate) http: HttpRequest,
 }
 
-impl FromRequest for Call {
+impl FromRequest for ActorRequest {
     type Error = ApiError;
     type Future = Ready<Result<Self, ApiError>>;
 
-    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let mut call = || {
-            let Authenticated(actor) = Authenticated::from_request(request, payload).into_inner()?;
-            let app = request.app_data::<web::Data<App>>().ok_or_else(|| app::Error::internal("no application"))?;
-            Ok(Self { app: App::clone(app), actor, request: request.clone() })
-        };
-        ready(call())
+    fn from_request(http: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let actor = Authenticated::from_request(http, payload).into_inner();
+        ready(actor.and_then(|Authenticated(actor)| {
+            let app = http.app_data::<web::Data<App>>().ok_or_else(|| app::Error::internal("no application"))?;
+            Ok(Self { app: App::clone(app), actor, http: http.clone() })
+        }))
     }
 }
 

@@ -1,7 +1,6 @@
 //! The ledger.
 
 use actix_web::{HttpResponse, web};
-use app::App;
 use chrono::{DateTime, Utc};
 use domain::{
     error::ValueError,
@@ -11,7 +10,7 @@ use domain::{
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::{authorize::Authenticated, error::ApiError, route::LISTED};
+use crate::{authorize::ActorRequest, error::HandlerResult, route::LISTED};
 
 /// What sums can be asked for by; those by message are a conversation's own report.
 const GROUPINGS: &[UsageGrouping] =
@@ -82,15 +81,11 @@ pub(crate) fn cost_body(cost: Option<Money>) -> Option<String> {
 
 /// Sums of one's own usage, or of the tenant's for its admins.
 #[utoipa::path(trace, path = LISTED, params(SummaryQuery), responses((status = 200, body = SummaryBody)))]
-pub(crate) async fn summary(
-    app: web::Data<App>,
-    actor: Authenticated,
-    query: web::Query<SummaryQuery>,
-) -> Result<HttpResponse, ApiError> {
+pub(crate) async fn summary(request: ActorRequest, query: web::Query<SummaryQuery>) -> HandlerResult {
     let SummaryQuery { group_by, from, to } = query.into_inner();
     let by = group_by.as_deref().map_or(Ok(UsageGrouping::Model), grouping)?;
     let filter = UsageFilter { from, to, conversation: None };
-    let summary = app.usage().summary(&actor.0, filter, by).await?;
+    let summary = request.app.usage().summary(&request.actor, filter, by).await?;
     let items = summary.items.into_iter().map(GroupBody::from).collect();
     Ok(HttpResponse::Ok().json(SummaryBody { items, total: summary.total.into() }))
 }

@@ -36,7 +36,7 @@
 //! # }
 //! ```
 //!
-//! Each context is a struct with one verb a file: `app.conversations().send(…)`. A use case
+//! Each context is a struct: `app.conversations().send(…)`. A use case
 //! authorises, acts in one unit of work, writes its audit row in the same one, and returns domain
 //! values. What writes goes on when its caller gives up waiting. `examples/embed.rs` goes from a
 //! document to a cited answer.

@@ -9,6 +9,8 @@ use crate::error::ValueError;
 /// [`FromStr`](std::str::FromStr) and both directions of serde. The text in parentheses is the field
 /// of the error for an unknown name; its code is `unknown_` and the field.
 ///
+/// The name ends a variant's documentation; where it says all, there need be no other.
+///
 /// The second form, `pub enum Event { Begun = "begun" { at: u32 }, … }`, is for enumerations with
 /// fields, which serde tags by the name (`#[serde(tag = "…")]`); it makes `name`.
 macro_rules! names {

@@ -1,4 +1,4 @@
-//! Tenants.
+//! Tenants, and what they show of themselves.
 
 pub mod social_link;
 pub mod tenant;

@@ -1,4 +1,4 @@
-//! Tenants.
+//! Tenants, and what they show of themselves.
 
 use async_trait::async_trait;
 use domain::{

@@ -3,7 +3,7 @@
 //! Cancelling a future inside BEGIN leaves a connection in a transaction that its owner does not know
 //! of; whatever the next user writes on it without a transaction of its own is acknowledged and later
 //! lost. So the lease is there before the first byte of BEGIN is sent. A connection whose COMMIT or
-//! ROLLBACK was seen to succeed is at rest: the transaction is over, and the tenant was set for it
+//! ROLLBACK was seen to succeed is idle: the transaction is over, and the tenant was set for it
 //! alone. Any other is cleaned before the pool has it again, or closed. Nothing else in this crate
 //! opens a transaction on a pool.
 
@@ -39,7 +39,7 @@ impl Lease {
     ) -> Result<Vec<PgRow>, sqlx::Error> {
         let mut lease = Self { connection: Some(acquire(pool).await?) };
         let rows = statement.fetch_all(lease.connection()?).await?;
-        // Seen to its end, and what it set was for itself: at rest.
+        // Seen to its end, and what it set was for itself: idle.
         lease.connection = None;
         Ok(rows)
     }
@@ -92,19 +92,19 @@ impl Drop for Unclean {
     }
 }
 
-/// Gives the connection back at rest, or closes it.
+/// Gives the connection back idle, or closes it.
 async fn clean(mut unclean: Unclean) {
     let Some(connection) = unclean.connection.as_deref_mut() else { return };
     match timeout(LONGEST_CLEANING, roll_back(connection)).await {
         // The pool has it back.
         Ok(Ok(true)) => unclean.connection = None,
-        Ok(Ok(false)) => tracing::warn!("a connection is not at rest after ROLLBACK, it is closed"),
+        Ok(Ok(false)) => tracing::warn!("a connection is not idle after ROLLBACK, it is closed"),
         Ok(Err(error)) => tracing::warn!(%error, "a connection cannot be cleaned, it is closed"),
         Err(_) => tracing::warn!("cleaning a connection takes too long, it is closed"),
     }
 }
 
-/// Ends whatever is open; tells whether the connection is at rest then.
+/// Ends whatever is open; tells whether the connection is idle then.
 ///
 /// Outside a transaction each statement is one of its own, so that both began at the same moment; and
 /// no tenant is set. Only the simple protocol has it so: in the extended one a statement's time is

@@ -59,7 +59,7 @@ impl PostgresStore {
     }
 
     /// The pool that serves tenants, as `banyan_app`. It takes a connection back as it is left, so leave it
-    /// at rest.
+    /// idle.
     #[must_use]
     pub const fn app_pool(&self) -> &ConnectionPool {
         &self.app

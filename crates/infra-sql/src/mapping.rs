@@ -47,7 +47,7 @@ impl<T: Stored<C>, C> Stored<Option<C>> for Option<T> {
     }
 }
 
-/// Ids, and UUIDs that are none.
+/// Ids, and plain UUIDs.
 impl<T: Copy + From<Uuid> + Into<Uuid>> Stored<Uuid> for T {
     fn to_column(&self) -> Result<Uuid, StoreError> {
         Ok((*self).into())

@@ -1,4 +1,4 @@
-//! Tenants.
+//! Tenants, and what they show of themselves.
 
 mod social_links;
 pub(crate) mod tenants;

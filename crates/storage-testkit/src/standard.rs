@@ -40,7 +40,7 @@ pub async fn keys_are_unique<S: Subject>(world: World) {
         stage.prepare(&world).await;
         let stored = stage.subject.full(&world.make);
         stage.add(&world, &stored).await;
-        let mut twin = stage.subject.another(&world.make);
+        let mut twin = stage.subject.another(&world.make, 1);
         (key.clash)(&stored, &mut twin);
         assert_conflict(insert(&world, &stage.subject, &twin).await, key.words);
         stage.check(&world, &stored, Some(&stored)).await.unwrap();
@@ -49,7 +49,7 @@ pub async fn keys_are_unique<S: Subject>(world: World) {
         }
         let elsewhere = Stage::<S>::new(&world.make);
         elsewhere.prepare(&world).await;
-        let mut twin = elsewhere.subject.another(&world.make);
+        let mut twin = elsewhere.subject.another(&world.make, 1);
         (key.clash)(&stored, &mut twin);
         let outcome = insert(&world, &elsewhere.subject, &twin).await;
         match key.unique {
@@ -76,7 +76,7 @@ pub async fn references_are_checked<S: Subject>(world: World) {
     for reference in S::references() {
         let others = if reference.is_of_tenant { vec![&missing, &foreign] } else { vec![&missing] };
         for other in others {
-            let broken = (reference.point)(stage.subject.another(make), other);
+            let broken = (reference.point)(stage.subject.another(make, 1), other);
             let outcome = world
                 .attempt(&Scope::system_in(stage.ada.tenant.id), async |tx| stage.subject.insert(tx, &broken).await)
                 .await;
@@ -102,11 +102,11 @@ pub async fn the_list_is_newest_first<S: Subject>(world: World) {
     let mut rows = list(200).await;
     stage.add(&world, &stage.row).await;
     rows.push(stage.row.clone());
-    for number in 0..8 {
-        if number == 4 {
+    for number in 1..S::MOST_ROWS {
+        if number == S::MOST_ROWS / 2 {
             make.clock.advance(TimeDelta::microseconds(1));
         }
-        let row = stage.subject.another(make);
+        let row = stage.subject.another(make, number);
         stage.add(&world, &row).await;
         rows.push(row);
     }
@@ -174,7 +174,7 @@ pub async fn what_is_removed_is_gone<S: Subject>(world: World) {
         stage.prepare(&world).await;
         stage.add(&world, &stage.row).await;
         let Stage { subject, row, .. } = &stage;
-        let kept = subject.another(make);
+        let kept = subject.another(make, 1);
         if kept != *row {
             stage.add(&world, &kept).await;
         }

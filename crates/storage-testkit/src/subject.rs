@@ -70,6 +70,8 @@ pub trait Subject: Sized + Send + Sync + 'static {
     const NEVER_SET: &'static [&'static str] = &[];
     /// Optional fields that every row of the cases sets.
     const ALWAYS_SET: &'static [&'static str] = &[];
+    /// How many rows a person may have beside each other, at most 9; two at least.
+    const MOST_ROWS: usize = 9;
     /// Further fields that [`plain`](Self::plain) and [`full`](Self::full) have alike.
     const ALIKE: &'static [&'static str] = &[];
 
@@ -92,8 +94,8 @@ pub trait Subject: Sized + Send + Sync + 'static {
     /// A new row with every optional field set, and all others unlike those of a plain one.
     fn full(&self, make: &Fixtures) -> Self::Row;
 
-    /// A row beside the first plain one, for types of which a person has only one.
-    fn another(&self, make: &Fixtures) -> Self::Row {
+    /// A row beside the plain one (number 0), for types of which there cannot be several alike.
+    fn another(&self, make: &Fixtures, _number: usize) -> Self::Row {
         self.plain(make)
     }
 
@@ -227,7 +229,7 @@ impl<S: Subject> Listing<S> {
 }
 
 /// How a verb tells whether it found its row.
-pub(crate) enum Call<S: Subject> {
+pub(crate) enum Reply<S: Subject> {
     /// By `true`.
     Tells(Run<S, bool>),
     /// By no [`StoreError::Stale`].
@@ -251,61 +253,61 @@ pub struct Verb<S: Subject> {
     pub(crate) name: &'static str,
     pub(crate) purpose: Purpose,
     pub(crate) before: fn(&S, &mut S::Row, At<'_>),
-    pub(crate) call: Call<S>,
+    pub(crate) reply: Reply<S>,
     pub(crate) after: After<S>,
 }
 
 impl<S: Subject> Verb<S> {
-    fn of(name: &'static str, purpose: Purpose, call: Call<S>, after: After<S>) -> Self {
-        Self { name, purpose, before: |_, _, _| (), call, after }
+    fn of(name: &'static str, purpose: Purpose, reply: Reply<S>, after: After<S>) -> Self {
+        Self { name, purpose, before: |_, _, _| (), reply, after }
     }
 
     /// A look-up; it tells whether it found the row.
     #[must_use]
     pub fn look_up(name: &'static str, run: Run<S, bool>) -> Self {
-        Self::of(name, Purpose::Read, Call::Tells(run), After::Same)
+        Self::of(name, Purpose::Read, Reply::Tells(run), After::Same)
     }
 
     /// A look-up of what is to be changed.
     #[must_use]
     pub fn look_up_to_change(name: &'static str, run: Run<S, bool>) -> Self {
-        Self::of(name, Purpose::Change, Call::Tells(run), After::Same)
+        Self::of(name, Purpose::Change, Reply::Tells(run), After::Same)
     }
 
     /// A command that is [`StoreError::Stale`] where there is no such row; `after` makes the row what it
     /// is then, `updated_at` included.
     #[must_use]
     pub fn command(name: &'static str, run: Run<S, ()>, after: Change<S>) -> Self {
-        Self::of(name, Purpose::Change, Call::Succeeds(run), After::Changed(after))
+        Self::of(name, Purpose::Change, Reply::Succeeds(run), After::Changed(after))
     }
 
     /// The same for one that tells whether there was such a row.
     #[must_use]
     pub fn telling(name: &'static str, run: Run<S, bool>, after: Change<S>) -> Self {
-        Self::of(name, Purpose::Change, Call::Tells(run), After::Changed(after))
+        Self::of(name, Purpose::Change, Reply::Tells(run), After::Changed(after))
     }
 
     /// A command after which the row is gone.
     #[must_use]
     pub fn removal(name: &'static str, run: Run<S, ()>) -> Self {
-        Self::of(name, Purpose::Change, Call::Succeeds(run), After::Gone)
+        Self::of(name, Purpose::Change, Reply::Succeeds(run), After::Gone)
     }
 
     /// The same for one that tells whether there was such a row.
     #[must_use]
     pub fn telling_removal(name: &'static str, run: Run<S, bool>) -> Self {
-        Self::of(name, Purpose::Change, Call::Tells(run), After::Gone)
+        Self::of(name, Purpose::Change, Reply::Tells(run), After::Gone)
     }
 
     /// A removal for which a row that is not there is no error.
     #[must_use]
     pub fn hidden_removal(name: &'static str, run: Run<S, ()>) -> Self {
-        Self::of(name, Purpose::Change, Call::Hides(run), After::Gone)
+        Self::of(name, Purpose::Change, Reply::Hides(run), After::Gone)
     }
 
     /// Whether it tells nothing of its row.
     pub(crate) fn is_hidden(&self) -> bool {
-        matches!(self.call, Call::Hides(_))
+        matches!(self.reply, Reply::Hides(_))
     }
 
     /// The verb on a row that is first made to fit it.

@@ -1,8 +1,11 @@
 //! The list of all cases.
 
-/// Makes the list of names, the macro that makes a test of each, and the one that goes through the subjects.
-/// A group is `name in module`, with a subject of that module and its standard cases, `of Subject: …`, with
-/// cases that are functions there, `and …`, or with those alone, `: …`.
+/// Makes the list of names, the macro that makes a test of each, and the one that goes through the subjects. A group
+/// has a name and the module of its cases:
+///
+/// - `users in identity::users of Users: round_trip, keys_are_unique and an_update_keeps_the_keys;` are standard
+///   cases of a subject of the module, and functions of the module;
+/// - `tree in conversations::tree: a_deep_tree_works;` are functions alone.
 macro_rules! suite {
     (@subject [] $($module:ident)::+) => {};
     (@subject [$subject:ident] $($module:ident)::+) => {
@@ -99,8 +102,8 @@ suite! { ($)
     tenants in tenancy of Tenants: round_trip, keys_are_unique, strangers_are_kept_out and
         a_tenant_sees_itself_only,
         a_tenant_is_added_in_its_own_scope;
-    social_links in tenancy::social_links of SocialLinks:
-        round_trip, keys_are_unique, references_are_checked, strangers_are_kept_out, what_is_removed_is_gone;
+    social_links in tenancy::social_links of SocialLinks: round_trip, keys_are_unique, references_are_checked,
+        the_list_is_newest_first, strangers_are_kept_out, what_is_removed_is_gone;
     users in identity::users of Users:
         round_trip, keys_are_unique, references_are_checked, the_list_is_newest_first, strangers_are_kept_out,
         what_is_removed_is_gone and
@@ -201,7 +204,8 @@ suite! { ($)
         only_allowed_steps_are_taken,
         publishing_flips_the_pointer,
         only_own_versions_are_published;
-    chunks in knowledge::chunks of Chunks: round_trip, keys_are_unique, references_are_checked, strangers_are_kept_out and
+    chunks in knowledge::chunks of Chunks:
+        round_trip, keys_are_unique, references_are_checked, strangers_are_kept_out and
         chunks_come_in_the_order_asked_for,
         a_version_is_read_by_ordinal,
         a_repeated_batch_changes_nothing,
@@ -227,7 +231,8 @@ suite! { ($)
         citations_stand_by_number,
         citations_grow_old,
         words_out_of_reach_are_not_told;
-    ledger in usage::ledger of UsageLogs: round_trip, keys_are_unique, references_are_checked, strangers_are_kept_out and
+    ledger in usage::ledger of UsageLogs:
+        round_trip, keys_are_unique, references_are_checked, strangers_are_kept_out and
         a_row_keeps_its_price,
         the_list_is_filtered,
         a_call_is_counted_once,

@@ -35,11 +35,13 @@ impl Subject for Tenants {
 
     fn full(&self, make: &Fixtures) -> Tenant {
         Tenant {
-            name: "Acme Labs, Inc. – Ünïcode 🦀".to_owned(), updated_at: make.in_seconds(1), ..self.another(make)
+            name: "Acme Labs, Inc. – Ünïcode 🦀".to_owned(),
+            updated_at: make.in_seconds(1),
+            ..self.another(make, 0)
         }
     }
 
-    fn another(&self, make: &Fixtures) -> Tenant {
+    fn another(&self, make: &Fixtures, _: usize) -> Tenant {
         make.tenant(&format!("acme-{}", make.id::<Uuid>().simple()))
     }
 

@@ -16,7 +16,7 @@ use super::{
     message::{MessageBody, MessagesBody},
 };
 use crate::{
-    authorize::Call,
+    authorize::ActorRequest,
     body::Json,
     error::HandlerResult,
     idempotency::{expected_head, idempotent, respond},
@@ -27,7 +27,7 @@ use crate::{
 /// One's conversations, newest first.
 #[utoipa::path(trace, path = LISTED, params(ConversationQuery),
     responses((status = 200, body = PageBody<ConversationBody>)))]
-pub(crate) async fn list_conversations(call: Call, query: web::Query<ConversationQuery>) -> HandlerResult {
+pub(crate) async fn list_conversations(request: ActorRequest, query: web::Query<ConversationQuery>) -> HandlerResult {
     let ConversationQuery { q, origin, include_others, include_archived, limit, cursor } = query.into_inner();
     let filter = ConversationFilter {
         include_others: include_others.unwrap_or_default(),
@@ -36,23 +36,23 @@ pub(crate) async fn list_conversations(call: Call, query: web::Query<Conversatio
         title_contains: q.map(|text| domain::text::free("q", &text, 1024)).transpose()?,
     };
     let page = PageQuery { limit, cursor }.request()?;
-    let conversations = call.app.conversations().list(&call.actor, &filter, page).await?;
-    Ok(PageBody::of(conversations, |conversation| ConversationBody::from(&conversation)).respond(&call.request))
+    let conversations = request.app.conversations().list(&request.actor, &filter, page).await?;
+    Ok(PageBody::of(conversations, |conversation| ConversationBody::from(&conversation)).respond(&request.http))
 }
 
 /// Begins a conversation.
 #[utoipa::path(trace, path = LISTED, responses((status = 201, body = ConversationBody)))]
-pub(crate) async fn create_conversation(call: Call, body: Json<NewConversationRequest>) -> HandlerResult {
+pub(crate) async fn create_conversation(request: ActorRequest, body: Json<NewConversationRequest>) -> HandlerResult {
     let shape = |conversation: &Conversation| ConversationBody::from(conversation);
-    let keyed = idempotent(&call.request, &body.bytes, StatusCode::CREATED, shape)?;
-    let outcome = call.app.conversations().create(&call.actor, body.value.try_into()?, keyed).await?;
+    let keyed = idempotent(&request.http, &body.bytes, StatusCode::CREATED, shape)?;
+    let outcome = request.app.conversations().create(&request.actor, body.value.try_into()?, keyed).await?;
     Ok(respond(&outcome, StatusCode::CREATED, shape))
 }
 
 /// A conversation.
 #[utoipa::path(trace, path = LISTED, responses((status = 200, body = ConversationBody)))]
-pub(crate) async fn get(call: Call, path: web::Path<Uuid>) -> HandlerResult {
-    let conversation = call.app.conversations().get(&call.actor, ConversationId(path.into_inner())).await?;
+pub(crate) async fn get(request: ActorRequest, path: web::Path<Uuid>) -> HandlerResult {
+    let conversation = request.app.conversations().get(&request.actor, ConversationId(path.into_inner())).await?;
     let mut response = HttpResponse::Ok();
     response.insert_header((header::ETAG, format!("\"{}\"", conversation.head_version)));
     Ok(response.json(ConversationBody::from(&conversation)))
@@ -60,22 +60,26 @@ pub(crate) async fn get(call: Call, path: web::Path<Uuid>) -> HandlerResult {
 
 /// The active branch, root to head, or with `tree=true` all live messages.
 #[utoipa::path(trace, path = LISTED, params(MessagesQuery), responses((status = 200, body = MessagesBody)))]
-pub(crate) async fn messages(call: Call, path: web::Path<Uuid>, query: web::Query<MessagesQuery>) -> HandlerResult {
+pub(crate) async fn messages(
+    request: ActorRequest,
+    path: web::Path<Uuid>,
+    query: web::Query<MessagesQuery>,
+) -> HandlerResult {
     let id = ConversationId(path.into_inner());
     let limit = checked_limit(query.limit)?;
     let (items, next_cursor, head) = if query.tree.unwrap_or_default() {
         let after = query.cursor.as_deref().map_or(Ok(0), decode_number)?;
-        let page = call.app.conversations().tree(&call.actor, id, after, limit).await?;
+        let page = request.app.conversations().tree(&request.actor, id, after, limit).await?;
         (page.items, page.next.map(|seq| seq.to_string()), page.head)
     } else {
         let last = query.cursor.as_deref().map(decode_message).transpose()?;
-        let page = call.app.conversations().branch(&call.actor, id, last, limit).await?;
+        let page = request.app.conversations().branch(&request.actor, id, last, limit).await?;
         (page.items, page.next.map(|id| id.to_string()), page.head)
     };
     let mut response = HttpResponse::Ok();
     response.insert_header((header::ETAG, format!("\"{}\"", head.head_version)));
     if let Some(cursor) = &next_cursor {
-        response.insert_header((header::LINK, next_link(&call.request, cursor)));
+        response.insert_header((header::LINK, next_link(&request.http, cursor)));
     }
     let items = items.iter().map(MessageBody::from).collect();
     Ok(response.json(MessagesBody { items, next_cursor, head: HeadBody::from(&head) }))
@@ -84,21 +88,26 @@ pub(crate) async fn messages(call: Call, path: web::Path<Uuid>, query: web::Quer
 /// Shows the branch through a message.
 #[utoipa::path(trace, path = LISTED,
     responses((status = 200, body = HeadBody), (status = 412, description = "the head has moved")))]
-pub(crate) async fn switch(call: Call, path: web::Path<(Uuid, Uuid)>, body: Json<SwitchRequest>) -> HandlerResult {
+pub(crate) async fn switch(
+    request: ActorRequest,
+    path: web::Path<(Uuid, Uuid)>,
+    body: Json<SwitchRequest>,
+) -> HandlerResult {
     let (conversation, message) = path.into_inner();
     let shape = |head: &Head| HeadBody::from(head);
-    let keyed = idempotent(&call.request, &body.bytes, StatusCode::OK, shape)?;
+    let keyed = idempotent(&request.http, &body.bytes, StatusCode::OK, shape)?;
     let exact = body.value.exact.unwrap_or_default();
-    let conversations = call.app.conversations();
+    let conversations = request.app.conversations();
     let (conversation, message) = (ConversationId(conversation), MessageId(message));
-    let outcome =
-        conversations.switch(&call.actor, conversation, message, exact, expected_head(&call.request)?, keyed).await?;
+    let outcome = conversations
+        .switch(&request.actor, conversation, message, exact, expected_head(&request.http)?, keyed)
+        .await?;
     Ok(respond(&outcome, StatusCode::OK, shape))
 }
 
 /// What a conversation cost, exactly.
 #[utoipa::path(trace, path = LISTED, responses((status = 200, body = UsageReportBody)))]
-pub(crate) async fn usage(call: Call, path: web::Path<Uuid>) -> HandlerResult {
-    let report = call.app.conversations().usage(&call.actor, ConversationId(path.into_inner())).await?;
+pub(crate) async fn usage(request: ActorRequest, path: web::Path<Uuid>) -> HandlerResult {
+    let report = request.app.conversations().usage(&request.actor, ConversationId(path.into_inner())).await?;
     Ok(HttpResponse::Ok().json(UsageReportBody::from(report)))
 }

@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use super::event;
 use crate::{
-    authorize::Call,
+    authorize::ActorRequest,
     error::{ApiError, HandlerResult},
     observe::no_content,
     route::LISTED,
@@ -35,27 +35,35 @@ pub(crate) struct AfterQuery {
 /// The events of a stream: those that were, then those to come.
 #[utoipa::path(trace, path = LISTED, params(AfterQuery),
     responses((status = 200, description = "events", content_type = "text/event-stream", body = String)))]
-pub(crate) async fn events(call: Call, path: web::Path<Uuid>, query: web::Query<AfterQuery>) -> HandlerResult {
-    let after = after(&query, &call.request)?;
-    stream_response(&call.app, &call.actor, &call.request, StreamId(path.into_inner()), after).await
+pub(crate) async fn events(
+    request: ActorRequest,
+    path: web::Path<Uuid>,
+    query: web::Query<AfterQuery>,
+) -> HandlerResult {
+    let after = after(&query, &request.http)?;
+    stream_response(&request.app, &request.actor, &request.http, StreamId(path.into_inner()), after).await
 }
 
 /// The stream that runs in a conversation; 204 when none does.
 #[utoipa::path(trace, path = LISTED, params(AfterQuery),
     responses((status = 200, description = "events", content_type = "text/event-stream", body = String),
         (status = 204, description = "nothing is being written")))]
-pub(crate) async fn resume(call: Call, path: web::Path<Uuid>, query: web::Query<AfterQuery>) -> HandlerResult {
-    let after = after(&query, &call.request)?;
-    match call.app.conversations().running_stream(&call.actor, ConversationId(path.into_inner())).await? {
-        Some(stream) => stream_response(&call.app, &call.actor, &call.request, stream, after).await,
+pub(crate) async fn resume(
+    request: ActorRequest,
+    path: web::Path<Uuid>,
+    query: web::Query<AfterQuery>,
+) -> HandlerResult {
+    let after = after(&query, &request.http)?;
+    match request.app.conversations().running_stream(&request.actor, ConversationId(path.into_inner())).await? {
+        Some(stream) => stream_response(&request.app, &request.actor, &request.http, stream, after).await,
         None => Ok(no_content()),
     }
 }
 
 /// Stops a stream. The text so far stays.
 #[utoipa::path(trace, path = LISTED, responses((status = 204)))]
-pub(crate) async fn stop(call: Call, path: web::Path<Uuid>) -> HandlerResult {
-    call.app.conversations().stop(&call.actor, StreamId(path.into_inner())).await?;
+pub(crate) async fn stop(request: ActorRequest, path: web::Path<Uuid>) -> HandlerResult {
+    request.app.conversations().stop(&request.actor, StreamId(path.into_inner())).await?;
     Ok(no_content())
 }
 

@@ -13,7 +13,7 @@ use super::{
     streams::stream_response,
 };
 use crate::{
-    authorize::Call,
+    authorize::ActorRequest,
     body::{self, Json},
     error::{ApiError, HandlerResult},
     idempotency::{expected_head, idempotent, respond},
@@ -33,31 +33,36 @@ fn shape(turn: &OpenedTurn) -> OpenedBody {
         (status = 202, body = OpenedBody), (status = 406, description = "several models cannot share one stream"),
         (status = 409, description = "the message above is unfinished, or too much runs"),
         (status = 412, description = "the head has moved")))]
-pub(crate) async fn send(call: Call, path: web::Path<Uuid>, body: Json<MessageRequest>) -> HandlerResult {
-    let keyed = idempotent(&call.request, &body.bytes, ACCEPTED, shape)?;
-    let message = body.value.into_message(expected_head(&call.request)?)?;
-    check_streamable(&call.request, message.models.len())?;
+pub(crate) async fn send(request: ActorRequest, path: web::Path<Uuid>, body: Json<MessageRequest>) -> HandlerResult {
+    let keyed = idempotent(&request.http, &body.bytes, ACCEPTED, shape)?;
+    let message = body.value.into_message(expected_head(&request.http)?)?;
+    check_streamable(&request.http, message.models.len())?;
     let conversation = ConversationId(path.into_inner());
-    let outcome = call.app.conversations().send(&call.actor, conversation, message, keyed).await?;
-    answer(&call.app, &call.actor, &call.request, outcome).await
+    let outcome = request.app.conversations().send(&request.actor, conversation, message, keyed).await?;
+    answer(&request.app, &request.actor, &request.http, outcome).await
 }
 
 /// Edits a question as a new branch beside the old one.
 #[utoipa::path(trace, path = LISTED,
     responses((status = 200, description = "the answer as it is written", content_type = "text/event-stream", body = String),
         (status = 202, body = OpenedBody)))]
-pub(crate) async fn edit(call: Call, path: web::Path<(Uuid, Uuid)>, body: Json<MessageRequest>) -> HandlerResult {
+pub(crate) async fn edit(
+    request: ActorRequest,
+    path: web::Path<(Uuid, Uuid)>,
+    body: Json<MessageRequest>,
+) -> HandlerResult {
     let (conversation, message) = path.into_inner();
-    let keyed = idempotent(&call.request, &body.bytes, ACCEPTED, shape)?;
-    let new = body.value.into_message(expected_head(&call.request)?)?;
+    let keyed = idempotent(&request.http, &body.bytes, ACCEPTED, shape)?;
+    let new = body.value.into_message(expected_head(&request.http)?)?;
     if new.parent_id.is_some() {
         let message = "an edited question stays under the same message; leave 'parent_id' out";
         return Err(domain::error::ValueError::new("parent_id", "not_here", message).into());
     }
-    check_streamable(&call.request, new.models.len())?;
-    let conversations = call.app.conversations();
-    let outcome = conversations.edit(&call.actor, ConversationId(conversation), MessageId(message), new, keyed).await?;
-    answer(&call.app, &call.actor, &call.request, outcome).await
+    check_streamable(&request.http, new.models.len())?;
+    let conversations = request.app.conversations();
+    let outcome =
+        conversations.edit(&request.actor, ConversationId(conversation), MessageId(message), new, keyed).await?;
+    answer(&request.app, &request.actor, &request.http, outcome).await
 }
 
 /// Asks again: a new answer beside the named one, or under the named question. The body may be empty.
@@ -65,19 +70,19 @@ pub(crate) async fn edit(call: Call, path: web::Path<(Uuid, Uuid)>, body: Json<M
     responses((status = 200, description = "the answer as it is written", content_type = "text/event-stream", body = String),
         (status = 202, body = OpenedBody)))]
 pub(crate) async fn regenerate(
-    call: Call,
+    request: ActorRequest,
     path: web::Path<(Uuid, Uuid)>,
     body: Json<RegenerateRequest>,
 ) -> HandlerResult {
     let (conversation, message) = path.into_inner();
-    let keyed = idempotent(&call.request, &body.bytes, ACCEPTED, shape)?;
+    let keyed = idempotent(&request.http, &body.bytes, ACCEPTED, shape)?;
     let models = body.value.into_models()?;
-    check_streamable(&call.request, models.len())?;
+    check_streamable(&request.http, models.len())?;
     let (conversation, message) = (ConversationId(conversation), MessageId(message));
-    let expected = expected_head(&call.request)?;
-    let conversations = call.app.conversations();
-    let outcome = conversations.regenerate(&call.actor, conversation, message, models, expected, keyed).await?;
-    answer(&call.app, &call.actor, &call.request, outcome).await
+    let expected = expected_head(&request.http)?;
+    let conversations = request.app.conversations();
+    let outcome = conversations.regenerate(&request.actor, conversation, message, models, expected, keyed).await?;
+    answer(&request.app, &request.actor, &request.http, outcome).await
 }
 
 fn check_streamable(request: &HttpRequest, models: usize) -> Result<(), ApiError> {

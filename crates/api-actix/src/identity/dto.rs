@@ -110,7 +110,8 @@ response! {
 
 request! {
     /// A user to be created in the caller's tenant.
-    #[schema(example = json!({ "email": "grace@example.com", "username": "grace", "password": "correct horse battery" }))]
+    #[schema(example = json!({ "email": "grace@example.com", "username": "grace",
+        "password": "correct horse battery" }))]
     NewUserRequest for NewUser {
         email: String,
         username: String,
@@ -186,7 +187,8 @@ response! {
         /// Its last four characters.
         last_four: String = key.last_four.clone(),
         /// Null: whatever the owner may.
-        scopes: Option<Vec<&'static str>> = key.scopes.as_ref().map(|scopes| scopes.iter().map(|scope| scope.as_str()).collect()),
+        scopes: Option<Vec<&'static str>> =
+            key.scopes.as_ref().map(|scopes| scopes.iter().map(|scope| scope.as_str()).collect()),
         is_active: bool = key.is_active,
         expires_at: Option<DateTime<Utc>> = key.expires_at,
         last_used_at: Option<DateTime<Utc>> = key.last_used_at,

@@ -10,7 +10,7 @@ use super::dto::{
     RefreshRequest, SetupBody, SetupRequest, TokenBody, UserBody,
 };
 use crate::{
-    authorize::{Call, Context},
+    authorize::{ActorRequest, Context},
     body::Json,
     error::HandlerResult,
     idempotency::{idempotent, respond},
@@ -46,59 +46,59 @@ pub(crate) async fn refresh(app: web::Data<App>, body: Json<RefreshRequest>) -> 
 
 /// Ends the session.
 #[utoipa::path(trace, path = LISTED, responses((status = 204)))]
-pub(crate) async fn logout(call: Call) -> HandlerResult {
-    call.app.identity().logout(&call.actor).await?;
+pub(crate) async fn logout(request: ActorRequest) -> HandlerResult {
+    request.app.identity().logout(&request.actor).await?;
     Ok(no_content())
 }
 
 /// One's own account.
 #[utoipa::path(trace, path = LISTED, responses((status = 200, body = ProfileBody)))]
-pub(crate) async fn profile(call: Call) -> HandlerResult {
-    let profile = call.app.identity().profile(&call.actor).await?;
-    Ok(HttpResponse::Ok().json(ProfileBody::new(&profile, call.actor.permissions.iter().copied())))
+pub(crate) async fn profile(request: ActorRequest) -> HandlerResult {
+    let profile = request.app.identity().profile(&request.actor).await?;
+    Ok(HttpResponse::Ok().json(ProfileBody::new(&profile, request.actor.permissions.iter().copied())))
 }
 
 /// Changes one's own account.
 #[utoipa::path(trace, path = LISTED, responses((status = 200, body = ProfileBody)))]
-pub(crate) async fn change_profile(call: Call, body: Json<ProfileRequest>) -> HandlerResult {
-    let profile = call.app.identity().change_profile(&call.actor, body.value.into()).await?;
-    Ok(HttpResponse::Ok().json(ProfileBody::new(&profile, call.actor.permissions.iter().copied())))
+pub(crate) async fn change_profile(request: ActorRequest, body: Json<ProfileRequest>) -> HandlerResult {
+    let profile = request.app.identity().change_profile(&request.actor, body.value.into()).await?;
+    Ok(HttpResponse::Ok().json(ProfileBody::new(&profile, request.actor.permissions.iter().copied())))
 }
 
 /// One's own API keys, newest first.
 #[utoipa::path(trace, path = LISTED, params(PageQuery), responses((status = 200, body = PageBody<ApiKeyBody>)))]
-pub(crate) async fn list_api_keys(call: Call, query: web::Query<PageQuery>) -> HandlerResult {
-    let keys = call.app.identity().api_keys(&call.actor, query.request()?).await?;
-    Ok(PageBody::of(keys, |key| ApiKeyBody::from(&key)).respond(&call.request))
+pub(crate) async fn list_api_keys(request: ActorRequest, query: web::Query<PageQuery>) -> HandlerResult {
+    let keys = request.app.identity().api_keys(&request.actor, query.request()?).await?;
+    Ok(PageBody::of(keys, |key| ApiKeyBody::from(&key)).respond(&request.http))
 }
 
 /// Creates an API key. The key is shown this once.
 #[utoipa::path(trace, path = LISTED, responses((status = 201, body = CreatedApiKeyBody)))]
-pub(crate) async fn create_api_key(call: Call, body: Json<NewApiKeyRequest>) -> HandlerResult {
-    let created = call.app.identity().create_api_key(&call.actor, body.value.into()).await?;
+pub(crate) async fn create_api_key(request: ActorRequest, body: Json<NewApiKeyRequest>) -> HandlerResult {
+    let created = request.app.identity().create_api_key(&request.actor, body.value.into()).await?;
     Ok(HttpResponse::Created().json(CreatedApiKeyBody::from(created)))
 }
 
 /// Revokes one of one's own API keys.
 #[utoipa::path(trace, path = LISTED, responses((status = 204)))]
-pub(crate) async fn revoke_api_key(call: Call, path: web::Path<Uuid>) -> HandlerResult {
-    call.app.identity().revoke_api_key(&call.actor, ApiKeyId(path.into_inner())).await?;
+pub(crate) async fn revoke_api_key(request: ActorRequest, path: web::Path<Uuid>) -> HandlerResult {
+    request.app.identity().revoke_api_key(&request.actor, ApiKeyId(path.into_inner())).await?;
     Ok(no_content())
 }
 
 /// Users of the tenant, newest first.
 #[utoipa::path(trace, path = LISTED, params(PageQuery), responses((status = 200, body = PageBody<UserBody>)))]
-pub(crate) async fn list_users(call: Call, query: web::Query<PageQuery>) -> HandlerResult {
-    let users = call.app.identity().users(&call.actor, query.request()?).await?;
-    Ok(PageBody::of(users, |user| UserBody::from(&user)).respond(&call.request))
+pub(crate) async fn list_users(request: ActorRequest, query: web::Query<PageQuery>) -> HandlerResult {
+    let users = request.app.identity().users(&request.actor, query.request()?).await?;
+    Ok(PageBody::of(users, |user| UserBody::from(&user)).respond(&request.http))
 }
 
 /// Creates a user in the tenant.
 #[utoipa::path(trace, path = LISTED,
     responses((status = 201, body = UserBody), (status = 409, description = "the e-mail address or user name is taken")))]
-pub(crate) async fn create_user(call: Call, body: Json<NewUserRequest>) -> HandlerResult {
+pub(crate) async fn create_user(request: ActorRequest, body: Json<NewUserRequest>) -> HandlerResult {
     let shape = |user: &User| UserBody::from(user);
-    let keyed = idempotent(&call.request, &body.bytes, StatusCode::CREATED, shape)?;
-    let outcome = call.app.identity().create_user(&call.actor, body.value.into(), keyed).await?;
+    let keyed = idempotent(&request.http, &body.bytes, StatusCode::CREATED, shape)?;
+    let outcome = request.app.identity().create_user(&request.actor, body.value.into(), keyed).await?;
     Ok(respond(&outcome, StatusCode::CREATED, shape))
 }

@@ -15,7 +15,7 @@ use super::dto::{
     UploadBody,
 };
 use crate::{
-    authorize::Call,
+    authorize::ActorRequest,
     body::Json,
     error::HandlerResult,
     idempotency::{idempotent, respond},
@@ -40,57 +40,62 @@ pub(crate) struct CollectionQuery {
 /// Collections that one may read, newest first.
 #[utoipa::path(trace, path = LISTED, params(CollectionQuery),
     responses((status = 200, body = PageBody<CollectionBody>)))]
-pub(crate) async fn list_collections(call: Call, query: web::Query<CollectionQuery>) -> HandlerResult {
+pub(crate) async fn list_collections(request: ActorRequest, query: web::Query<CollectionQuery>) -> HandlerResult {
     let CollectionQuery { parent_id, limit, cursor } = query.into_inner();
     let page = PageQuery { limit, cursor }.request()?;
-    let collections = call.app.knowledge().collections(&call.actor, parent_id.map(CollectionId), page).await?;
-    Ok(PageBody::of(collections, |collection| CollectionBody::from(&collection)).respond(&call.request))
+    let collections = request.app.knowledge().collections(&request.actor, parent_id.map(CollectionId), page).await?;
+    Ok(PageBody::of(collections, |collection| CollectionBody::from(&collection)).respond(&request.http))
 }
 
 /// Creates a collection.
 #[utoipa::path(trace, path = LISTED, responses((status = 201, body = CollectionBody)))]
-pub(crate) async fn create_collection(call: Call, body: Json<NewCollectionRequest>) -> HandlerResult {
+pub(crate) async fn create_collection(request: ActorRequest, body: Json<NewCollectionRequest>) -> HandlerResult {
     let shape = |collection: &Collection| CollectionBody::from(collection);
-    let keyed = idempotent(&call.request, &body.bytes, StatusCode::CREATED, shape)?;
-    let outcome = call.app.knowledge().create_collection(&call.actor, body.value.try_into()?, keyed).await?;
+    let keyed = idempotent(&request.http, &body.bytes, StatusCode::CREATED, shape)?;
+    let outcome = request.app.knowledge().create_collection(&request.actor, body.value.try_into()?, keyed).await?;
     Ok(respond(&outcome, StatusCode::CREATED, shape))
 }
 
 /// A collection.
 #[utoipa::path(trace, path = LISTED, responses((status = 200, body = CollectionBody)))]
-pub(crate) async fn collection(call: Call, path: web::Path<Uuid>) -> HandlerResult {
-    let collection = call.app.knowledge().collection(&call.actor, CollectionId(path.into_inner())).await?;
+pub(crate) async fn collection(request: ActorRequest, path: web::Path<Uuid>) -> HandlerResult {
+    let collection = request.app.knowledge().collection(&request.actor, CollectionId(path.into_inner())).await?;
     Ok(HttpResponse::Ok().json(CollectionBody::from(&collection)))
 }
 
 /// Sources of a collection, newest first.
 #[utoipa::path(trace, path = LISTED, params(PageQuery), responses((status = 200, body = PageBody<SourceBody>)))]
-pub(crate) async fn list_sources(call: Call, path: web::Path<Uuid>, query: web::Query<PageQuery>) -> HandlerResult {
-    let sources = call.app.knowledge().sources(&call.actor, CollectionId(path.into_inner()), query.request()?).await?;
-    Ok(PageBody::of(sources, |source| SourceBody::from(&source)).respond(&call.request))
+pub(crate) async fn list_sources(
+    request: ActorRequest,
+    path: web::Path<Uuid>,
+    query: web::Query<PageQuery>,
+) -> HandlerResult {
+    let sources =
+        request.app.knowledge().sources(&request.actor, CollectionId(path.into_inner()), query.request()?).await?;
+    Ok(PageBody::of(sources, |source| SourceBody::from(&source)).respond(&request.http))
 }
 
 /// A source with its progress.
 #[utoipa::path(trace, path = LISTED, responses((status = 200, body = SourceDetail)))]
-pub(crate) async fn source(call: Call, path: web::Path<Uuid>) -> HandlerResult {
-    let source = call.app.knowledge().source(&call.actor, SourceId(path.into_inner())).await?;
+pub(crate) async fn source(request: ActorRequest, path: web::Path<Uuid>) -> HandlerResult {
+    let source = request.app.knowledge().source(&request.actor, SourceId(path.into_inner())).await?;
     Ok(HttpResponse::Ok().json(SourceDetail::from(source)))
 }
 
 /// Queues a failed source again.
 #[utoipa::path(trace, path = LISTED,
     responses((status = 202, body = UploadBody), (status = 409, description = "it has not failed")))]
-pub(crate) async fn retry(call: Call, path: web::Path<Uuid>) -> HandlerResult {
+pub(crate) async fn retry(request: ActorRequest, path: web::Path<Uuid>) -> HandlerResult {
     let shape = |uploaded: &UploadedSource| UploadBody::from(uploaded);
-    let keyed = idempotent(&call.request, &[], StatusCode::ACCEPTED, shape)?;
-    let outcome = call.app.knowledge().retry(&call.actor, SourceId(path.into_inner()), keyed).await?;
+    let keyed = idempotent(&request.http, &[], StatusCode::ACCEPTED, shape)?;
+    let outcome = request.app.knowledge().retry(&request.actor, SourceId(path.into_inner()), keyed).await?;
     Ok(respond(&outcome, StatusCode::ACCEPTED, shape))
 }
 
 /// Searches what one may read.
 #[utoipa::path(trace, path = LISTED, responses((status = 200, body = SearchResultBody)))]
-pub(crate) async fn search(call: Call, body: Json<SearchBody>) -> HandlerResult {
-    let found = call.app.knowledge().search(&call.actor, body.value.try_into()?).await?;
+pub(crate) async fn search(request: ActorRequest, body: Json<SearchBody>) -> HandlerResult {
+    let found = request.app.knowledge().search(&request.actor, body.value.try_into()?).await?;
     let items = found.items.iter().map(PassageBody::from).collect();
     Ok(HttpResponse::Ok().json(SearchResultBody { items, mode: found.mode.as_str() }))
 }

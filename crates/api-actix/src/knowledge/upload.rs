@@ -3,11 +3,8 @@
 use std::io;
 
 use actix_multipart::{Field, Multipart, MultipartError};
-use actix_web::{HttpRequest, HttpResponse, http::StatusCode, http::header::CONTENT_TYPE, web, web::Bytes};
-use app::{
-    App,
-    knowledge::{Knowledge, NewSource, SourceDescription, StagedFile, UploadedSource},
-};
+use actix_web::{http::StatusCode, http::header::CONTENT_TYPE, web, web::Bytes};
+use app::knowledge::{Knowledge, NewSource, SourceDescription, StagedFile, UploadedSource};
 use domain::{access::Actor, error::ValueError, gateways::BlobError, ids::CollectionId};
 use futures::StreamExt;
 use tokio::{sync::mpsc, time::timeout};
@@ -16,9 +13,9 @@ use uuid::Uuid;
 
 use super::dto::{UploadBody, UploadForm};
 use crate::{
-    authorize::Authenticated,
+    authorize::ActorRequest,
     body::{self, BODY_IDLE},
-    error::ApiError,
+    error::{ApiError, HandlerResult},
     idempotency::{idempotent, respond},
     route::LISTED,
 };
@@ -32,25 +29,20 @@ const MAX_FIELDS: usize = 8;
 #[utoipa::path(trace, path = LISTED, request_body(content = UploadForm, content_type = "multipart/form-data"),
     responses((status = 202, body = UploadBody), (status = 409, description = "the collection holds this file already"),
         (status = 413, description = "too large"), (status = 415, description = "not a type that is read")))]
-pub(crate) async fn upload(
-    app: web::Data<App>,
-    actor: Authenticated,
-    path: web::Path<Uuid>,
-    request: HttpRequest,
-    payload: web::Payload,
-) -> Result<HttpResponse, ApiError> {
-    let content_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+pub(crate) async fn upload(request: ActorRequest, path: web::Path<Uuid>, payload: web::Payload) -> HandlerResult {
+    let content_type =
+        request.http.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     if !content_type.to_ascii_lowercase().starts_with("multipart/form-data") {
         return Err(ApiError::unsupported_content_type("multipart/form-data"));
     }
     let shape = |uploaded: &UploadedSource| UploadBody::from(uploaded);
     // The file itself is added to what makes the request this one when it is known.
-    let keyed = idempotent(&request, &[], StatusCode::ACCEPTED, shape)?;
-    let knowledge = app.knowledge();
-    let form = Multipart::new(request.headers(), payload);
+    let keyed = idempotent(&request.http, &[], StatusCode::ACCEPTED, shape)?;
+    let knowledge = request.app.knowledge();
+    let form = Multipart::new(request.http.headers(), payload);
     let collection = CollectionId(path.into_inner());
-    let (staged, description) = read(form, body::limit(&request), &knowledge, &actor.0, collection).await?;
-    let outcome = knowledge.add_source(&actor.0, staged, description, keyed).await?;
+    let (staged, description) = read(form, body::limit(&request.http), &knowledge, &request.actor, collection).await?;
+    let outcome = knowledge.add_source(&request.actor, staged, description, keyed).await?;
     Ok(respond(&outcome, StatusCode::ACCEPTED, shape))
 }
 

@@ -33,7 +33,6 @@ response! {
     /// A social link of a tenant.
     SocialLinkBody of link: &SocialLink {
         id: Uuid = link.id.0,
-        /// One of twitter, facebook, linkedin, instagram, youtube.
         platform: &'static str = link.platform.as_str(),
         url: String = link.url.clone(),
         created_at: DateTime<Utc> = link.created_at,

@@ -1,10 +1,7 @@
 //! Chat completions in OpenAI's dialect.
 
-use actix_web::{HttpRequest, HttpResponse, web, web::Bytes};
-use app::{
-    App,
-    openai::{ChatCompletion, Completion, CompletionEvent, WholeAnswer},
-};
+use actix_web::{HttpResponse, web::Bytes};
+use app::openai::{ChatCompletion, Completion, CompletionEvent, WholeAnswer};
 use domain::{
     gateways::{ChatDelta, ToolCall},
     ids::ConversationId,
@@ -16,9 +13,9 @@ use tokio::time::timeout;
 
 use super::dto::{CompletionRequest, ToolCallDto, UsageDto};
 use crate::{
-    authorize::Authenticated,
+    authorize::ActorRequest,
     body::Json,
-    error::ApiError,
+    error::{ApiError, HandlerResult},
     route::LISTED,
     sse::{self, COMMENT, HEARTBEAT},
 };
@@ -26,12 +23,7 @@ use crate::{
 /// Answers a prompt, at once or as it is written.
 #[utoipa::path(trace, path = LISTED,
     responses((status = 200, description = "the answer, or its chunks as an event stream", body = Object)))]
-pub(crate) async fn complete(
-    app: web::Data<App>,
-    actor: Authenticated,
-    request: HttpRequest,
-    body: Json<CompletionRequest>,
-) -> Result<HttpResponse, ApiError> {
+pub(crate) async fn complete(request: ActorRequest, body: Json<CompletionRequest>) -> HandlerResult {
     let wanted = body.value;
     let (stream, include_usage) = (wanted.stream.unwrap_or_default(), wanted.include_usage());
     let asked = ChatCompletion {
@@ -41,13 +33,13 @@ pub(crate) async fn complete(
         request: wanted.into_request()?,
     };
     if stream {
-        let completion = app.openai().complete(&actor.0, asked).await?;
+        let completion = request.app.openai().complete(&request.actor, asked).await?;
         let head = Head::of(&completion);
-        return sse::respond(&request, chunks(completion, head, include_usage));
+        return sse::respond(&request.http, chunks(completion, head, include_usage));
     }
     // In a task of the application's runtime: this thread is woken once, and not for every piece.
     let answer = tokio::spawn(async move {
-        let completion = app.openai().complete(&actor.0, asked).await?;
+        let completion = request.app.openai().complete(&request.actor, asked).await?;
         whole(completion).await
     });
     Ok(HttpResponse::Ok().json(answer.await.map_err(app::Error::internal)??))

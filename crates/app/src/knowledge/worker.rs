@@ -15,11 +15,13 @@ use domain::{
 };
 use futures::StreamExt;
 use tokio::time::timeout;
+use tracing::Instrument;
 
 use super::ingest::{Ingest, StepError};
 use crate::{
     App, Result,
     audit::{Act, Audited},
+    measure,
     unit_of_work::Uow,
 };
 
@@ -38,7 +40,10 @@ impl App {
         let mut wakeups = self.parts.wakeups.subscribe();
         while !self.parts.shutdown.is_cancelled() {
             match self.claim().await {
-                Ok(Some(job)) => self.carry_out(job).await,
+                Ok(Some(job)) => {
+                    let span = measure::job(&job, self.now());
+                    self.carry_out(job).instrument(span).await;
+                }
                 Ok(None) => {
                     let woken = async { while wakeups.next().await.is_some_and(|topic| topic != Topic::Jobs) {} };
                     tokio::select! {

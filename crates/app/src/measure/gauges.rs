@@ -1,7 +1,8 @@
 //! How much waits and how much runs, looked at now and then.
 
 use chrono::TimeDelta;
-use domain::{access::Scope, clock::Timestamp};
+use domain::{access::Scope, admin::Job, clock::Timestamp};
+use tracing::Span;
 
 use crate::{App, Result};
 
@@ -22,6 +23,13 @@ impl App {
         metrics::gauge!("banyan_jobs_oldest_due_seconds").set(seconds_since(backlog.oldest_due_at, now));
         Ok(())
     }
+}
+
+/// The span of a job that a worker has taken, with how long it was due; and an observation of that.
+pub(crate) fn job(job: &Job, now: Timestamp) -> Span {
+    let waited = seconds_since(Some(job.run_at), now);
+    metrics::histogram!("banyan_job_wait_seconds").record(waited);
+    tracing::info_span!("job", id = %job.id, attempt = job.attempts, waited_seconds = waited)
 }
 
 /// A count as a gauge. Counts stay far below 2^53.

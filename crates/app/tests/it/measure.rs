@@ -118,3 +118,17 @@ async fn what_waits_and_what_runs_is_told() {
     assert_eq!(figures.value("banyan_password_hashes_waiting", &[]), Some(0.0));
     assert!(figures.value("banyan_tasks_running", &[]) > Some(0.0));
 }
+
+#[tokio::test]
+async fn a_job_tells_how_long_it_was_due() {
+    let recorder = Figures::recorder();
+    let (figures, _guard) = Figures::of(&recorder);
+    let bench = Bench::with(Choice::default());
+    let ada = bench.ada().await;
+    let collection = bench.collection(&ada, "Handbook", domain::knowledge::CollectionVisibility::Private).await;
+    bench.upload(&ada, &collection, "a.md", "# One").await.unwrap();
+    bench.clock.advance(chrono::TimeDelta::seconds(30));
+    bench.start();
+    until("a worker has taken it", async || figures.value("banyan_job_wait_seconds_count", &[]) == Some(1.0)).await;
+    assert_eq!(figures.value("banyan_job_wait_seconds_sum", &[]), Some(30.0));
+}

@@ -10,23 +10,26 @@ use crate::{
 /// How far a permission reaches among the rows of an area.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Extent {
-    /// Everybody's own.
+    /// One's own, also for admins.
     Own,
     /// One's own; all of the tenant's for its admins.
     OwnOrAll,
     /// What one owns or is shown; all of the tenant's for its admins.
     Visible,
-    /// The same for those who may read knowledge, and nothing for others.
+    /// As `Visible` for those who may read knowledge; nothing for others.
     Cited,
     /// All of the tenant's.
     All,
 }
 
-/// Declares the permissions, each in one line: its name, the least of the system roles that have it
-/// (`SystemRole::has` says which are above), and the areas in which it reaches further than every
-/// permission does ([`Policy::allow`](crate::access::Policy::allow)).
+/// Declares the permissions, each in one line: its name; the least of the system roles that have it, with those above
+/// it, `personal` where a superadmin has it not, who owns nothing in a tenant; and how far it reaches in which areas
+/// beyond what every permission does: to what the tenancy shows, one's own of identity and of usage
+/// ([`Policy::allow`](crate::access::Policy::allow)).
 macro_rules! permissions {
-    ($($(#[$doc:meta])* $name:ident = $text:literal, from $role:ident $(, $area:ident $extent:ident)*;)+) => {
+    (@personal) => { false };
+    (@personal personal) => { true };
+    ($($(#[$doc:meta])* $name:ident = $text:literal, from $role:ident $([$personal:ident])? $(, $area:ident $extent:ident)*;)+) => {
         names! {
             /// One right, written `area:verb` on the wire and in the database.
             pub enum Permission ("permission") {
@@ -40,6 +43,13 @@ macro_rules! permissions {
             pub const fn least_role(self) -> SystemRole {
                 match self {
                     $(Self::$name => SystemRole::$role,)+
+                }
+            }
+
+            /// Whether it is a right to what one owns, so that no superadmin has it.
+            pub(crate) const fn is_personal(self) -> bool {
+                match self {
+                    $(Self::$name => permissions!(@personal $($personal)?),)+
                 }
             }
 
@@ -70,19 +80,19 @@ permissions! {
     /// Change one's own account.
     ProfileWrite = "profile:write", from User;
     /// See one's own API keys.
-    ApiKeysRead = "api_keys:read", from Viewer;
+    ApiKeysRead = "api_keys:read", from Viewer [personal];
     /// Create and revoke one's own API keys.
-    ApiKeysWrite = "api_keys:write", from User;
+    ApiKeysWrite = "api_keys:write", from User [personal];
     /// Read conversations.
     ConversationsRead = "conversations:read", from Viewer, Conversations Visible, Knowledge Cited;
     /// Start, continue and change one's own conversations.
-    ConversationsWrite = "conversations:write", from User, Conversations Own, Knowledge Cited;
+    ConversationsWrite = "conversations:write", from User [personal], Conversations Own, Knowledge Cited;
     /// Read collections and sources, and search.
     KnowledgeRead = "knowledge:read", from Viewer, Knowledge Visible;
     /// Create collections and upload sources.
     KnowledgeWrite = "knowledge:write", from User, Knowledge OwnOrAll;
     /// Call models through the OpenAI face.
-    ModelsUse = "models:use", from User, Conversations Own, Knowledge Cited;
+    ModelsUse = "models:use", from User [personal], Conversations Own, Knowledge Cited;
     /// Read usage: one's own, or the tenant's for its admins.
     UsageRead = "usage:read", from Viewer, Usage OwnOrAll, Conversations Visible;
     /// Read the audit log.

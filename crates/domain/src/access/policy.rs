@@ -46,7 +46,7 @@ impl Policy {
                 Extent::Own => Reach::Own,
                 Extent::OwnOrAll => own,
                 Extent::Visible => seen,
-                // What its user may read of knowledge goes with a conversation: citations show it, turns search it.
+                // What the actor may read of knowledge goes with a conversation: citations show it, turns search it.
                 Extent::Cited if actor.may(Permission::KnowledgeRead) => seen,
                 Extent::Cited => Reach::Nothing,
                 Extent::All => Reach::Tenant,

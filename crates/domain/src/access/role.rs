@@ -43,17 +43,15 @@ impl SystemRole {
         Permission::ALL.into_iter().filter(|permission| self.has(*permission)).collect()
     }
 
-    /// Whether it grants the permission, by the least role that does.
+    /// Whether it grants the permission, by what the permission's line says.
     const fn has(self, permission: Permission) -> bool {
-        use Permission as P;
+        let least = permission.least_role();
         match self {
-            // In a tenant that it entered, a superadmin reads conversations and changes the rest.
-            Self::Superadmin => {
-                !matches!(permission, P::ConversationsWrite | P::ModelsUse | P::ApiKeysRead | P::ApiKeysWrite)
-            }
-            Self::TenantAdmin => !matches!(permission.least_role(), Self::Superadmin),
-            Self::Moderator | Self::User => matches!(permission.least_role(), Self::User | Self::Viewer),
-            Self::Viewer => matches!(permission.least_role(), Self::Viewer),
+            Self::Superadmin => !permission.is_personal(),
+            Self::TenantAdmin => !matches!(least, Self::Superadmin),
+            Self::Moderator => matches!(least, Self::Moderator | Self::User | Self::Viewer),
+            Self::User => matches!(least, Self::User | Self::Viewer),
+            Self::Viewer => matches!(least, Self::Viewer),
         }
     }
 }
@@ -66,5 +64,20 @@ mod tests {
     fn every_role_but_the_superadmin_is_of_tenants() {
         let of_tenants: Vec<_> = SystemRole::ALL.into_iter().filter(|role| *role != SystemRole::Superadmin).collect();
         assert_eq!(SystemRole::OF_TENANTS, of_tenants);
+    }
+
+    #[test]
+    fn who_has_a_permission_least_has_it() {
+        for permission in Permission::ALL {
+            let has = permission.least_role().permissions().contains(&permission);
+            assert!(has, "{permission} from {}", permission.least_role());
+        }
+    }
+
+    #[test]
+    fn a_superadmin_has_what_is_nobodys_own() {
+        let lacks = Permission::ALL.into_iter().filter(|permission| !SystemRole::Superadmin.has(*permission));
+        let lacks: Vec<_> = lacks.map(Permission::as_str).collect();
+        assert_eq!(lacks, ["api_keys:read", "api_keys:write", "conversations:write", "models:use"]);
     }
 }

@@ -1,4 +1,4 @@
-//! The rows of the context, one table a file, and how they become entities.
+//! Rows of the context, one table a file, and how they become entities.
 
 pub(crate) mod refresh_tokens;
 pub(crate) mod roles;

@@ -66,10 +66,10 @@ impl Subject for Users {
     }
 
     fn full(&self, make: &Fixtures) -> User {
-        full(make, self.another(make))
+        full(make, self.another(make, 0))
     }
 
-    fn another(&self, make: &Fixtures) -> User {
+    fn another(&self, make: &Fixtures, _: usize) -> User {
         make.user(Some(self.tenant), &format!("user-{}", make.id::<Uuid>().simple()))
     }
 

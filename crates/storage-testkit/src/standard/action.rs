@@ -12,7 +12,7 @@ use domain::{
 use super::Stage;
 use crate::{
     Reading, Subject, World,
-    subject::{After, At, Call, Listing, Verb},
+    subject::{After, At, Listing, Reply, Verb},
 };
 
 /// What became of an attempt.
@@ -138,8 +138,8 @@ impl<S: Subject> Action<S> {
             Self::Verb(verb) => {
                 let mode = if self.writes() { Mode::Write } else { Mode::Read };
                 let told = attempt(world, scope, mode, async |tx| verb.run(subject, tx, &row, at).await).await;
-                let told = match (&verb.call, told) {
-                    (Call::Hides(_), Ok(_)) => Ok(stage.find(world, &row).await.is_none()),
+                let told = match (&verb.reply, told) {
+                    (Reply::Hides(_), Ok(_)) => Ok(stage.find(world, &row).await.is_none()),
                     (_, told) => told,
                 };
                 let outcome = Outcome::of(told)?;
@@ -153,9 +153,9 @@ impl<S: Subject> Action<S> {
 impl<S: Subject> Verb<S> {
     /// Runs it; tells whether it found its row.
     pub(crate) async fn run(&self, subject: &S, tx: &dyn Tx, row: &S::Row, at: At<'_>) -> Result<bool, StoreError> {
-        match &self.call {
-            Call::Tells(run) => run(subject, tx, row, at).await,
-            Call::Succeeds(run) | Call::Hides(run) => run(subject, tx, row, at).await.map(|()| true),
+        match &self.reply {
+            Reply::Tells(run) => run(subject, tx, row, at).await,
+            Reply::Succeeds(run) | Reply::Hides(run) => run(subject, tx, row, at).await.map(|()| true),
         }
     }
 

@@ -12,13 +12,6 @@ use crate::{Fixtures, Key, Listing, Needs, Person, Reading, Subject, Unique, Ver
 /// The links of a person's tenant, which has one for each platform.
 pub struct SocialLinks(TenantId);
 
-impl SocialLinks {
-    fn link(&self, make: &Fixtures, platform: Platform) -> SocialLink {
-        let url = format!("https://{platform}.com/acme");
-        SocialLink { id: make.id(), tenant_id: self.0, platform, url, created_at: make.now(), updated_at: make.now() }
-    }
-}
-
 #[async_trait]
 impl Subject for SocialLinks {
     whole_row!(SocialLink);
@@ -27,6 +20,7 @@ impl Subject for SocialLinks {
     const ACCESS: [Permission; 2] = [Permission::SocialLinksRead, Permission::SocialLinksWrite];
     const NEEDS: Needs = Needs::Tenant;
     const READING: Reading = Reading::Otherwise;
+    const MOST_ROWS: usize = Platform::ALL.len();
     const ALIKE: &'static [&'static str] = &["tenant_id"];
 
     fn new(_: &Fixtures, person: &Person) -> Self {
@@ -34,15 +28,17 @@ impl Subject for SocialLinks {
     }
 
     fn plain(&self, make: &Fixtures) -> SocialLink {
-        self.link(make, Platform::Twitter)
+        self.another(make, 0)
     }
 
     fn full(&self, make: &Fixtures) -> SocialLink {
-        SocialLink { updated_at: make.in_seconds(1), ..self.link(make, Platform::LinkedIn) }
+        SocialLink { updated_at: make.in_seconds(1), ..self.another(make, 2) }
     }
 
-    fn another(&self, make: &Fixtures) -> SocialLink {
-        self.link(make, Platform::YouTube)
+    fn another(&self, make: &Fixtures, number: usize) -> SocialLink {
+        let (id, platform, now) = (make.id(), Platform::ALL[number], make.now());
+        let url = format!("https://{platform}.com/acme");
+        SocialLink { id, tenant_id: self.0, platform, url, created_at: now, updated_at: now }
     }
 
     async fn insert(&self, tx: &dyn Tx, link: &SocialLink) -> Result<(), StoreError> {

@@ -33,8 +33,8 @@ pub(super) struct Things {
     pub(super) message_id: String,
     pub(super) stream_id: String,
     pub(super) api_key_id: String,
-    /// Of what no test needs by name.
-    others: BTreeMap<String, String>,
+    /// Of what no test needs by name: the list that a thing is in, and its id.
+    others: BTreeMap<String, (String, String)>,
 }
 
 impl Tenants {
@@ -105,13 +105,15 @@ impl Things {
                 continue;
             }
             let made = owner.post(&created.path, example).await?;
-            let id = match made.status {
-                201 => text(&made.expect(201)?["id"])?,
-                // Who may not make one has an id that is nothing's.
-                403 => uuid::Uuid::max().to_string(),
+            match made.status {
+                201 => {
+                    let id = text(&made.expect(201)?["id"])?;
+                    self.others.insert(slot.clone(), (created.path.clone(), id));
+                }
+                // Who may not make one has none.
+                403 => {}
                 status => anyhow::bail!("{}: the document's example gives {status}: {}", created.path, made.text()),
-            };
-            self.others.insert(slot.clone(), id);
+            }
         }
         Ok(())
     }
@@ -124,7 +126,7 @@ impl Things {
             "message_id" => &self.message_id,
             "stream_id" => &self.stream_id,
             "api_key_id" => &self.api_key_id,
-            _ => self.others.get(name)?,
+            _ => self.others.get(name).map(|(_, id)| id)?,
         })
     }
 
@@ -143,6 +145,11 @@ impl Things {
             "/api/v1/me/api-keys".to_owned(),
         ] {
             seen.push(owner.get(&path).await?.expect(200)?);
+        }
+        for (list, id) in self.others.values() {
+            let things = owner.get(list).await?.expect(200)?;
+            anyhow::ensure!(things.to_string().contains(id), "{list}: {things}");
+            seen.push(things);
         }
         Ok(seen)
     }

@@ -39,7 +39,7 @@ pub(super) struct Things {
 }
 
 /// A state with two users of one tenant, the second of whom refers to what the first has wherever that
-/// is possible, a user of another tenant, and a superadmin.
+/// is possible, a user of another tenant, and a superadmin; beside a plain row of every type in tenants of their own.
 pub(super) fn filled() -> (State, Things, Things) {
     let (make, mut state) = one_of_each();
     let make = make.as_ref();
