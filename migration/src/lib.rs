@@ -63,3 +63,21 @@ impl MigratorTrait for Migrator {
         ]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    /// A name that is not the file's, or stands twice, would make a migration that is never run.
+    #[test]
+    fn every_migration_has_the_name_of_its_file() {
+        let files = std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("src")).unwrap();
+        let stems = files.map(|file| file.unwrap().path().file_stem().unwrap().to_string_lossy().into_owned());
+        let mut stems: Vec<String> = stems.filter(|stem| stem.starts_with("m2")).collect();
+        stems.sort();
+        let names: Vec<String> = Migrator::migrations().iter().map(|migration| migration.name().to_owned()).collect();
+        assert_eq!(names, stems);
+    }
+}

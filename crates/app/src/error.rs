@@ -134,7 +134,8 @@ impl Error {
         matches!(store, Some(StoreError::Conflict { constraint }) if constraint.contains(part))
     }
 
-    /// The same in words, where the cause is a conflict on a constraint whose name holds `part`.
+    /// Returns this error, or where its cause is a conflict on a constraint whose name holds `part`, one that says
+    /// in words what is taken.
     pub(crate) fn taken(self, part: &str, code: &'static str, message: &'static str) -> Self {
         if self.is_conflict_on(part) { Self::new(ErrorKind::Conflict, code, message).because(self) } else { self }
     }
