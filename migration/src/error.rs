@@ -19,7 +19,7 @@ pub enum MigrateError {
     /// The server is too old.
     #[error("PostgreSQL {found} is too old; use PostgreSQL 16 or newer")]
     ServerTooOld {
-        /// Its version number, as `server_version` tells it.
+        /// Its version number, as `server_version` reports it.
         found: String,
     },
     /// The extension's files are not on the server.

@@ -27,7 +27,7 @@ pub struct MigrationState {
     pub applied: bool,
 }
 
-/// Applies what is missing; tells how many migrations that were.
+/// Applies what is missing; returns how many migrations that were.
 ///
 /// # Errors
 /// [`MigrateError::NotPrepared`] on PostgreSQL without [`postgres::prepare`], [`MigrateError::Locked`]
@@ -41,7 +41,7 @@ pub async fn up(db: &DatabaseConnection) -> Result<usize, MigrateError> {
     Ok(pending)
 }
 
-/// Takes back the last `steps` migrations, with their data; tells how many that were.
+/// Takes back the last `steps` migrations, with their data; returns how many that were.
 ///
 /// # Errors
 /// As [`up`].

@@ -109,7 +109,7 @@ fn refused(path: &str, error: &serde_json::Error) -> ApiError {
     }
 }
 
-/// A path parameter that does not parse names nothing: the same answer as for what does not exist.
+/// A path parameter that does not parse names nothing: the same response as for what does not exist.
 pub(crate) fn path_config() -> PathConfig {
     PathConfig::default().error_handler(|_, _| ApiError::from(app::Error::not_found("path", uuid::Uuid::nil())).into())
 }

@@ -25,13 +25,13 @@ pub(crate) struct Version {
     storage: &'static str,
 }
 
-/// Tells that the process lives.
+/// Says that the process lives.
 #[utoipa::path(trace, path = LISTED, responses((status = 200, body = Health)))]
 pub(crate) async fn livez() -> HttpResponse {
     HttpResponse::Ok().json(Health { status: "ok" })
 }
 
-/// Tells whether requests are served: the database answers, and no shutdown is under way.
+/// Says whether requests are served: the database answers, and no shutdown is under way.
 #[utoipa::path(trace, path = LISTED,
     responses((status = 200, body = Health), (status = 503, description = "not ready", content_type = "application/problem+json")))]
 pub(crate) async fn readyz(app: web::Data<App>) -> Result<HttpResponse, ApiError> {
@@ -39,7 +39,7 @@ pub(crate) async fn readyz(app: web::Data<App>) -> Result<HttpResponse, ApiError
     Ok(HttpResponse::Ok().json(Health { status: "ok" }))
 }
 
-/// Tells what runs.
+/// Says which version runs.
 #[utoipa::path(trace, path = LISTED, responses((status = 200, body = Version)))]
 pub(crate) async fn version(app: web::Data<App>, settings: web::Data<ApiSettings>) -> HttpResponse {
     let storage = app.capabilities().backend;

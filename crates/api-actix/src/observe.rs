@@ -157,7 +157,7 @@ fn request_id_of(headers: &HeaderMap) -> String {
     brought.filter(usable).map_or_else(|| RandomIds.ordered().to_string(), str::to_owned)
 }
 
-/// Headers of every answer; what a page has set already stays.
+/// Headers of every response; what a page has set already stays.
 fn secure(headers: &mut HeaderMap, settings: &ApiSettings) {
     let mut set = |name: HeaderName, value: &'static str| {
         if !headers.contains_key(&name) {

@@ -40,7 +40,7 @@ pub(crate) fn data(data: &impl Serialize) -> Bytes {
     Bytes::from(bytes)
 }
 
-/// The head of a stream's answer.
+/// The head of a stream's response.
 fn head() -> HttpResponseBuilder {
     let mut response = HttpResponse::Ok();
     response

@@ -1,7 +1,7 @@
 //! What can be measured of the application below HTTP. Names begin with `banyan_`; times are in
 //! seconds; labels take few values, whatever clients send.
 //!
-//! | metric | labels | what it tells |
+//! | metric | labels | what it measures |
 //! |---|---|---|
 //! | `banyan_provider_call_seconds` | `operation` (`chat`, `embed`), `provider`, `model`, `outcome` | a call from its beginning to the end of its stream; `outcome` is `completed`, `cancelled` or the code of the error |
 //! | `banyan_provider_first_token_seconds` | `provider`, `model` | the time until a model said something |

@@ -101,7 +101,7 @@
 //!
 //! **Keyset pages.** A [`page::Cursor`] is the place of the last item in that order, and a page holds what
 //! comes strictly after it, compared as a pair: rows that came meanwhile shift nothing. Read one row more
-//! than the limit and give them to [`page::Page::from_rows`], which tells by it whether there is a next page.
+//! than the limit and give them to [`page::Page::from_rows`], which sees by it whether there is a next page.
 //!
 //! **Commands instead of read and write.** Where two callers would race between reading and writing
 //! (a lease, a counter, a flag that is set once), the condition stands in the writing statement, and the

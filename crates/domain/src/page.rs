@@ -21,7 +21,7 @@ pub struct Cursor {
 /// Which page of a list is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PageRequest {
-    /// Most items to answer, 1 to [`MAX_PAGE_LIMIT`].
+    /// Most items of a page, 1 to [`MAX_PAGE_LIMIT`].
     pub limit: u32,
     /// Where the previous page ended; absent: from the start.
     pub cursor: Option<Cursor>,
@@ -51,7 +51,7 @@ pub struct Page<T, C = Cursor> {
 }
 
 impl<T, C> Page<T, C> {
-    /// Builds a page out of up to `limit + 1` rows: the one too many only tells that there is more.
+    /// Builds a page out of up to `limit + 1` rows: the one too many only shows that there is more.
     #[must_use]
     pub fn from_rows(mut rows: Vec<T>, limit: u32, cursor_of: impl Fn(&T) -> C) -> Self {
         let limit = limit as usize;

@@ -3,7 +3,7 @@
 //! # Backends outside this repository, and versions
 //! A backend implements [`Store`] and [`Tx`], and of [`Repos`] what it has: every accessor that it
 //! leaves out leads to [`Unsupported`], whose calls are [`StoreError::Unsupported`]. It names the
-//! tables that it does not keep in [`Capabilities::lacks`]. The crate `storage-testkit` tells whether
+//! tables that it does not keep in [`Capabilities::lacks`]. The crate `storage-testkit` shows whether
 //! it is right, by groups.
 //!
 //! What a version of ours may do to it:

@@ -194,7 +194,7 @@ impl Conversation {
     }
 }
 
-/// Writes the file to the child. A child that stops reading has its reason, which its exit tells.
+/// Writes the file to the child. A child that stops reading has its reason, which its exit gives.
 async fn feed(mut input: ChildStdin, mut content: ByteStream, most: u64) -> Result<(), ParseError> {
     let mut written = 0_u64;
     while let Some(piece) = content.next().await {

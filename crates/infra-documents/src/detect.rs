@@ -1,4 +1,4 @@
-//! Tells what a file is from its first bytes.
+//! Detects what a file is from its first bytes.
 
 use domain::gateways::{ParseError, ParseErrorKind};
 
@@ -27,7 +27,7 @@ const HTML_STARTS: &[&str] = &[
     "<meta", "<p", "<script", "<section", "<style", "<table", "<title",
 ];
 
-/// Tells the MIME type of a file from its first bytes, and only among text, Markdown and HTML from
+/// Detects the MIME type of a file from its first bytes, and only among text, Markdown and HTML from
 /// its name.
 ///
 /// # Errors

@@ -1,4 +1,4 @@
-//! PDF: the text of each page, with headings where the document's outline or its type tells them.
+//! PDF: the text of each page, with headings where the document's outline or its type shows them.
 
 use domain::{
     gateways::{ParseError, ParseErrorKind, ParsedDocument},

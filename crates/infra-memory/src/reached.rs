@@ -79,7 +79,7 @@ impl MemoryTx {
         self.write(|state| state.insert(row.clone()))
     }
 
-    /// Removes a row that the scope may change, with what goes along; tells whether there was one.
+    /// Removes a row that the scope may change, with what goes along; returns whether there was one.
     pub(crate) fn remove_row<R: Row + Protected>(&self, id: &R::Id) -> Result<bool, StoreError> {
         let filter = self.scope.filter::<R>(Purpose::Change)?;
         self.write(|state| {

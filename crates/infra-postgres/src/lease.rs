@@ -104,7 +104,7 @@ async fn clean(mut unclean: Unclean) {
     }
 }
 
-/// Ends whatever is open; tells whether the connection is idle then.
+/// Ends whatever is open; returns whether the connection is idle then.
 ///
 /// Outside a transaction each statement is one of its own, so that both began at the same moment; and
 /// no tenant is set. Only the simple protocol has it so: in the extended one a statement's time is

@@ -16,7 +16,7 @@ const DUPLICATE_DATABASE: &str = "42P04";
 /// A migration and whether it has been applied.
 pub type MigrationState = migration::MigrationState;
 
-/// Applies the migrations that are pending, as the role that owns the schema; tells how many.
+/// Applies the migrations that are pending, as the role that owns the schema; returns how many.
 /// Of several processes that do so at once one migrates and the others wait.
 ///
 /// # Errors
@@ -31,7 +31,7 @@ pub async fn migrate_up(url: &str, settings: &PostgresOptions) -> Result<usize, 
     with_connection(&options, settings, async |db| Ok(migration::up(db).await?)).await
 }
 
-/// Takes back the newest `steps` migrations with what is stored in their tables; tells how many.
+/// Takes back the newest `steps` migrations with what is stored in their tables; returns how many.
 ///
 /// # Errors
 /// As [`migrate_up`].

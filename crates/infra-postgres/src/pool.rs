@@ -31,7 +31,7 @@ pub type ConnectionPool = Pool<Connections>;
 /// A connection of a pool, which has it back when this is dropped, in whatever state.
 pub(crate) type PooledConnection = Object<Connections>;
 
-/// Opens the connections of a pool, and tells which may be used again.
+/// Opens the connections of a pool, and returns which may be used again.
 ///
 /// The driver's own pool asks each connection that comes back whether it is well, which costs one round
 /// trip a transaction; here the `Lease` has seen its end already.

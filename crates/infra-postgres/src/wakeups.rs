@@ -57,7 +57,7 @@ impl Drop for PostgresWakeups {
 }
 
 impl PostgresWakeups {
-    /// Begins to listen; `process` tells this process from others. It has a connection of its own.
+    /// Begins to listen; `process` distinguishes this process from others. It has a connection of its own.
     #[must_use]
     pub fn start(store: &PostgresStore, process: Uuid) -> Self {
         let sender = broadcast::Sender::new(CAPACITY);

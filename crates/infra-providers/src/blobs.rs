@@ -152,7 +152,7 @@ fn store_error(error: object_store::Error) -> BlobError {
     }
 }
 
-/// Tells a full disk from other failures, by the cause at the end of the chain.
+/// Distinguishes a full disk from other failures, by the cause at the end of the chain.
 fn classify(error: Box<dyn Error + Send + Sync>) -> BlobError {
     use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
     let mut cause: Option<&(dyn Error + 'static)> = Some(error.as_ref());

@@ -80,7 +80,7 @@ impl Egress {
         Ok(Self { guarded, listed, allow })
     }
 
-    /// Sends a request and waits for the headers of its answer.
+    /// Sends a request and waits for the headers of its response.
     ///
     /// # Errors
     /// [`EgressError::Forbidden`] when the address is not one to connect to.

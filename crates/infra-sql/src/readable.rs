@@ -38,7 +38,7 @@ pub fn source_is_not_narrowed<S>(sql: Sql<S>, scope: &TenantScope, purpose: Purp
     }
 }
 
-/// Adds the condition on the source `s` of the collection `k` that a query of the index may answer
+/// Adds the condition on the source `s` of the collection `k` that a query of the index may return
 /// its current version: tenant, reach, and the collections that are asked for. The caller joins
 /// `k` on tenant and id, and its own rows on `s.current_version_id`.
 #[must_use]

@@ -80,7 +80,7 @@ impl<B: SqlBackend> SqlRepos<B> {
 
     /// Sends statements that write, of which nobody asks how many rows they changed, with the next
     /// statement. That saves a round trip (on SQLite, a message to the thread of the connection); an
-    /// error comes with that statement, or with the commit. Whoever tells kinds of errors apart asks
+    /// error comes with that statement, or with the commit. Whoever distinguishes kinds of errors asks
     /// for the constraint: the error of the next statement may be this one's.
     pub(crate) async fn execute_later(&self, statements: Vec<Sql<Met>>) -> Result<(), StoreError> {
         self.refuse_unless_writable()?;
@@ -207,7 +207,7 @@ impl<B: SqlBackend> SqlRepos<B> {
     }
 
     /// Runs a command that may move a status. Where it changes nothing, a row that is found all the
-    /// same tells that the step is not allowed.
+    /// same shows that the step is not allowed.
     pub(crate) async fn take_step(&self, sql: Sql<Met>, found: Sql<Met>, rule: &str) -> Result<(), StoreError> {
         if self.execute(sql).await? > 0 {
             Ok(())

@@ -9,7 +9,7 @@ use domain::{access::TenantScope, store::StoreError};
 use sea_orm::{
     ActiveModelTrait, DbBackend, EntityTrait, IdenStatic, Iterable, Statement, Value,
     prelude::{Expr, Json},
-    sea_query::{PostgresQueryBuilder, QueryBuilder, QueryStatementBuilder, SqlWriter, SqliteQueryBuilder},
+    sea_query::{OnConflict, PostgresQueryBuilder, QueryBuilder, QueryStatementBuilder, SqlWriter, SqliteQueryBuilder},
 };
 
 use crate::typed::Row;
@@ -114,6 +114,15 @@ impl<S> Sql<S> {
         writer.0
     }
 
+    /// Adds what an INSERT does when a key is taken.
+    #[must_use]
+    pub(crate) fn on_conflict(self, on_conflict: OnConflict) -> Self {
+        let mut writer = Writer(self);
+        // Both databases write it alike.
+        PostgresQueryBuilder.prepare_on_conflict(&Some(on_conflict), &mut writer);
+        writer.0
+    }
+
     /// Adds `column = tenant`, which limits the rows to those of the scope's tenant: enough for rows
     /// that everybody in the tenant reaches, and for commands whose right is something else (a lease).
     #[must_use]
@@ -162,10 +171,11 @@ impl<S> Sql<S> {
     /// Adds the name of an entity's table, and its columns in brackets.
     #[must_use]
     pub(crate) fn table_with_columns<E: EntityTrait>(mut self) -> Self {
-        self.text.push_str(E::default().table_name());
+        // Text takes whatever is written to it.
+        let _ = write!(self.text, "\"{}\"", E::default().table_name());
         for (index, column) in E::Column::iter().enumerate() {
-            self = self.text(if index == 0 { " (" } else { ", " });
-            self.text.push_str(column.as_str());
+            let separator = if index == 0 { " (" } else { ", " };
+            let _ = write!(self.text, "{separator}\"{}\"", column.as_str());
         }
         self.text(")")
     }
@@ -245,8 +255,8 @@ impl Sql<Met> {
         for (place, value) in self.values {
             values.push(value);
             text.push_str(&self.text[start..place]);
-            text.push('$');
-            text.push_str(&values.len().to_string());
+            // Text takes whatever is written to it.
+            let _ = write!(text, "${}", values.len());
             start = place;
         }
         text.push_str(&self.text[start..]);

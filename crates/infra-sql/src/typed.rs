@@ -125,7 +125,7 @@ impl<B: SqlBackend> SqlRepos<B> {
     }
 
     /// A page of what a query finds, newest first by (`created_at`, `id`); one row more is asked for
-    /// than the page holds, which tells that there is a next one.
+    /// than the page holds, which shows that there is a next one.
     pub(crate) async fn page<E: Listed>(
         &self,
         query: Reached<Select<E>>,
@@ -219,7 +219,7 @@ impl<B: SqlBackend> SqlRepos<B> {
         self.execute_later(self.inserts(name, rows, None).into_iter().map(Sql::met).collect()).await
     }
 
-    /// Adds parts of a row where a condition holds, which sees the scope; tells whether it does.
+    /// Adds parts of a row where a condition holds, which sees the scope; returns whether it does.
     pub(crate) async fn insert_parts_if<M: Row>(
         &self,
         name: &'static str,
@@ -236,8 +236,9 @@ impl<B: SqlBackend> SqlRepos<B> {
         Ok(holds)
     }
 
-    /// The statements that add rows, each with as many as the databases take. Whether the scope may add
-    /// them is for the caller to see.
+    /// The statements that add rows, each with as many as the databases take: the text of SeaORM's
+    /// `insert_many` without its tree of an expression for each value, which costs more than the rest of
+    /// the statement. Whether the scope may add them is for the caller to see.
     pub(crate) fn inserts<M: Row>(
         &self,
         name: &'static str,
@@ -248,12 +249,12 @@ impl<B: SqlBackend> SqlRepos<B> {
         let mut statements = Vec::with_capacity(rows.len().div_ceil(most));
         let mut rows = rows.into_iter().peekable();
         while rows.peek().is_some() {
-            let batch = rows.by_ref().take(most).map(IntoActiveModel::into_active_model);
-            let mut insert = <M::Entity as EntityTrait>::insert_many(batch);
-            if let Some(on_conflict) = on_conflict.clone() {
-                insert = insert.on_conflict(on_conflict);
-            }
-            statements.push(Sql::built(name, &insert.into_query(), self.backend.get_database_backend()));
+            let sql = Sql::new(name, "INSERT INTO ").table_with_columns::<M::Entity>().text(" ");
+            let sql = sql.values(rows.by_ref().take(most));
+            statements.push(match &on_conflict {
+                Some(on_conflict) => sql.on_conflict(on_conflict.clone()),
+                None => sql,
+            });
         }
         statements
     }

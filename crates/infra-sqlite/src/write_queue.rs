@@ -17,7 +17,7 @@
 //!   a group never waits for a next writer.
 //! - Some errors (a full disk, an I/O error) end the whole SQLite transaction. After any failed
 //!   statement its unit of work is poisoned, so nothing runs outside a transaction, and rolling
-//!   back to a savepoint that is gone tells that the group is lost.
+//!   back to a savepoint that is gone shows that the group is lost.
 //!
 //! - A transaction may ask for less: that its commit outlives the process, and not a power cut. A group
 //!   that such a one opens is not flushed (`synchronous=NORMAL`), and ends before one that wants more

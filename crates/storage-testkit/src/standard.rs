@@ -1,4 +1,4 @@
-//! The standard cases, over what a [`Subject`] tells of a type of row.
+//! The standard cases, over what a [`Subject`] says of a type of row.
 
 mod action;
 mod fields;

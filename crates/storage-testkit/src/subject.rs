@@ -228,7 +228,7 @@ impl<S: Subject> Listing<S> {
     }
 }
 
-/// How a verb tells whether it found its row.
+/// How a verb shows whether it found its row.
 pub(crate) enum Reply<S: Subject> {
     /// By `true`.
     Tells(Run<S, bool>),
@@ -262,7 +262,7 @@ impl<S: Subject> Verb<S> {
         Self { name, purpose, before: |_, _, _| (), reply, after }
     }
 
-    /// A look-up; it tells whether it found the row.
+    /// A look-up; it returns whether it found the row.
     #[must_use]
     pub fn look_up(name: &'static str, run: Run<S, bool>) -> Self {
         Self::of(name, Purpose::Read, Reply::Tells(run), After::Same)
@@ -281,7 +281,7 @@ impl<S: Subject> Verb<S> {
         Self::of(name, Purpose::Change, Reply::Succeeds(run), After::Changed(after))
     }
 
-    /// The same for one that tells whether there was such a row.
+    /// The same for one that returns whether there was such a row.
     #[must_use]
     pub fn telling(name: &'static str, run: Run<S, bool>, after: Change<S>) -> Self {
         Self::of(name, Purpose::Change, Reply::Tells(run), After::Changed(after))
@@ -293,7 +293,7 @@ impl<S: Subject> Verb<S> {
         Self::of(name, Purpose::Change, Reply::Succeeds(run), After::Gone)
     }
 
-    /// The same for one that tells whether there was such a row.
+    /// The same for one that returns whether there was such a row.
     #[must_use]
     pub fn telling_removal(name: &'static str, run: Run<S, bool>) -> Self {
         Self::of(name, Purpose::Change, Reply::Tells(run), After::Gone)
@@ -305,7 +305,7 @@ impl<S: Subject> Verb<S> {
         Self::of(name, Purpose::Change, Reply::Hides(run), After::Gone)
     }
 
-    /// Whether it tells nothing of its row.
+    /// Whether it returns nothing of its row.
     pub(crate) fn is_hidden(&self) -> bool {
         matches!(self.reply, Reply::Hides(_))
     }

@@ -36,7 +36,7 @@ pub struct Prepared {
 ///
 /// It also says `ALTER FUNCTION ts_match_vq(tsvector, tsquery) LEAKPROOF`: under row-level security
 /// PostgreSQL evaluates a function that might tell of hidden rows only after the policy, and so would
-/// never use the full-text index. This one raises no error that tells a value. Where the right to say
+/// never use the full-text index. This one raises no error that shows a value. Where the right to say
 /// so is refused, a warning is logged.
 ///
 /// # Errors
@@ -154,7 +154,7 @@ async fn prepare_database(admin: &DatabaseConnection, login: &str) -> Result<(),
     tx.commit().await
 }
 
-/// Marks the full-text match leakproof; tells whether it is.
+/// Marks the full-text match leakproof; returns whether it is.
 async fn make_search_leakproof(admin: &DatabaseConnection) -> Result<bool, DbErr> {
     let is = "SELECT proleakproof FROM pg_proc WHERE oid = 'pg_catalog.ts_match_vq(tsvector, tsquery)'::regprocedure";
     if scalar(admin, is, []).await? {

@@ -34,7 +34,7 @@ pub(crate) fn tenant(number: u8) -> String {
     format!("00000000-0000-0000-0000-{number:012x}")
 }
 
-/// Runs SQL in the fixture's notation; tells how many rows it changed.
+/// Runs SQL in the fixture's notation; returns how many rows it changed.
 pub(crate) async fn run(db: &impl ConnectionTrait, sql: &str) -> Result<u64, DbErr> {
     let sql = write(sql, db.get_database_backend());
     Ok(db.execute_unprepared(&sql).await?.rows_affected())

@@ -68,7 +68,7 @@ async fn keys_do_not_cross_tenants_on_postgres() {
     keys_do_not_cross_tenants(TestDatabase::postgres().await.migrated().await).await;
 }
 
-/// Deletes as the application does, and tells what is left.
+/// Deletes as the application does, and returns what is left.
 async fn delete(database: &TestDatabase, sql: &str, left: &[(&str, i64)]) {
     let tx = database.begin_as("banyan_app", &tenant(1)).await;
     assert_eq!(run(&tx, sql).await.unwrap(), 1, "{sql}");

@@ -1,4 +1,4 @@
-//! Handlers that open a turn: they answer its event stream, or the new ids.
+//! Handlers that open a turn: they return its event stream, or the new ids.
 
 use actix_web::{HttpRequest, http::StatusCode, web};
 use app::{App, Outcome, conversations::OpenedTurn};

@@ -1,4 +1,4 @@
-//! What a line of the list says, the router does and the document tells.
+//! What a line of the list says, the router does and the document says.
 
 use std::collections::BTreeSet;
 

@@ -64,7 +64,7 @@ impl LiveStream {
         all[from..].to_vec()
     }
 
-    /// Tells of every change.
+    /// Reports every change.
     pub(crate) fn watch(&self) -> watch::Receiver<Progress> {
         self.progress.subscribe()
     }

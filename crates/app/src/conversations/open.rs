@@ -237,7 +237,7 @@ fn start(app: &App, turns: Vec<Turn>) {
 }
 
 /// The branch of this conversation that ends in a message, as much of it as goes into a prompt, or the
-/// error that tells what is wrong.
+/// error that says what is wrong.
 pub(super) async fn branch_in(
     tx: &Uow,
     conversation: &Conversation,

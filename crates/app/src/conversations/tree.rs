@@ -29,7 +29,7 @@ pub(super) async fn locked(tx: &Uow, id: ConversationId, expected_head: Option<i
     Ok(conversation)
 }
 
-/// The message of this conversation, or the error that tells what is wrong.
+/// The message of this conversation, or the error that says what is wrong.
 pub(super) async fn message_in(
     tx: &Uow,
     conversation: &Conversation,

@@ -41,7 +41,7 @@ pub(crate) struct Retrieved {
 }
 
 impl Retrieved {
-    /// The event that tells of it.
+    /// The event that reports it.
     pub(crate) fn event(&self) -> TurnEvent {
         TurnEvent::RetrievalCompleted { items: self.items.clone() }
     }

@@ -30,7 +30,7 @@ pub struct ChatCompletion {
     pub store: bool,
 }
 
-/// What a completion tells.
+/// What a completion reports.
 #[derive(Debug, Clone, PartialEq)]
 pub enum CompletionEvent {
     /// A piece of the answer.

@@ -128,7 +128,7 @@ impl App {
     }
 
     /// A change that by design leaves no row in the audit log: bookkeeping of our own, leases, and
-    /// what another record tells of already. `why` says so in the code and in traces.
+    /// what another record says already. `why` says so in the code and in traces.
     pub(crate) async fn unaudited<T, F>(&self, scope: &Scope, why: &'static str, work: impl Fn(Uow) -> F) -> Result<T>
     where
         F: Future<Output = Result<T>>,
@@ -162,7 +162,7 @@ impl App {
     }
 
     /// One try of a change. The key's answer is looked for and kept in the same unit of work, and the
-    /// audit row goes with the change that it tells of.
+    /// audit row goes with the change that it describes.
     async fn attempt<T, A, F>(
         &self,
         scope: &Scope,

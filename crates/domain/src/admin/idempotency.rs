@@ -56,7 +56,7 @@ repository! {
         /// [`StoreError::Conflict`] when a live one is there.
         async fn insert(&self, record: &IdempotencyRecord) -> Result<(), StoreError>;
         /// Forgets up to `limit` records that have expired by `now`, of all tenants in an installation
-        /// scope; tells how many.
+        /// scope; returns how many.
         async fn remove_expired(&self, now: Timestamp, limit: u32) -> Result<u64, StoreError>;
     }
 }

@@ -20,7 +20,7 @@ repository! {
     pub trait InstallationRepo {
         /// The row (there always is one).
         async fn get(&self) -> Result<Installation, StoreError>;
-        /// Puts a new setup token in place of the last one, unless setup is done; tells whether it did.
+        /// Puts a new setup token in place of the last one, unless setup is done; returns whether it did.
         async fn offer_setup(&self, token: &TokenHash) -> Result<bool, StoreError>;
         /// Marks setup done, if it is not yet and (where one is given) the token is the offered one.
         /// Of any number of callers at once exactly one is told `true`.

@@ -133,7 +133,7 @@ repository! {
         /// The job, if the scope reaches it.
         async fn get(&self, id: JobId) -> Result<Option<Job>, StoreError>;
         /// The job about a source that is queued or runs, or else the newest one, for whoever may read the
-        /// source: it tells how far the work is.
+        /// source: it says how far the work is.
         async fn find_by_source(&self, source: SourceId) -> Result<Option<Job>, StoreError>;
         /// Takes a due job (queued, or running with an expired lease) in an installation scope: the
         /// tenant with the fewest running jobs first, then the oldest. Raises fence and attempts.
@@ -143,7 +143,7 @@ repository! {
         /// Checks the lease and holds it until the transaction ends, so that what is written with it
         /// is written by its holder.
         async fn hold(&self, lease: JobLease) -> Result<(), StoreError>;
-        /// Tells how far it is.
+        /// Reports how far it is.
         async fn record_progress(&self, lease: JobLease, step: &str, done: u64, total: u64) -> Result<(), StoreError>;
         /// Ends it well.
         async fn finish(&self, lease: JobLease, at: Timestamp) -> Result<(), StoreError>;

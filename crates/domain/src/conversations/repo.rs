@@ -119,7 +119,7 @@ repository! {
         /// Adds messages of one conversation, parents first. `active_child_id` may name a message of
         /// the same call.
         async fn insert(&self, messages: &[Message]) -> Result<(), StoreError>;
-        /// The branch that ends in `last`, upwards: at most `limit` messages, answered root first. It
+        /// The branch that ends in `last`, upwards: at most `limit` messages, returned root first. It
         /// costs what it returns, not what the tree holds. The page before starts at the first one's
         /// parent.
         async fn branch(&self, last: MessageId, limit: u32) -> Result<Vec<Message>, StoreError>;
@@ -171,7 +171,7 @@ repository! {
         /// The streams that run in a conversation, oldest first.
         async fn running(&self, conversation: ConversationId) -> Result<Vec<Stream>, StoreError>;
         /// Adds streams that are opened together, of one conversation and user, unless as many run there
-        /// as may; tells whether they were added. Of calls at the same moment no more than may add to one
+        /// as may; returns whether they were added. Of calls at the same moment no more than may add to one
         /// user's; the conversation's own count is exact under the conversation's lock.
         /// Whether the conversation is in reach comes before the count.
         ///
@@ -183,7 +183,7 @@ repository! {
         /// # Errors
         /// As `append`.
         async fn record_call(&self, lease: StreamLease, estimated_input_tokens: u64) -> Result<(), StoreError>;
-        /// Appends events under a lease and renews it; tells whether the reader asked to stop. Commands under
+        /// Appends events under a lease and renews it; returns whether the reader asked to stop. Commands under
         /// a lease ask for a scope that reaches the conversation to change it, deleted or not: the lease is
         /// the right to the stream.
         ///
@@ -206,7 +206,7 @@ repository! {
             events: &[StreamEvent],
             at: Timestamp,
         ) -> Result<(), StoreError>;
-        /// Asks a running stream to stop; tells whether it was running, and in reach.
+        /// Asks a running stream to stop; returns whether it was running, and in reach.
         async fn request_stop(&self, id: StreamId, at: Timestamp) -> Result<bool, StoreError>;
         /// Events after a number, in order, at most `limit`.
         async fn events(&self, id: StreamId, after: i64, limit: u32) -> Result<Vec<StreamEvent>, StoreError>;

@@ -125,7 +125,7 @@ pub struct ChatRequest {
 /// How a model is to answer; what is not given is the provider's choice.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct ChatOptions {
-    /// Most tokens to answer.
+    /// Most tokens of the answer.
     pub max_output_tokens: Option<u32>,
     /// Sampling temperature.
     pub temperature: Option<f32>,

@@ -22,7 +22,7 @@ pub struct IndexEntry {
     pub vector: Vec<f32>,
 }
 
-/// Which chunks a query may answer, beside what the scope of the unit of work allows.
+/// Which chunks a query may return, beside what the scope of the unit of work allows.
 ///
 /// The index itself applies the scope: sources in reach to read
 /// ([`Filter::admits_source`](crate::access::Filter::admits_source)), and only the current version of

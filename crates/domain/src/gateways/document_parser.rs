@@ -105,7 +105,7 @@ impl ParseError {
 /// Reads documents.
 #[async_trait]
 pub trait DocumentParser: Send + Sync + 'static {
-    /// Tells the MIME type of a file from its first bytes (at least 8 KiB where it has them), and
+    /// Detects the MIME type of a file from its first bytes (at least 8 KiB where it has them), and
     /// only among plain-text kinds from its name. Pure and cheap; never inflates anything.
     ///
     /// # Errors

@@ -22,7 +22,7 @@ pub struct ApiKey {
     pub name: String,
     /// What it is for.
     pub description: Option<String>,
-    /// The start of the key, which tells keys apart (`byn_1a2b3c4d`).
+    /// The start of the key, by which people distinguish keys (`byn_1a2b3c4d`).
     pub prefix: String,
     /// The last four characters of the key.
     pub last_four: String,
@@ -53,7 +53,7 @@ repository! {
         async fn list(&self, page: PageRequest) -> Result<Page<ApiKey>, StoreError>;
         /// Adds a key.
         async fn insert(&self, key: &ApiKey) -> Result<(), StoreError>;
-        /// Ends a key of the scope's user, and of nobody else; tells whether there was such a live key.
+        /// Ends a key of the scope's user, and of nobody else; returns whether there was such a live key.
         async fn revoke(&self, id: ApiKeyId, at: Timestamp) -> Result<bool, StoreError>;
         /// Notes a use.
         async fn record_use(&self, id: ApiKeyId, at: Timestamp) -> Result<(), StoreError>;

@@ -117,7 +117,7 @@ repository! {
         /// Adds a refresh token. One with the same hash is already there: nothing happens (two
         /// refreshes at once give the same successor).
         async fn insert_refresh_token(&self, token: &RefreshToken) -> Result<(), StoreError>;
-        /// Marks a token used, if it is in reach and not used yet; tells whether this call did.
+        /// Marks a token used, if it is in reach and not used yet; returns whether this call did.
         async fn use_refresh_token(&self, id: RefreshTokenId, at: Timestamp) -> Result<bool, StoreError>;
     }
 }

@@ -42,7 +42,7 @@ pub struct Collection {
     pub visibility: CollectionVisibility,
     /// How its sources are cut into chunks.
     pub chunking: ChunkingSettings,
-    /// Chunks of current versions in it; tells the index how to search.
+    /// Chunks of current versions in it; it decides how the index searches.
     pub chunk_count: u64,
     /// Raised with every change of what is found in it; caches are keyed by it.
     pub generation: i64,

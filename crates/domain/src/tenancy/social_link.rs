@@ -88,7 +88,7 @@ repository! {
         /// # Errors
         /// [`StoreError::Conflict`] when the tenant has one for the platform.
         async fn insert(&self, link: &SocialLink) -> Result<(), StoreError>;
-        /// Removes a link; tells whether there was one in reach.
+        /// Removes a link; returns whether there was one in reach.
         async fn remove(&self, id: SocialLinkId) -> Result<bool, StoreError>;
     }
 }

@@ -86,7 +86,7 @@ repository! {
         async fn call(&self, request: RequestId) -> Result<Option<ProviderCall>, StoreError>;
         /// Calls of all tenants whose lease has run out, at most `limit`, in an installation scope.
         async fn abandoned_calls(&self, now: Timestamp, limit: u32) -> Result<Vec<ProviderCall>, StoreError>;
-        /// Adds a row. One with the same `request_id` is there already: nothing happens; tells whether
+        /// Adds a row. One with the same `request_id` is there already: nothing happens; returns whether
         /// the row was added.
         async fn insert(&self, row: &UsageLog) -> Result<bool, StoreError>;
         /// Sums by group, by key.

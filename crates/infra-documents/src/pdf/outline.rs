@@ -1,4 +1,4 @@
-//! The outline of a PDF (its bookmarks) tells which lines of its pages are headings.
+//! The outline of a PDF (its bookmarks) says which lines of its pages are headings.
 
 use std::collections::HashMap;
 

@@ -1,4 +1,4 @@
-//! Files made to harm: the child may fall, the parent tells why and goes on.
+//! Files made to harm: the child may fall, the parent says why and goes on.
 
 use bytes::Bytes;
 use domain::gateways::ParseErrorKind;

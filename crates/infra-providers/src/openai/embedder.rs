@@ -29,7 +29,7 @@ const FRAME_TOKENS: usize = 2;
 pub struct OpenAiEmbedder {
     connection: Arc<OpenAiConnection>,
     model: EmbeddingModel,
-    /// Length of the vectors, which the first answer tells.
+    /// Length of the vectors, which the first answer shows.
     dimension: OnceLock<usize>,
 }
 

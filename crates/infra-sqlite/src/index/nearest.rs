@@ -121,7 +121,7 @@ impl SqliteUnit {
     }
 
     /// Current versions in these collections that the scope may not read. The codes leave them out,
-    /// so that they take no place among the best; that none is answered is `rescore`'s work.
+    /// so that they take no place among the best; that none is returned is `rescore`'s work.
     async fn hidden_versions(
         &self,
         question: &Question<'_>,

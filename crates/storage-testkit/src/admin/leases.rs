@@ -47,7 +47,7 @@ async fn assert_lost(world: &World, scope: &Scope, lease: JobLease) {
         .await;
 }
 
-/// A worker tells how far it is, keeps its lease and finishes; then the lease is over.
+/// A worker reports how far it is, keeps its lease and finishes; then the lease is over.
 pub async fn a_worker_finishes_its_job(world: World) {
     let cast = world.cast().await;
     let scope = scopes::system(&cast.ada);

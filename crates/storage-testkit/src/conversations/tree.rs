@@ -8,7 +8,7 @@ use domain::{
 use super::talk;
 use crate::{World, assert_refused, scopes};
 
-/// A branch is answered from its end upwards, a page at a time, root first.
+/// A branch is returned from its end upwards, a page at a time, root first.
 pub async fn a_branch_is_read_page_by_page(world: World) {
     let cast = world.cast().await;
     let scope = scopes::own(&cast.ada);

@@ -151,7 +151,7 @@ impl<S: Subject> Action<S> {
 }
 
 impl<S: Subject> Verb<S> {
-    /// Runs it; tells whether it found its row.
+    /// Runs it; returns whether it found its row.
     pub(crate) async fn run(&self, subject: &S, tx: &dyn Tx, row: &S::Row, at: At<'_>) -> Result<bool, StoreError> {
         match &self.reply {
             Reply::Tells(run) => run(subject, tx, row, at).await,

@@ -1,4 +1,4 @@
-//! F04: usage is counted once, however the provider tells it.
+//! F04: usage is counted once, however the provider reports it.
 
 use std::sync::Arc;
 

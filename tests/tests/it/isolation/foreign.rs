@@ -1,4 +1,4 @@
-//! S01: no route tells or changes anything of another's things, whichever slot their ids are put in.
+//! S01: No route shows or changes anything of another's things, whichever slot their ids are put in.
 
 use std::collections::BTreeSet;
 

@@ -37,7 +37,7 @@ pub(super) enum Ending {
     Completed,
     /// The reader asked to stop.
     Stopped,
-    /// It failed; before the first delta `called` tells whether the provider may have charged.
+    /// It failed; before the first delta `called` says whether the provider may have charged.
     Failed { failure: TurnFailure, called: bool },
     /// It broke off: the upstream's end, or ours.
     Interrupted(TurnFailure),

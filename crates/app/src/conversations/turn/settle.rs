@@ -159,7 +159,7 @@ impl Pump<'_> {
         }
     }
 
-    /// The event that tells how the turn ended.
+    /// The event that says how the turn ended.
     fn last_event(&self, settlement: &Settlement, update: &AnswerUpdate) -> StreamEvent {
         let event = match (&settlement.failure, settlement.state) {
             (Some(failure), _) => TurnEvent::TurnFailed { error: failure.clone() },

@@ -1,4 +1,4 @@
-//! What a single line of Markdown is, as CommonMark tells it, a little more lenient about indents.
+//! What a single line of Markdown is, as CommonMark defines it, a little more lenient about indents.
 
 use std::ops::Range;
 

@@ -84,7 +84,7 @@ impl Pump<'_> {
     }
 }
 
-/// Appends events under the lease and renews it; tells whether the reader asked to stop.
+/// Appends events under the lease and renews it; returns whether the reader asked to stop.
 async fn append(app: &App, scope: &Scope, lease: StreamLease, events: &[StreamEvent]) -> Result<bool> {
     let lease_expires_at = app.now() + TimeDelta::seconds(STREAM_LEASE_SECONDS);
     let append = |tx: Uow| async move {
