@@ -37,6 +37,11 @@ impl Database {
         Ok(Self { name, superuser, login })
     }
 
+    /// Its name on the server.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// The URL for `BANYAN_DATABASE_URL`.
     pub fn url(&self) -> &str {
         self.login.as_str()

@@ -25,6 +25,7 @@ pub mod events;
 pub mod fixtures;
 pub mod installation;
 mod logs;
+pub mod processor;
 pub mod program;
 pub mod server;
 pub mod text;

@@ -2,6 +2,7 @@
 
 use std::{future::Future, time::Duration};
 
+use chrono::TimeDelta;
 use domain::{access::Scope, gateways::Topic, page::PageRequest};
 use futures::StreamExt;
 use tokio::time::timeout;
@@ -15,7 +16,7 @@ const RECONCILE_INTERVAL: Duration = Duration::from_secs(5);
 const SWEEP_INTERVAL: Duration = Duration::from_secs(10 * 60);
 /// How often the gauges of what waits are set.
 const MEASURE_INTERVAL: Duration = Duration::from_secs(10);
-/// Expired idempotency keys that are removed at once.
+/// Expired things that are removed at once.
 const SWEEP_BATCH: u32 = 1_000;
 /// A file that no row names is removed when it is older: an upload in progress is younger.
 const ORPHAN_AGE_SECONDS: u64 = 60 * 60;
@@ -92,13 +93,27 @@ impl App {
             };
             match woken {
                 Some(Topic::Access(user)) => self.parts.actors.forget(user.into()),
-                Some(Topic::Stream(id)) => {
+                Some(Topic::Flush(id)) => {
                     if let Some(live) = self.parts.live.get(id.into()) {
-                        live.nudge.notify_one();
+                        live.place.hurry();
                     }
                 }
-                Some(Topic::Jobs) => {}
+                Some(Topic::Jobs | Topic::Stream(_)) => {}
                 None => return,
+            }
+        }
+    }
+
+    /// Removes the events of streams that ended long ago. Messages hold what was said.
+    async fn sweep_events(&self) -> Result<()> {
+        let scope = Scope::system("remove events of ended streams");
+        let kept = TimeDelta::from_std(self.parts.settings.events_kept).unwrap_or(TimeDelta::MAX);
+        let Some(ended_before) = self.now().checked_sub_signed(kept) else { return Ok(()) };
+        loop {
+            let remove = |tx: Uow| async move { Ok(tx.streams().remove_events(ended_before, SWEEP_BATCH).await?) };
+            let removed = self.unaudited(&scope, "the answer stays, in its message", remove).await?;
+            if removed < u64::from(SWEEP_BATCH) || self.parts.shutdown.is_cancelled() {
+                return Ok(());
             }
         }
     }
@@ -107,6 +122,7 @@ impl App {
         let scope = Scope::system("remove expired idempotency keys");
         let remove = |tx: Uow| async move { Ok(tx.idempotency().remove_expired(tx.now(), SWEEP_BATCH).await?) };
         self.unaudited(&scope, "a kept answer ends by its own date", remove).await?;
+        self.sweep_events().await?;
         let mut page = PageRequest::default();
         loop {
             let scope = Scope::system("sweep files that no row names");

@@ -11,6 +11,7 @@ use crate::App;
 mod blank;
 mod create;
 mod edit;
+mod flusher;
 mod follow;
 mod import_prompt;
 mod live;
@@ -26,6 +27,7 @@ mod tree;
 pub(crate) mod turn;
 
 pub use create::NewConversation;
+pub(crate) use flusher::Flusher;
 pub use follow::{FollowedEvent, Following};
 pub(crate) use live::LiveStreams;
 pub use read::{BranchPage, MessageView, TreePage};

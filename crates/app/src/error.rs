@@ -24,6 +24,8 @@ pub enum ErrorKind {
     Forbidden,
     /// There is no such thing, or not for this actor (404).
     NotFound,
+    /// It was there and is kept no longer (410).
+    Gone,
     /// The state does not allow it (409).
     Conflict,
     /// The named version is not the present one (412).

@@ -91,6 +91,7 @@ struct Parts {
     passwords: identity::Passwords,
     actors: identity::ActorCache,
     live: conversations::LiveStreams,
+    flusher: conversations::Flusher,
     tasks: TaskTracker,
     /// Nothing new begins.
     shutdown: CancellationToken,
@@ -191,6 +192,7 @@ impl AppBuilder {
                 passwords: identity::Passwords::new(),
                 actors: identity::ActorCache::new(),
                 live: conversations::LiveStreams::default(),
+                flusher: conversations::Flusher::default(),
                 tasks: TaskTracker::new(),
                 shutdown: CancellationToken::new(),
                 halt: CancellationToken::new(),

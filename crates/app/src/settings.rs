@@ -13,6 +13,8 @@ pub struct Settings {
     pub max_running_per_user: u64,
     /// Most answers that run at once in a conversation.
     pub max_running_per_conversation: u64,
+    /// How long the events of an answer are kept when it has ended, for readers that resume.
+    pub events_kept: Duration,
     /// Ingestion jobs that run at once in this process; 0: this process does none.
     pub ingest_workers: usize,
     /// How long an access token works (at most ten minutes).
@@ -32,6 +34,7 @@ impl Default for Settings {
             max_upload_bytes: 100 * 1024 * 1024,
             max_running_per_user: 32,
             max_running_per_conversation: 8,
+            events_kept: Duration::from_secs(60 * 60),
             ingest_workers: 4,
             access_token_life: Duration::from_secs(10 * 60),
             session_idle: 14 * DAY,

@@ -15,6 +15,7 @@ pub mod event;
 pub mod message;
 pub mod part;
 pub mod repo;
+pub mod stored_events;
 pub mod stream;
 
 pub use conversation::{Conversation, Origin, RetrievalChoice, Visibility};
@@ -24,4 +25,4 @@ pub use part::{Part, Parts};
 pub use repo::{
     AnswerUpdate, ConversationFilter, ConversationRepo, HeadMove, MessageRepo, MostRunning, Sibling, StreamRepo,
 };
-pub use stream::{ExpiredStream, Stream, StreamEvent, StreamLease, StreamState, TurnFailure};
+pub use stream::{ExpiredStream, Stream, StreamAppend, StreamEvent, StreamLease, StreamState, TurnFailure};

@@ -27,6 +27,7 @@ pub(crate) use unsupported::repository;
 
 use crate::{
     access::Scope,
+    conversations::StreamAppend,
     usage::{ModelPrice, ProviderCall},
 };
 
@@ -119,6 +120,25 @@ pub trait Store: Send + Sync + 'static {
         Ok(price)
     }
 
+    /// Appends to running streams what one flush of a process has for them, and renews their leases, in
+    /// units of work of its own. One answer for each in their order, as
+    /// [`StreamRepo::append`](crate::conversations::StreamRepo::append) gives it; one stream's refusal is no
+    /// other one's.
+    ///
+    /// When this returns, what was appended outlives the process. A backend need not wait for its disk:
+    /// until that is written, it may be lost when the database itself dies.
+    ///
+    /// # Errors
+    /// Those of [`Store::begin`] and [`Tx::commit`], which say nothing of any one stream: the whole may be
+    /// tried again.
+    async fn append_streams(&self, appends: &[StreamAppend]) -> Result<Vec<Result<bool, StoreError>>, StoreError> {
+        let mut outcomes = Vec::with_capacity(appends.len());
+        for append in appends {
+            outcomes.push(append_alone(self, append).await?);
+        }
+        Ok(outcomes)
+    }
+
     /// What this backend can do.
     fn capabilities(&self) -> Capabilities;
 
@@ -127,6 +147,24 @@ pub trait Store: Send + Sync + 'static {
     /// # Errors
     /// [`StoreError::Unavailable`] when it does not.
     async fn ping(&self) -> Result<(), StoreError>;
+}
+
+/// Appends to one stream in a unit of work of its own; the inner error is the stream's.
+///
+/// # Errors
+/// Those of [`Store::append_streams`].
+pub async fn append_alone(
+    store: &(impl Store + ?Sized),
+    append: &StreamAppend,
+) -> Result<Result<bool, StoreError>, StoreError> {
+    let StreamAppend { tenant_id, lease, events, lease_expires_at } = append;
+    let tx = store.begin(&Scope::system_in(*tenant_id), Mode::Write).await?;
+    let outcome = tx.streams().append(*lease, events, *lease_expires_at).await;
+    match outcome {
+        Ok(_) => tx.commit().await?,
+        Err(_) => tx.rollback().await?,
+    }
+    Ok(outcome)
 }
 
 /// An open unit of work. Never hold one across a call to a provider.

@@ -6,10 +6,12 @@ use async_trait::async_trait;
 use domain::{
     access::Scope,
     clock::Clock,
+    conversations::StreamAppend,
     store::{Capabilities, Mode, Store, StoreError, Tx},
     usage::{ModelPrice, ProviderCall},
 };
-use infra_sql::{SqlRepos, record_call_at_once, recorded_price, store_error};
+use futures::FutureExt;
+use infra_sql::{SqlRepos, append_by_tenant, record_call_at_once, recorded_price, store_error};
 use migration::postgres::{APP, JOBS};
 use sqlx::{Connection, postgres::PgConnectOptions};
 
@@ -102,6 +104,14 @@ impl Store for PostgresStore {
         let rows = Lease::run_alone(&self.app, query(statement)).await;
         let rows = rows.map_err(|error| store_error(failed(error)))?;
         recorded_price(&rows.into_iter().map(Into::into).collect::<Vec<_>>())
+    }
+
+    async fn append_streams(&self, appends: &[StreamAppend]) -> Result<Vec<Result<bool, StoreError>>, StoreError> {
+        let begin = |scope| {
+            let (pool, clock) = (self.app.clone(), Arc::clone(&self.clock));
+            async move { Ok(SqlRepos::new(PostgresUnit::begin_without_disk(&pool, scope).await?, clock)) }.boxed()
+        };
+        append_by_tenant(self, begin, appends).await
     }
 
     fn capabilities(&self) -> Capabilities {

@@ -48,10 +48,20 @@ impl PostgresUnit {
             Mode::Read => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
             Mode::Write => "BEGIN",
         };
+        Self::begin_with(pool, begin.to_owned(), scope, mode).await
+    }
+
+    /// The same for writes whose commit does not wait for the disk.
+    pub(crate) async fn begin_without_disk(pool: &ConnectionPool, scope: Scope) -> Result<Self, StoreError> {
+        let begin = "BEGIN; SET LOCAL synchronous_commit = off".to_owned();
+        Self::begin_with(pool, begin, scope, Mode::Write).await
+    }
+
+    async fn begin_with(pool: &ConnectionPool, begin: String, scope: Scope, mode: Mode) -> Result<Self, StoreError> {
         let statement = match scope.tenant_id() {
             // A UUID is printed as hexadecimal digits and hyphens only.
             Some(tenant) => format!("{begin}; SELECT set_config('app.tenant_id', '{tenant}', true)"),
-            None => begin.to_owned(),
+            None => begin,
         };
         let lease = Lease::begin(pool, statement).await.map_err(|error| store_error(failed(error)))?;
         Ok(Self { statements: Mutex::new(Statements { lease, is_cut_off: false }), scope, mode })

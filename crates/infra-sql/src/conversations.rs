@@ -1,5 +1,6 @@
 //! Conversations, their messages and streams.
 
+mod flush;
 mod messages;
 mod repo;
 mod rows;
@@ -15,6 +16,7 @@ use domain::{
     store::StoreError,
 };
 
+pub use self::flush::append_by_tenant;
 use self::rows::conversations;
 use crate::{
     SqlBackend, SqlRepos,

@@ -46,7 +46,7 @@ pub fn recorded_price(rows: &[QueryResult]) -> Result<Option<ModelPrice>, StoreE
 }
 
 impl<B: SqlBackend> SqlRepos<B> {
-    fn is_postgres(&self) -> bool {
+    pub(crate) fn is_postgres(&self) -> bool {
         self.backend.get_database_backend() == DbBackend::Postgres
     }
 

@@ -41,6 +41,7 @@ use domain::{
 use sea_orm::ConnectionTrait;
 
 pub use self::{
+    conversations::append_by_tenant,
     dialect::{record_call_at_once, recorded_price},
     error::store_error,
     measure::{POOL_WAIT_SECONDS, STATEMENT_SECONDS, waited},

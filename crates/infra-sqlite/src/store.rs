@@ -10,10 +10,12 @@ use async_trait::async_trait;
 use domain::{
     access::Scope,
     clock::Clock,
+    conversations::StreamAppend,
     store::{Capabilities, Mode, Repos, Store, StoreError, Tx},
     usage::{ModelPrice, ProviderCall},
 };
-use infra_sql::{SqlRepos, waited};
+use futures::FutureExt;
+use infra_sql::{SqlRepos, append_by_tenant, waited};
 use migration::MigrateError;
 use sea_orm::DatabaseConnection;
 use sqlx::{
@@ -100,11 +102,11 @@ impl SqliteStore {
         let matrices = Arc::new(matrix_cache(settings.vector_cache_bytes));
         Ok(Self { queue: Arc::new(queue), readers, matrices, clock })
     }
+}
 
-    async fn writing(&self, scope: &Scope, wanted: Durability) -> Result<SqliteUnit, StoreError> {
-        let turn = waited("writer", self.queue.begin(wanted)).await.map_err(queue_error)?;
-        Ok(SqliteUnit::writing(turn, scope.clone()))
-    }
+async fn writing(queue: &Arc<WriteQueue>, scope: Scope, wanted: Durability) -> Result<SqliteUnit, StoreError> {
+    let turn = waited("writer", queue.begin(wanted)).await.map_err(queue_error)?;
+    Ok(SqliteUnit::writing(turn, scope))
 }
 
 /// Makes the file with rights for its owner only; SQLite gives its side files the same.
@@ -141,17 +143,25 @@ impl Store for SqliteStore {
                     .map_err(|error| StoreError::Unavailable(Box::new(error)))?;
                 SqliteUnit::reading(snapshot, scope.clone(), Arc::clone(&self.matrices))
             }
-            Mode::Write => self.writing(scope, Durability::Disk).await?,
+            Mode::Write => writing(&self.queue, scope.clone(), Durability::Disk).await?,
         };
         Ok(Box::new(SqlRepos::new(unit, Arc::clone(&self.clock))))
     }
 
     async fn record_call(&self, call: &ProviderCall) -> Result<Option<ModelPrice>, StoreError> {
-        let unit = self.writing(&Scope::system_in(call.tenant_id), Durability::Process).await?;
+        let unit = writing(&self.queue, Scope::system_in(call.tenant_id), Durability::Process).await?;
         let tx = SqlRepos::new(unit, Arc::clone(&self.clock));
         let price = tx.usage().record_call(call).await?;
         Box::new(tx).commit().await?;
         Ok(price)
+    }
+
+    async fn append_streams(&self, appends: &[StreamAppend]) -> Result<Vec<Result<bool, StoreError>>, StoreError> {
+        let begin = |scope: Scope| {
+            let (queue, clock) = (Arc::clone(&self.queue), Arc::clone(&self.clock));
+            async move { Ok(SqlRepos::new(writing(&queue, scope, Durability::Process).await?, clock)) }.boxed()
+        };
+        append_by_tenant(self, begin, appends).await
     }
 
     fn capabilities(&self) -> Capabilities {

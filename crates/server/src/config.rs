@@ -98,6 +98,8 @@ pub(crate) struct LimitsConfig {
     pub(crate) upload_bytes: u64,
     /// Most answers that run at once for a user.
     pub(crate) running_per_user: u64,
+    /// Seconds that the events of an ended answer are kept, for readers that resume.
+    pub(crate) events_kept_seconds: u64,
     /// Documents that are ingested at once by this process; 0: none.
     pub(crate) ingest_workers: usize,
     /// Most connections at once.
@@ -110,6 +112,7 @@ impl Default for LimitsConfig {
         Self {
             upload_bytes: settings.max_upload_bytes,
             running_per_user: settings.max_running_per_user,
+            events_kept_seconds: settings.events_kept.as_secs(),
             ingest_workers: settings.ingest_workers,
             connections: 25_000,
         }

@@ -5,6 +5,7 @@ use std::{
     os::unix::fs::{DirBuilderExt, PermissionsExt},
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use app::{App, AppBuilder, Settings};
@@ -79,6 +80,7 @@ pub(crate) async fn build(config: &Config) -> Result<App, StartError> {
         default_chat_model: config.chat.model.clone(),
         max_upload_bytes: config.limits.upload_bytes,
         max_running_per_user: config.limits.running_per_user,
+        events_kept: Duration::from_secs(config.limits.events_kept_seconds),
         ingest_workers: config.limits.ingest_workers,
         ..Settings::default()
     };

@@ -3,6 +3,7 @@
 pub mod answers;
 pub mod concurrent;
 pub mod conversation;
+pub mod flush;
 pub mod messages;
 pub mod oracle;
 pub mod streams;

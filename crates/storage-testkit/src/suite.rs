@@ -177,6 +177,11 @@ suite! { ($)
         a_stop_is_told_to_the_pump,
         events_are_out_of_reach_for_others,
         a_stream_stays_in_its_conversation;
+    flush in conversations::flush:
+        streams_are_flushed_together,
+        a_refused_stream_keeps_no_other,
+        events_of_ended_streams_are_removed,
+        pieces_come_back_one_by_one;
     takeover in conversations::takeover:
         an_old_epoch_appends_nothing,
         streams_of_all_tenants_are_taken,

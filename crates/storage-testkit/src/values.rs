@@ -181,6 +181,6 @@ pub async fn nul_is_refused_in_json(world: World) {
         assert_checked!(world, &scope, |tx| tx.messages().insert(std::slice::from_ref(&broken)));
     }
     let event = TurnEvent::TextDelta { text: nul() };
-    let event = StreamEvent { number: 1, event, created_at: make.now() };
+    let event = StreamEvent { number: 1, event };
     assert_checked!(world, &scope, |tx| add_stream(tx, &stream, std::slice::from_ref(&event)));
 }

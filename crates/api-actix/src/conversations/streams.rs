@@ -34,7 +34,8 @@ pub(crate) struct AfterQuery {
 
 /// The events of a stream: those that were, then those to come.
 #[utoipa::path(trace, path = LISTED, params(AfterQuery),
-    responses((status = 200, description = "events", content_type = "text/event-stream", body = String)))]
+    responses((status = 200, description = "events", content_type = "text/event-stream", body = String),
+        (status = 410, description = "the answer ended long ago: read its message")))]
 pub(crate) async fn events(
     request: ActorRequest,
     path: web::Path<Uuid>,

@@ -12,7 +12,7 @@ use futures::{StreamExt, stream::BoxStream};
 use tokio::time::timeout;
 
 use crate::{
-    App, Error, Result,
+    App, Error, ErrorKind, Result,
     conversations::{Conversations, MessageView, live::LiveStream, tree::conversation},
     unit_of_work::Uow,
 };
@@ -49,7 +49,7 @@ impl Conversations {
     /// Follows a stream from after an event's number; 0 from its beginning.
     ///
     /// # Errors
-    /// `not_found`.
+    /// `not_found`; `events_gone` when the stream ended long ago.
     pub async fn follow(&self, actor: &Actor, id: StreamId, after: i64) -> Result<Following> {
         let scope = self.app.allow(actor, Permission::ConversationsRead)?;
         let live = self.own_live_stream(&scope, id);
@@ -64,7 +64,12 @@ impl Conversations {
             after
         } else {
             // Whoever saw events that a crash took back gets at least the last one.
-            after.min(stream.last_event - 1)
+            let after = after.min(stream.last_event - 1).max(0);
+            let read = async |tx: &Uow| Ok(tx.streams().events(id, after, 1).await?);
+            if self.app.query_in(&scope, read).await?.is_empty() {
+                return Err(gone());
+            }
+            after
         };
         Ok(Following {
             app: self.app.clone(),
@@ -100,11 +105,18 @@ impl Conversations {
     }
 }
 
+/// The events of an ended stream are kept for a time.
+fn gone() -> Error {
+    let message = "the events of this answer are kept no longer; read the message, which holds all of it";
+    Error::new(ErrorKind::Gone, "events_gone", message)
+}
+
 impl Following {
     /// The next event; `None` after the last one.
     ///
     /// # Errors
-    /// When the database is away, or the actor may no longer read the conversation.
+    /// When the database is away, or the actor may no longer read the conversation; `events_gone` when the
+    /// stream has ended, and its events were removed meanwhile.
     pub async fn next(&mut self) -> Result<Option<FollowedEvent>> {
         if self.ended {
             return Ok(None);
@@ -156,20 +168,24 @@ impl Following {
             let read = async |tx: &Uow| {
                 let events = tx.streams().events(id, after, BATCH).await?;
                 let stream = tx.streams().get(id).await?.ok_or_else(|| Error::not_found("stream", id.0))?;
-                Ok((events, stream.state == StreamState::Running))
+                Ok((events, stream))
             };
-            let (events, running) = self.app.query_in(&self.scope, read).await?;
+            let (events, stream) = self.app.query_in(&self.scope, read).await?;
+            let is_running = stream.state == StreamState::Running;
             if !events.is_empty() {
                 self.ready.extend(events);
                 self.wakeups = Some(wakeups);
                 return Ok(());
             }
-            if !running && self.after > 0 {
-                // Everything was seen already: begin again before the last event.
-                self.after -= 1;
+            if !is_running {
+                if self.after < stream.last_event || stream.last_event == 0 {
+                    return Err(gone());
+                }
+                // Everything was seen already, or more than a crash left: begin again before the last event.
+                self.after = (stream.last_event - 1).max(0);
                 continue;
             }
-            let topic = Topic::Stream(self.stream.id.0);
+            let topic = Topic::Stream(id.0);
             let woken = async { while wakeups.next().await.is_some_and(|woken| woken != topic) {} };
             // A wake-up that is late or lost costs one interval.
             if timeout(POLL_INTERVAL, woken).await.is_ok() && self.app.parts.shutdown.is_cancelled() {

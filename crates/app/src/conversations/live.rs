@@ -12,9 +12,12 @@ use domain::{
     conversations::{Stream, StreamEvent},
     ids::StreamId,
 };
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 
+use self::place::Place;
 use super::MessageView;
+
+pub(crate) mod place;
 
 /// One running stream.
 pub(crate) struct LiveStream {
@@ -25,8 +28,8 @@ pub(crate) struct LiveStream {
     view: OnceLock<Option<MessageView>>,
     /// Number of events so far, and whether nothing more comes from here.
     progress: watch::Sender<Progress>,
-    /// Somebody asked for a stop, or says that the table should be looked at.
-    pub(crate) nudge: Notify,
+    /// How far it has come on its way to the table.
+    pub(crate) place: Place,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -85,7 +88,7 @@ impl LiveStreams {
             view: OnceLock::new(),
             events: Mutex::default(),
             progress: watch::Sender::new(Progress::default()),
-            nudge: Notify::new(),
+            place: Place::new(),
         });
         locked(&self.streams).insert(id, Arc::clone(&live));
         LiveGuard { id, live, streams: self.clone() }
@@ -94,6 +97,11 @@ impl LiveStreams {
     /// The stream, if it runs here.
     pub(crate) fn get(&self, id: StreamId) -> Option<Arc<LiveStream>> {
         locked(&self.streams).get(&id).cloned()
+    }
+
+    /// The streams that run here.
+    pub(crate) fn all(&self) -> Vec<Arc<LiveStream>> {
+        locked(&self.streams).values().cloned().collect()
     }
 
     /// Number of streams that run here.

@@ -164,7 +164,7 @@ impl Conversations {
             actor: Arc::clone(opening.actor),
             tenant_id: conversation.tenant_id,
             conversation_id: conversation.id,
-            started: StreamEvent { number: 1, event, created_at: stream.created_at },
+            started: StreamEvent { number: 1, event },
             answer,
             stream,
             name: resolved.name.clone(),

@@ -26,10 +26,10 @@ impl Conversations {
             let is_new = tx.streams().request_stop(stream, tx.now()).await?;
             tx.after_commit(move |app| {
                 if let Some(live) = app.parts.live.get(stream) {
-                    live.nudge.notify_one();
+                    live.place.hurry();
                 }
             });
-            tx.wake(Topic::Stream(stream.0));
+            tx.wake(Topic::Flush(stream.0));
             let audited = if is_new {
                 Act::on("stream_stop_requested", "stream", stream.0).into()
             } else {

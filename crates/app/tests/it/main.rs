@@ -9,6 +9,7 @@ mod branches;
 mod completion;
 mod embeddings;
 mod endings;
+mod flush;
 mod idempotency;
 mod ingestion;
 mod measure;

@@ -183,12 +183,14 @@ repository! {
         /// # Errors
         /// As `append`.
         async fn record_call(&self, lease: StreamLease, estimated_input_tokens: u64) -> Result<(), StoreError>;
-        /// Appends events under a lease and renews it; returns whether the reader asked to stop. Commands under
-        /// a lease ask for a scope that reaches the conversation to change it, deleted or not: the lease is
-        /// the right to the stream.
+        /// Appends events under a lease and renews it; returns whether the reader asked to stop. Their
+        /// numbers go on after the last event's, without a gap. Commands under a lease ask for a scope that
+        /// reaches the conversation to change it, deleted or not: the lease is the right to the stream.
         ///
         /// # Errors
-        /// [`StoreError::Stale`] when the stream has ended, has another epoch, or is out of reach.
+        /// [`StoreError::Stale`] when the stream has ended, has another epoch, or is out of reach;
+        /// [`StoreError::Conflict`] on `stream_events` when the numbers do not go on after the last event's:
+        /// they may be there already.
         async fn append(
             &self,
             lease: StreamLease,
@@ -210,6 +212,9 @@ repository! {
         async fn request_stop(&self, id: StreamId, at: Timestamp) -> Result<bool, StoreError>;
         /// Events after a number, in order, at most `limit`.
         async fn events(&self, id: StreamId, after: i64, limit: u32) -> Result<Vec<StreamEvent>, StoreError>;
+        /// Removes the events of streams that ended before a time, of at most `limit` streams, in an
+        /// installation scope; returns of how many. The streams stay.
+        async fn remove_events(&self, ended_before: Timestamp, limit: u32) -> Result<u64, StoreError>;
         /// Takes over streams whose lease has run out, at most `limit`, in an installation scope: each
         /// gets a new epoch and a lease to `lease_expires_at`.
         async fn take_expired(

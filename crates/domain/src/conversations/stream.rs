@@ -92,8 +92,19 @@ pub struct StreamEvent {
     pub number: i64,
     /// What happened.
     pub event: TurnEvent,
-    /// When.
-    pub created_at: Timestamp,
+}
+
+/// What a flush writes of one running stream.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StreamAppend {
+    /// Its tenant.
+    pub tenant_id: TenantId,
+    /// The right to append to it.
+    pub lease: StreamLease,
+    /// The events behind its last one, in order and without a gap; none renews the lease alone.
+    pub events: Vec<StreamEvent>,
+    /// The end of its lease from now on.
+    pub lease_expires_at: Timestamp,
 }
 
 /// A stream whose pump is gone, taken over under a new epoch.

@@ -10,19 +10,22 @@ use uuid::Uuid;
 pub enum Topic {
     /// There is new work in `jobs`.
     Jobs,
-    /// A stream has new events, or was asked to stop.
+    /// A stream has new events.
     Stream(Uuid),
+    /// A stream was asked to stop: its flush is due, which sees it.
+    Flush(Uuid),
     /// A session, key or user lost rights: cached actors of this user are stale.
     Access(Uuid),
 }
 
 impl Topic {
-    /// The wire form: `jobs`, `stream:<uuid>`, `access:<uuid>`.
+    /// The wire form: `jobs`, `stream:<uuid>`, `flush:<uuid>`, `access:<uuid>`.
     #[must_use]
     pub fn encode(self) -> String {
         match self {
             Self::Jobs => "jobs".to_owned(),
             Self::Stream(id) => format!("stream:{id}"),
+            Self::Flush(id) => format!("flush:{id}"),
             Self::Access(id) => format!("access:{id}"),
         }
     }
@@ -33,6 +36,7 @@ impl Topic {
         match text.split_once(':') {
             None if text == "jobs" => Some(Self::Jobs),
             Some(("stream", id)) => Uuid::try_parse(id).ok().map(Self::Stream),
+            Some(("flush", id)) => Uuid::try_parse(id).ok().map(Self::Flush),
             Some(("access", id)) => Uuid::try_parse(id).ok().map(Self::Access),
             _ => None,
         }

@@ -12,7 +12,12 @@ use domain::{
 };
 
 use super::rows::StoredEvent;
-use crate::{check::require, state::State, store::MemoryTx, table::place};
+use crate::{
+    check::require,
+    state::State,
+    store::MemoryTx,
+    table::{Row, place},
+};
 
 impl State {
     fn reached_stream(&self, filter: Filter, id: StreamId) -> Option<&Stream> {
@@ -23,12 +28,6 @@ impl State {
 
     fn running(&self) -> impl Iterator<Item = &Stream> {
         self.streams.by("uq_streams_running_message", place![])
-    }
-
-    fn insert_events(&mut self, lease: StreamLease, events: &[StreamEvent]) -> Result<(), StoreError> {
-        let Some(Stream { id, tenant_id, .. }) = self.streams.get(&lease.id) else { return Err(StoreError::Stale) };
-        let (stream_id, tenant_id) = (*id, *tenant_id);
-        events.iter().try_for_each(|event| self.insert(StoredEvent { tenant_id, stream_id, event: event.clone() }))
     }
 
     /// Changes the running stream of this lease. The lease is the right to it, also when its
@@ -44,6 +43,30 @@ impl State {
         let conversation = self.conversations.get(&stream.conversation_id);
         conversation.filter(|conversation| filter.admits(*conversation)).ok_or(StoreError::Stale)?;
         self.change(&lease.id, change)
+    }
+
+    /// The same, adding events behind its last one.
+    fn append_leased(
+        &mut self,
+        filter: Filter,
+        lease: StreamLease,
+        events: &[StreamEvent],
+        change: impl FnOnce(&mut Stream),
+    ) -> Result<(), StoreError> {
+        let mut next = 1;
+        let mut tenant = None;
+        self.change_leased(filter, lease, |stream| {
+            next = stream.last_event + 1;
+            tenant = Some(stream.tenant_id);
+            stream.last_event = events.last().map_or(stream.last_event, |event| event.number);
+            change(stream);
+        })?;
+        if events.first().is_some_and(|first| first.number != next) {
+            return Err(StoreError::Conflict { constraint: "stream_events".to_owned() });
+        }
+        let tenant_id = tenant.ok_or(StoreError::Stale)?;
+        let stored = |event: &StreamEvent| StoredEvent { tenant_id, stream_id: lease.id, event: event.clone() };
+        events.iter().try_for_each(|event| self.insert(stored(event)))
     }
 }
 
@@ -107,13 +130,11 @@ impl StreamRepo for MemoryTx {
         let now = self.now();
         self.write(|state| {
             let mut is_to_stop = false;
-            state.change_leased(filter, lease, |stream| {
+            state.append_leased(filter, lease, events, |stream| {
                 stream.lease_expires_at = lease_expires_at;
-                stream.last_event = events.last().map_or(stream.last_event, |event| event.number);
                 stream.updated_at = now;
                 is_to_stop = stream.stop_requested_at.is_some();
             })?;
-            state.insert_events(lease, events)?;
             Ok(is_to_stop)
         })
     }
@@ -128,13 +149,11 @@ impl StreamRepo for MemoryTx {
         let filter = self.scope.filter::<Conversation>(Purpose::Change)?;
         require(end != StreamState::Running, "a stream does not end as running")?;
         self.write(|state| {
-            state.change_leased(filter, lease, |stream| {
+            state.append_leased(filter, lease, events, |stream| {
                 stream.state = end;
-                stream.last_event = events.last().map_or(stream.last_event, |event| event.number);
                 stream.ended_at = Some(at);
                 stream.updated_at = at;
-            })?;
-            state.insert_events(lease, events)
+            })
         })
     }
 
@@ -161,6 +180,21 @@ impl StreamRepo for MemoryTx {
             }
             let stored = state.stream_events.range((id, after.saturating_add(1)), (id, i64::MAX));
             Ok(stored.take(limit as usize).map(|stored| stored.event.clone()).collect())
+        })
+    }
+
+    async fn remove_events(&self, ended_before: Timestamp, limit: u32) -> Result<u64, StoreError> {
+        self.need_installation()?;
+        self.write(|state| {
+            let is_old = |stream: &Stream| stream.ended_at.is_some_and(|ended_at| ended_at < ended_before);
+            let mut old: Vec<_> = state.stream_events.iter().map(StoredEvent::id).collect();
+            old.retain(|(id, _)| state.streams.get(id).is_some_and(is_old));
+            let mut ids: Vec<StreamId> = old.iter().map(|(id, _)| *id).collect();
+            ids.dedup();
+            ids.truncate(limit as usize);
+            old.retain(|(id, _)| ids.contains(id));
+            old.iter().try_for_each(|id| state.remove::<StoredEvent>(id))?;
+            Ok(ids.len() as u64)
         })
     }
 

@@ -25,6 +25,12 @@ struct StopRow {
 }
 
 #[derive(FromQueryResult)]
+struct OldRow {
+    tenant_id: Uuid,
+    id: Uuid,
+}
+
+#[derive(FromQueryResult)]
 struct ExpiredRow {
     tenant_id: Uuid,
     id: Uuid,
@@ -52,19 +58,42 @@ impl<B: SqlBackend> SqlRepos<B> {
         Ok(self.in_reach::<conversations::Entity, _>(sql, "c", Purpose::Change)?.text(")"))
     }
 
-    async fn add_events(&self, id: StreamId, events: &[StreamEvent]) -> Result<(), StoreError> {
-        let tenant = self.tenant()?.tenant_id;
-        let row = |event| stream_events::Model::new(tenant, id, event);
-        let rows = events.iter().map(row).collect::<Result<_, _>>()?;
-        self.insert_parts_later("streams.insert_events", rows).await
+    /// Begins a command on the running stream of this lease that adds events behind its last one.
+    fn where_appended(&self, sql: Sql, lease: StreamLease, events: &[StreamEvent]) -> Result<Sql<Met>, StoreError> {
+        let (Some(first), Some(last)) = (events.first(), events.last()) else { return self.where_leased(sql, lease) };
+        let sql = sql.text(", last_event = ").bind(last.number);
+        Ok(self.where_leased(sql, lease)?.text(" AND last_event = ").bind(first.number - 1))
     }
-}
 
-/// Adds the number of the last event, if there is any.
-fn set_last_event(sql: Sql, events: &[StreamEvent]) -> Sql {
-    match events.last() {
-        Some(last) => sql.text(", last_event = ").bind(last.number),
-        None => sql,
+    async fn add_events(&self, id: StreamId, events: &[StreamEvent]) -> Result<(), StoreError> {
+        let row = stream_events::Model::new(self.tenant()?.tenant_id, id, events, self.now())?;
+        self.insert_parts_later("streams.insert_events", row.into_iter().collect()).await
+    }
+
+    /// Why an append changed nothing: the lease is lost, or the events do not go on after the last one.
+    async fn refused_append(&self, lease: StreamLease) -> Result<StoreError, StoreError> {
+        let sql = self.where_leased(Sql::new("streams.is_leased", "SELECT 1 FROM streams"), lease)?;
+        if !self.exists(sql).await? {
+            return Ok(StoreError::Stale);
+        }
+        Ok(self.poison(StoreError::Conflict { constraint: "stream_events".to_owned() }))
+    }
+
+    /// Appends; `None` when nothing was changed.
+    pub(super) async fn append_if_leased(
+        &self,
+        lease: StreamLease,
+        events: &[StreamEvent],
+        lease_expires_at: Timestamp,
+    ) -> Result<Option<bool>, StoreError> {
+        let sql = Sql::new("streams.append", "UPDATE streams SET lease_expires_at = ")
+            .bind(lease_expires_at)
+            .text(", updated_at = ")
+            .bind(self.now());
+        let sql = self.where_appended(sql, lease, events)?.text(" RETURNING stop_requested_at");
+        let Some(StopRow { stop_requested_at }) = self.returning(sql).await?.pop() else { return Ok(None) };
+        self.add_events(lease.id, events).await?;
+        Ok(Some(stop_requested_at.is_some()))
     }
 }
 
@@ -124,15 +153,10 @@ impl<B: SqlBackend> StreamRepo for SqlRepos<B> {
         events: &[StreamEvent],
         lease_expires_at: Timestamp,
     ) -> Result<bool, StoreError> {
-        let sql = Sql::new("streams.append", "UPDATE streams SET lease_expires_at = ")
-            .bind(lease_expires_at)
-            .text(", updated_at = ")
-            .bind(self.now())
-            .then(|sql| set_last_event(sql, events));
-        let sql = self.where_leased(sql, lease)?.text(" RETURNING stop_requested_at");
-        let StopRow { stop_requested_at } = self.returning(sql).await?.pop().ok_or(StoreError::Stale)?;
-        self.add_events(lease.id, events).await?;
-        Ok(stop_requested_at.is_some())
+        match self.append_if_leased(lease, events, lease_expires_at).await? {
+            Some(stop) => Ok(stop),
+            None => Err(self.refused_append(lease).await?),
+        }
     }
 
     async fn finish(
@@ -150,9 +174,10 @@ impl<B: SqlBackend> StreamRepo for SqlRepos<B> {
             .text(", ended_at = ")
             .bind(at)
             .text(", updated_at = ")
-            .bind(at)
-            .then(|sql| set_last_event(sql, events));
-        self.command(self.where_leased(sql, lease)?).await?;
+            .bind(at);
+        if self.execute(self.where_appended(sql, lease, events)?).await? == 0 {
+            return Err(self.refused_append(lease).await?);
+        }
         self.add_events(lease.id, events).await
     }
 
@@ -175,13 +200,44 @@ impl<B: SqlBackend> StreamRepo for SqlRepos<B> {
             .columns::<stream_events::Entity>("e")
             .text(" FROM streams s JOIN stream_events e ON e.tenant_id = s.tenant_id AND e.stream_id = s.id WHERE ");
         let sql = self.of_tenant(sql, "s.tenant_id")?.text(" AND s.id = ").bind(id.0).text(" AND ");
+        // The row with the number behind `after` may begin before it.
         let sql = self
             .of_conversation_in_reach(sql, "s.conversation_id", Purpose::Read)?
-            .text(" AND e.number > ")
-            .bind(after)
-            .text(" ORDER BY e.number LIMIT ")
+            .text(" AND e.number >= COALESCE((SELECT MAX(f.number) FROM stream_events f WHERE")
+            .text(" f.tenant_id = s.tenant_id AND f.stream_id = s.id AND f.number <= ")
+            .bind(after.saturating_add(1))
+            .text("), 0) ORDER BY e.number LIMIT ")
             .bind(i64::from(limit));
-        self.rows::<stream_events::Model>(sql).await?.into_iter().map(StreamEvent::try_from).collect()
+        let mut events = Vec::new();
+        for row in self.rows::<stream_events::Model>(sql).await? {
+            events.extend(row.events()?.into_iter().filter(|event| event.number > after));
+        }
+        events.truncate(limit as usize);
+        Ok(events)
+    }
+
+    async fn remove_events(&self, ended_before: Timestamp, limit: u32) -> Result<u64, StoreError> {
+        // A stream that ended before a time had its first event before it.
+        let sql = Sql::new("streams.with_old_events", "SELECT e.tenant_id, e.stream_id AS id FROM stream_events e")
+            .text(" JOIN streams s ON s.tenant_id = e.tenant_id AND s.id = e.stream_id")
+            .text(" WHERE e.number = 1 AND e.created_at < ")
+            .bind(ended_before)
+            .text(" AND s.ended_at < ")
+            .bind(ended_before)
+            .text(" ORDER BY e.created_at LIMIT ")
+            .bind(i64::from(limit));
+        let old = self.rows::<OldRow>(self.across_tenants(sql)?).await?;
+        if old.is_empty() {
+            return Ok(0);
+        }
+        let mut sql = Sql::new("streams.remove_events", "DELETE FROM stream_events WHERE (tenant_id, stream_id) IN ");
+        let mut separator = "(VALUES ";
+        for OldRow { tenant_id, id } in &old {
+            sql = sql.text(separator).bind_list([*tenant_id, *id]);
+            separator = ", ";
+        }
+        self.execute(self.across_tenants(sql.text(")"))?).await?;
+        Ok(old.len() as u64)
     }
 
     async fn take_expired(

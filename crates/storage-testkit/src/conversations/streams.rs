@@ -188,8 +188,7 @@ fn every_event(world: &World) -> Vec<StreamEvent> {
             finish_reason: Some("stop".to_owned()),
         },
     ];
-    let created_at = make.now();
-    (1..).zip(events).map(|(number, event)| StreamEvent { number, event, created_at }).collect()
+    (1..).zip(events).map(|(number, event)| StreamEvent { number, event }).collect()
 }
 
 /// A message has at most one running stream; once that has ended, another may run.

@@ -82,6 +82,11 @@ impl Times {
         self.0.push(time.as_secs_f64() * 1e3);
     }
 
+    /// Takes in others.
+    pub(crate) fn extend(&mut self, other: Self) {
+        self.0.extend(other.0);
+    }
+
     /// The median, in milliseconds.
     pub(crate) fn median(&self) -> f64 {
         self.quantile(0.5)

@@ -8,13 +8,24 @@ mod floors;
 mod ingestion;
 mod process;
 mod search;
+mod streams;
 mod turns;
 
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 
-const PARTS: &[&str] = &["turns", "turns-sqlite", "conversation", "search", "ingestion", "process", "encoder"];
+const PARTS: &[&str] = &[
+    "turns",
+    "turns-sqlite",
+    "streams",
+    "streams-sqlite",
+    "conversation",
+    "search",
+    "ingestion",
+    "process",
+    "encoder",
+];
 
 #[tokio::main]
 async fn main() -> Result<ExitCode> {
@@ -27,6 +38,8 @@ async fn main() -> Result<ExitCode> {
         let outcome = match part {
             "turns" => turns::on_postgres().await,
             "turns-sqlite" => turns::on_sqlite().await,
+            "streams" => streams::on_postgres().await,
+            "streams-sqlite" => streams::on_sqlite().await,
             "conversation" => conversation::measure().await,
             "search" => search::measure().await,
             "ingestion" => ingestion::measure().await,

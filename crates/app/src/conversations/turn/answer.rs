@@ -1,7 +1,6 @@
 //! The answer as it grows: deltas become numbered events and parts.
 
 use domain::{
-    clock::Timestamp,
     conversations::{Part, Parts, StreamEvent, TurnEvent},
     gateways::ChatDelta,
     usage::TokenUsage,
@@ -76,9 +75,9 @@ impl Answer {
     }
 
     /// Gives an event its number.
-    pub(crate) fn number(&mut self, event: TurnEvent, at: Timestamp) -> StreamEvent {
+    pub(crate) fn number(&mut self, event: TurnEvent) -> StreamEvent {
         self.last_number += 1;
-        StreamEvent { number: self.last_number, event, created_at: at }
+        StreamEvent { number: self.last_number, event }
     }
 
     /// The number that the next event gets.

@@ -1,35 +1,24 @@
-//! The pump: owns the call to the provider, tells live readers at once, the table a little later.
+//! The pump: owns the call to the provider and tells live readers what comes.
 
-use std::{mem, pin::pin, sync::Arc, time::Duration};
-
-use domain::{
-    conversations::{StreamEvent, TurnEvent, TurnFailure},
-    gateways::{ChatDelta, ChatRequest, ChatStream, GatewayError, GatewayErrorKind},
-    usage::ProviderCall,
-};
-use futures::{FutureExt, StreamExt};
-use tokio::{task::JoinHandle, time::Instant};
+use std::{mem, pin::pin, sync::Arc};
 
 use super::{
     Prepared, Turn,
     answer::{Answer, MAX_ANSWER_BYTES, merge},
 };
 use crate::{App, Error, Result, conversations::live::LiveGuard, knowledge::Retrieved, measure, unit_of_work::Uow};
+use domain::{
+    conversations::{TurnEvent, TurnFailure},
+    gateways::{ChatDelta, ChatRequest, ChatStream, GatewayError, GatewayErrorKind},
+    usage::ProviderCall,
+};
+use futures::{FutureExt, StreamExt};
 
-mod flush;
-
-/// How long the first events wait for company before they go to the table.
-const FIRST_FLUSH: Duration = Duration::from_millis(10);
-/// How long later ones wait.
-const FLUSH_INTERVAL: Duration = Duration::from_millis(75);
-/// Bytes of waiting events that go to the table at once.
-const FLUSH_BYTES: usize = 2 * 1024;
+/// Bytes of deltas that are there at once and become one event.
+const MERGED_BYTES: usize = 2 * 1024;
 
 /// What a model's stream yields.
 type ChatItem = std::result::Result<ChatDelta, GatewayError>;
-
-/// A flush under way: its events, and whether the reader asked to stop.
-type Flush = JoinHandle<(Vec<StreamEvent>, Result<bool>)>;
 
 /// How a pump came to its end.
 pub(super) enum Ending {
@@ -51,24 +40,15 @@ pub(super) struct Pump<'a> {
     pub(super) answer: Answer,
     pub(super) retrieved: Option<Retrieved>,
     pub(super) call: Option<ProviderCall>,
-    pub(super) waiting: Vec<StreamEvent>,
-    waiting_bytes: usize,
-    /// When the next flush begins.
-    due: Instant,
-    flush: Option<Flush>,
-    stop: bool,
-    lost: bool,
 }
 
 impl Turn {
     /// Pumps the turn to its end and settles it.
-    // The pump alone writes to its stream, as long as its lease lasts: its epoch fences it off from
-    // whoever takes the stream over. It is a task of the application, so neither a client that leaves
-    // nor one that reads slowly changes anything. Three things go on at once and none waits for
-    // another: the model is read, events are told to the readers in this process, and what waits is
-    // written to the table. An event gets its number when it is told, so what the table holds is always
-    // a beginning of what was told. Before the end is settled no flush is under way, and a pump that
-    // has lost its lease settles nothing.
+    // This process alone writes to the stream, as long as its lease lasts: its epoch fences it off from
+    // whoever takes the stream over. The pump is a task of the application, so neither a client that
+    // leaves nor one that reads slowly changes anything. It reads the model and tells the readers in this
+    // process; meanwhile the flusher writes what was told, and keeps the lease. Before the end is settled
+    // no flush is under way, and a pump that has lost its lease settles nothing.
     pub(crate) async fn pump(mut self, app: &App, live: LiveGuard) {
         let ready = self.ready.take();
         live.live.push(std::slice::from_ref(&self.started));
@@ -78,22 +58,17 @@ impl Turn {
             live,
             retrieved: None,
             call: None,
-            waiting: vec![self.started.clone()],
             turn: Arc::new(self),
-            waiting_bytes: 0,
-            due: Instant::now() + FIRST_FLUSH,
-            flush: None,
-            stop: false,
-            lost: false,
         };
+        app.start_flusher();
         let ending = pump.run(ready).await;
-        pump.finish_flush().await;
-        if pump.lost {
+        let (stored, is_lost) = pump.live.live.place.leave().await;
+        if is_lost {
             // Another instance has taken the stream over and settles it.
             tracing::warn!(stream = %pump.turn.stream.id, "the stream was taken over; this pump ends");
             return;
         }
-        pump.settle(ending).await;
+        pump.settle(ending, stored).await;
     }
 }
 
@@ -115,18 +90,16 @@ impl Pump<'_> {
         }
     }
 
-    /// Calls the model. The lease is kept meanwhile: a model may think for minutes.
+    /// Calls the model.
     async fn ask(&mut self, request: ChatRequest) -> Result<ChatStream, Ending> {
         let turn = Arc::clone(&self.turn);
         let mut opening = pin!(measure::chat(&turn.model, &turn.name, request));
-        loop {
-            tokio::select! {
-                opened = &mut opening => return opened.map_err(|error| {
-                    let called = !matches!(error.kind, GatewayErrorKind::Unreachable | GatewayErrorKind::Forbidden);
-                    self.failed(&Error::from(error), called)
-                }),
-                ending = self.attend() => if let Some(ending) = ending { return Err(ending); },
-            }
+        tokio::select! {
+            opened = &mut opening => opened.map_err(|error| {
+                let called = !matches!(error.kind, GatewayErrorKind::Unreachable | GatewayErrorKind::Forbidden);
+                self.failed(&Error::from(error), called)
+            }),
+            ending = self.interrupted() => Err(ending),
         }
     }
 
@@ -134,11 +107,9 @@ impl Pump<'_> {
     async fn search(&mut self) -> Result<Prepared, Ending> {
         let (app, turn) = (self.app, Arc::clone(&self.turn));
         let mut searching = pin!(turn.search(app));
-        let prepared = loop {
-            tokio::select! {
-                prepared = &mut searching => break prepared,
-                ending = self.attend() => if let Some(ending) = ending { return Err(ending); },
-            }
+        let prepared = tokio::select! {
+            prepared = &mut searching => prepared,
+            ending = self.interrupted() => return Err(ending),
         };
         let prepared = prepared.map_err(|error| self.failed(&error, false))?;
         if let Some(retrieved) = &prepared.retrieved {
@@ -162,10 +133,7 @@ impl Pump<'_> {
                 None => tokio::select! {
                     biased;
                     delta = stream.next() => delta,
-                    ending = self.attend() => match ending {
-                        Some(ending) => return ending,
-                        None => continue,
-                    },
+                    ending = self.interrupted() => return ending,
                 },
             };
             match delta {
@@ -189,7 +157,7 @@ impl Pump<'_> {
     /// the end that came behind them, which is read only once.
     fn take_with_company(&mut self, mut delta: ChatDelta, stream: &mut ChatStream) -> Option<Option<ChatItem>> {
         let mut ahead = None;
-        while delta_len(&delta) < FLUSH_BYTES {
+        while delta_len(&delta) < MERGED_BYTES {
             let next = match stream.next().now_or_never() {
                 Some(Some(Ok(next))) => next,
                 last => {
@@ -207,22 +175,23 @@ impl Pump<'_> {
     }
 
     fn take(&mut self, delta: ChatDelta) {
-        let bytes = delta_len(&delta);
         if let Some(event) = self.answer.take(delta) {
-            self.waiting_bytes += bytes;
             self.tell(event);
         }
     }
 
-    /// Tells live readers of an event and queues it for the table.
+    /// Tells live readers of an event; the flusher writes what they were told.
     pub(super) fn tell(&mut self, event: TurnEvent) {
-        let event = self.answer.number(event, self.app.now());
-        if self.waiting.is_empty() {
-            let wait = if event.number <= 2 { FIRST_FLUSH } else { FLUSH_INTERVAL };
-            self.due = self.due.min(Instant::now() + wait);
-        }
+        let event = self.answer.number(event);
         self.live.live.push(std::slice::from_ref(&event));
-        self.waiting.push(event);
+    }
+
+    /// Waits for what ends the turn from outside.
+    async fn interrupted(&self) -> Ending {
+        tokio::select! {
+            () = self.live.live.place.interrupted() => Ending::Stopped,
+            () = self.app.parts.halt.cancelled() => shutdown(),
+        }
     }
 
     fn failed(&self, error: &Error, called: bool) -> Ending {

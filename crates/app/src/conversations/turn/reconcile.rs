@@ -63,7 +63,7 @@ impl App {
                 at: now,
             };
             let event = TurnEvent::TurnFailed { error: failure };
-            let last = StreamEvent { number: answer.next_number(), event, created_at: now };
+            let last = StreamEvent { number: answer.next_number(), event };
             tx.streams().finish(lease, StreamState::Interrupted, &[last], now).await?;
             let audited = tx.record(Act::on("turn_interrupted", "message", stream.message_id.0)).await?;
             tx.messages().update_answer(stream.message_id, &update).await?;

@@ -36,22 +36,31 @@ impl Pump<'_> {
     // next try is refused, as the stream runs no more, and the turn is settled all the same. Readers
     // get the last events only after the commit: whoever reads the message then finds it settled. What
     // cannot be written in two minutes is left to the reconciler, which finds the lease run out.
-    pub(super) async fn settle(mut self, ending: Ending) {
+    pub(super) async fn settle(mut self, ending: Ending, stored: i64) {
         let settlement = self.settlement(ending);
-        let before = self.waiting.len();
-        for (_, event) in &settlement.citations {
-            let event = self.answer.number(event.clone(), self.app.now());
-            self.waiting.push(event);
-        }
+        let mut waiting = self.live.live.after(stored);
+        let citations: Vec<StreamEvent> =
+            settlement.citations.iter().map(|(_, event)| self.answer.number(event.clone())).collect();
+        waiting.extend_from_slice(&citations);
         let mut tries = 1;
         loop {
-            match self.write(&settlement).await {
+            match self.write(&settlement, &waiting).await {
                 Ok((last, view)) => {
                     self.live.live.ended_as(view);
-                    self.waiting.push(last);
-                    // What waited longer than this was told before.
-                    self.live.live.push(&self.waiting[before..]);
+                    self.live.live.push(&citations);
+                    self.live.live.push(&[last]);
                     break;
+                }
+                // A flush arrived unseen, or the database died and has forgotten one.
+                Err(error) if error.is_conflict_on("stream_events") && tries < MAX_TRIES => {
+                    tries += 1;
+                    match self.stream().await {
+                        Some(stream) => {
+                            waiting = self.live.live.after(stream.last_event);
+                            waiting.extend_from_slice(&citations);
+                        }
+                        None => tokio::time::sleep(RETRY_PAUSE).await,
+                    }
                 }
                 Err(error) if error.is_stale() || self.is_taken_over().await => {
                     tracing::warn!(stream = %self.turn.stream.id, "another instance has settled the turn");
@@ -107,14 +116,22 @@ impl Pump<'_> {
 
     /// Whether another instance has the stream: its end is then refused in one way or another.
     async fn is_taken_over(&self) -> bool {
-        let (id, lease) = (self.turn.stream.id, self.turn.lease());
-        let stream = self.app.query_in(&self.turn.scope, async |tx| Ok(tx.streams().get(id).await?)).await;
-        let lost = |stream: Stream| stream.epoch != lease.epoch || stream.state != StreamState::Running;
-        stream.is_ok_and(|stream| stream.is_some_and(lost))
+        let lost = |stream: Stream| stream.epoch != self.turn.stream.epoch || stream.state != StreamState::Running;
+        self.stream().await.is_some_and(lost)
+    }
+
+    /// The stream as it is stored, if it can be read.
+    async fn stream(&self) -> Option<Stream> {
+        let id = self.turn.stream.id;
+        self.app.query_in(&self.turn.scope, async |tx| Ok(tx.streams().get(id).await?)).await.ok().flatten()
     }
 
     /// Writes the settlement; returns the last event, and the answer as readers see it.
-    async fn write(&self, settlement: &Settlement) -> Result<(StreamEvent, Option<MessageView>)> {
+    async fn write(
+        &self,
+        settlement: &Settlement,
+        waiting: &[StreamEvent],
+    ) -> Result<(StreamEvent, Option<MessageView>)> {
         let (turn, now) = (&self.turn, self.app.now());
         let work = |tx: Uow| async move {
             let row = self.write_costs(&tx, settlement).await?;
@@ -128,7 +145,7 @@ impl Pump<'_> {
                 at: now,
             };
             let last = self.last_event(settlement, &update);
-            let events: Vec<StreamEvent> = self.waiting.iter().chain([&last]).cloned().collect();
+            let events: Vec<StreamEvent> = waiting.iter().chain([&last]).cloned().collect();
             tx.streams().finish(turn.lease(), settlement.state, &events, now).await?;
             let after = json!({ "status": settlement.status.as_str(), "request_id": turn.stream.request_id });
             let audited = tx.record(Act::on("turn_settled", "message", turn.answer.id.0).now(after)).await?;
@@ -170,7 +187,7 @@ impl Pump<'_> {
                 finish_reason: update.finish_reason.clone(),
             },
         };
-        StreamEvent { number: self.answer.next_number(), event, created_at: update.at }
+        StreamEvent { number: self.answer.next_number(), event }
     }
 
     /// The answer as readers of this process see it, without a query of each of them. What a citation

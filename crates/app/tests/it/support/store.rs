@@ -9,11 +9,11 @@ use async_trait::async_trait;
 use domain::{
     access::Scope,
     admin::{AuditRepo, IdempotencyRepo, InstallationRepo, JobRepo},
-    conversations::{ConversationRepo, MessageRepo, StreamRepo},
+    conversations::{ConversationRepo, MessageRepo, StreamAppend, StreamRepo},
     gateways::ChunkIndex,
     identity::{ApiKeyRepo, RoleRepo, SessionRepo, SignInRepo, UserRepo},
     knowledge::{ChunkRepo, CollectionRepo, RetrievalRepo, SourceRepo},
-    store::{Capabilities, Mode, Repos, Store, StoreError, Tx},
+    store::{Capabilities, Mode, Repos, Store, StoreError, Tx, append_alone},
     tenancy::TenantRepo,
     usage::{PriceRepo, UsageRepo},
 };
@@ -26,12 +26,22 @@ pub(crate) struct WatchedStore {
     begun: AtomicUsize,
     reasons: Mutex<Vec<&'static str>>,
     lies: Arc<AtomicBool>,
+    panics: AtomicBool,
+    forgets: AtomicBool,
 }
 
 impl WatchedStore {
     pub(crate) fn new(inner: MemoryStore) -> Self {
         let (open, lies) = (Arc::default(), Arc::default());
-        Self { inner, open, begun: AtomicUsize::new(0), reasons: Mutex::default(), lies }
+        Self {
+            inner,
+            open,
+            begun: AtomicUsize::new(0),
+            reasons: Mutex::default(),
+            lies,
+            panics: AtomicBool::new(false),
+            forgets: AtomicBool::new(false),
+        }
     }
 
     /// Units of work that were begun so far.
@@ -53,6 +63,31 @@ impl WatchedStore {
     pub(crate) fn lie_once(&self) {
         self.lies.store(true, SeqCst);
     }
+
+    /// Whether it was.
+    pub(crate) fn has_lied(&self) -> bool {
+        !self.lies.load(SeqCst)
+    }
+
+    /// The next flush of streams is acknowledged and lost, as by a database that dies a moment later.
+    pub(crate) fn forget_once(&self) {
+        self.forgets.store(true, SeqCst);
+    }
+
+    /// Whether it was.
+    pub(crate) fn has_forgotten(&self) -> bool {
+        !self.forgets.load(SeqCst)
+    }
+
+    /// The next flush of streams panics.
+    pub(crate) fn panic_once(&self) {
+        self.panics.store(true, SeqCst);
+    }
+
+    /// Whether it has.
+    pub(crate) fn has_panicked(&self) -> bool {
+        !self.panics.load(SeqCst)
+    }
 }
 
 #[async_trait]
@@ -66,6 +101,18 @@ impl Store for WatchedStore {
         self.open.fetch_add(1, SeqCst);
         let lies = if mode == Mode::Write { Arc::clone(&self.lies) } else { Arc::default() };
         Ok(Box::new(WatchedTx { inner, lies, _open: Open(Arc::clone(&self.open)) }))
+    }
+
+    async fn append_streams(&self, appends: &[StreamAppend]) -> Result<Vec<Result<bool, StoreError>>, StoreError> {
+        assert!(!self.panics.swap(false, SeqCst), "told to");
+        if self.forgets.swap(false, SeqCst) {
+            return Ok(appends.iter().map(|_| Ok(false)).collect());
+        }
+        let mut outcomes = Vec::new();
+        for append in appends {
+            outcomes.push(append_alone(self, append).await?);
+        }
+        Ok(outcomes)
     }
 
     fn capabilities(&self) -> Capabilities {

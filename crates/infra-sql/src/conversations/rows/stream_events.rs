@@ -2,13 +2,16 @@
 
 use domain::{
     clock::Timestamp,
-    conversations::StreamEvent,
+    conversations::{
+        StreamEvent,
+        stored_events::{from_stored, to_stored},
+    },
     ids::{StreamId, TenantId},
     store::StoreError,
 };
 use sea_orm::entity::prelude::*;
 
-use crate::values::{from_json, to_json};
+use crate::values::stored;
 
 #[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -19,8 +22,11 @@ pub(crate) struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub stream_id: Uuid,
     #[sea_orm(primary_key, auto_increment = false)]
+    /// Of the first event.
     pub number: i64,
+    /// Of the first event.
     pub event_type: String,
+    /// All events that were appended together.
     pub data: Json,
     pub created_at: Timestamp,
 }
@@ -28,23 +34,26 @@ pub(crate) struct Model {
 impl ActiveModelBehavior for ActiveModel {}
 
 impl Model {
-    /// The row of an event of this stream.
-    pub(crate) fn new(tenant: TenantId, stream: StreamId, event: &StreamEvent) -> Result<Self, StoreError> {
-        Ok(Self {
+    /// The row of the events that one append writes; `None` without any.
+    pub(crate) fn new(
+        tenant: TenantId,
+        stream: StreamId,
+        events: &[StreamEvent],
+        now: Timestamp,
+    ) -> Result<Option<Self>, StoreError> {
+        let Some(first) = events.first() else { return Ok(None) };
+        Ok(Some(Self {
             tenant_id: tenant.0,
             stream_id: stream.0,
-            number: event.number,
-            event_type: event.event.name().to_owned(),
-            data: to_json(&event.event)?,
-            created_at: event.created_at,
-        })
+            number: first.number,
+            event_type: first.event.name().to_owned(),
+            data: to_stored(events).map_err(|error| StoreError::Backend(Box::new(error)))?,
+            created_at: now,
+        }))
     }
-}
 
-impl TryFrom<Model> for StreamEvent {
-    type Error = StoreError;
-
-    fn try_from(row: Model) -> Result<Self, StoreError> {
-        Ok(Self { number: row.number, event: from_json(row.data)?, created_at: row.created_at })
+    /// The events of the row.
+    pub(crate) fn events(self) -> Result<Vec<StreamEvent>, StoreError> {
+        stored(from_stored(self.number, self.data))
     }
 }
