@@ -189,6 +189,18 @@ pub(crate) async fn conversations_are_read(world: World, database: impl Database
     }
     let oldest = TokenUsage { input_tokens: 1, output_tokens: 2, ..TokenUsage::default() };
     assert_eq!(costs, [(oldest, Some(Money(20))), (whole, None)]);
+    // What was appended together is a list since the second form.
+    database.put("stream_events.data", fixture!("turn_events_v2")).await;
+    let found = world.read(&scope, async |tx| tx.streams().events(stream.id, 0, 9).await).await;
+    let pieces: Vec<&str> = found
+        .iter()
+        .filter_map(|event| match &event.event {
+            TurnEvent::TextDelta { text } => Some(text.as_str()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!((found.len(), found[4].number), (5, 5));
+    assert_eq!(pieces, ["Gr", "üß", "e 🦀"]);
 }
 
 fn parts() -> Parts {

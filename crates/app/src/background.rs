@@ -31,6 +31,7 @@ impl App {
             self.parts.tasks.spawn(async move { app.work().await });
         }
         self.every(RECONCILE_INTERVAL, "reconcile", |app| async move {
+            app.start_flusher();
             app.reconcile_streams().await?;
             app.reconcile_calls().await?;
             Ok(())

@@ -10,9 +10,9 @@ pub mod streams;
 pub mod takeover;
 pub mod tree;
 
-use domain::conversations::{Conversation, Message};
+use domain::conversations::{Conversation, Message, Stream};
 
-use crate::{Cast, World, scopes};
+use crate::{Cast, World, open_stream, scopes};
 
 /// A conversation of Ada with `length` messages in a row.
 async fn talk(world: &World, cast: &Cast, length: i64) -> (Conversation, Vec<Message>) {
@@ -25,4 +25,19 @@ async fn talk(world: &World, cast: &Cast, length: i64) -> (Conversation, Vec<Mes
         })
         .await;
     (conversation, chain)
+}
+
+/// A running stream of Eve, in another tenant than Ada's.
+async fn stream_of_eve(world: &World, cast: &Cast) -> Stream {
+    let conversation = world.make.conversation(&cast.eve);
+    let chain = world.make.chain(&conversation, 2);
+    let stream = world.make.stream(&chain[1], &cast.eve);
+    world
+        .write(&scopes::own(&cast.eve), async |tx| {
+            tx.conversations().insert(&conversation).await?;
+            tx.messages().insert(&chain).await?;
+            open_stream(tx, &stream).await
+        })
+        .await;
+    stream
 }

@@ -2,7 +2,7 @@
 
 use std::{
     panic::AssertUnwindSafe,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -15,7 +15,10 @@ use domain::{
     store::StoreError,
 };
 use futures::FutureExt;
-use tokio::time::{Instant, sleep};
+use tokio::{
+    task::JoinHandle,
+    time::{Instant, sleep},
+};
 
 use super::live::{LiveStream, place::Place};
 use crate::{App, unit_of_work::Uow};
@@ -25,23 +28,30 @@ const TICK: Duration = Duration::from_millis(50);
 /// Most streams of one flush.
 const MOST_STREAMS: usize = 512;
 
-/// Whether the flusher runs.
+/// The task of the flusher, while streams run.
 #[derive(Default)]
 pub(crate) struct Flusher {
-    is_running: Mutex<bool>,
+    task: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Flusher {
+    fn task(&self) -> MutexGuard<'_, Option<JoinHandle<()>>> {
+        self.task.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl App {
-    /// Starts the flusher, unless it runs. A stream is among the live ones before this is called.
+    /// Starts the flusher, unless it runs or no stream does. A stream is among the live ones before this is
+    /// called. A task that was aborted, or whose runtime has ended, runs no more.
     pub(crate) fn start_flusher(&self) {
-        let mut is_running = self.parts.flusher.is_running.lock().unwrap_or_else(PoisonError::into_inner);
-        if !std::mem::replace(&mut *is_running, true) {
+        let mut task = self.parts.flusher.task();
+        if self.parts.live.len() > 0 && task.as_ref().is_none_or(JoinHandle::is_finished) {
             let app = self.clone();
-            self.parts.tasks.spawn(async move {
+            *task = Some(self.parts.tasks.spawn(async move {
                 while AssertUnwindSafe(app.flush_streams()).catch_unwind().await.is_err() {
                     tracing::error!("the flusher failed and begins again");
                 }
-            });
+            }));
         }
     }
 
@@ -57,9 +67,9 @@ impl App {
             sleep(TICK).await;
             let running = self.parts.live.all();
             if running.is_empty() {
-                let mut is_running = self.parts.flusher.is_running.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut task = self.parts.flusher.task();
                 if self.parts.live.len() == 0 {
-                    *is_running = false;
+                    *task = None;
                     return;
                 }
             }

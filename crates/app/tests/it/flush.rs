@@ -1,13 +1,14 @@
 //! The flusher: what was told comes into the table soon, once, and without a gap, whatever becomes of a
 //! flush.
 
+use app::Settings;
 use domain::{
     access::{Actor, Scope},
     conversations::{MessageStatus, Parts, StreamEvent, TurnEvent},
     ids::StreamId,
 };
 
-use crate::support::{Bench, MODEL, ManualModels, until};
+use crate::support::{Bench, MODEL, ManualModels, refusal, until};
 
 /// What the table holds of a stream.
 async fn stored(bench: &Bench, actor: &Actor, stream: StreamId) -> Vec<StreamEvent> {
@@ -98,4 +99,30 @@ async fn a_flusher_that_dies_begins_again() {
 #[tokio::test]
 async fn a_turn_that_ends_while_the_flusher_is_down_is_settled() {
     survives(a_panic, false).await;
+}
+
+#[tokio::test]
+async fn events_of_an_ended_answer_go_after_a_time_and_the_answer_stays() {
+    let models = ManualModels::new();
+    let bench = Bench::with_models(models.clone());
+    let ada = bench.ada().await;
+    let id = bench.conversation(&ada, MODEL).await.id;
+    let opened = bench.send(&ada, id, "Go on.").await;
+    let (answer, stream) = opened.answers[0];
+    let call = models.call().await;
+    call.say("All of it.");
+    call.finish(4, 3);
+    let told = bench.events(&ada, stream).await;
+    bench.clock.advance(chrono::TimeDelta::minutes(59));
+    bench.recover().await;
+    assert_eq!(stored(&bench, &ada, stream).await, told);
+    bench.clock.advance(chrono::TimeDelta::minutes(2));
+    let (app, _) = bench.instance(None, Settings { ingest_workers: 0, ..Settings::default() });
+    app.start_background();
+    until("the sweep", async || stored(&bench, &ada, stream).await.is_empty()).await;
+    for after in [0, 1, 1_000] {
+        let outcome = bench.app.conversations().follow(&ada, stream, after).await;
+        assert_eq!(refusal(outcome.map(drop)), "events_gone");
+    }
+    assert_eq!(bench.message(&ada, id, answer).await.parts, Parts::text("All of it."));
 }

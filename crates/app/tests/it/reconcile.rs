@@ -186,3 +186,22 @@ async fn a_completion_whose_process_is_gone_is_paid_once() {
         assert_eq!(rows[0].tokens.input_tokens, estimate::tokens_of_messages(["Tell me."]));
     }
 }
+
+#[tokio::test]
+async fn streams_are_flushed_after_the_flushers_runtime_has_ended() {
+    let models = ManualModels::new();
+    let bench = Bench::with_models(models.clone());
+    let ada = bench.ada().await;
+    let scope = Scope::system_in(tenant_of(&ada));
+    let id = bench.conversation(&ada, MODEL).await.id;
+    let process = Process::new();
+    let (_, stream) = process.send(&bench, &ada, id).await;
+    let call = models.call().await;
+    say(&bench, &call, &scope, stream, &["One "]).await;
+    process.kill().await;
+    let other = bench.conversation(&ada, MODEL).await.id;
+    let opened = bench.send(&ada, other, "Tell me.").await;
+    let call = models.call().await;
+    say(&bench, &call, &scope, opened.answers[0].1, &["Two "]).await;
+    call.finish(4, 3);
+}

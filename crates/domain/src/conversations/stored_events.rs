@@ -63,17 +63,18 @@ pub fn from_stored(first: i64, stored: Value) -> Result<Vec<StreamEvent>, ValueE
     let entries: Vec<Entry> = serde_json::from_value(stored).map_err(|error| unreadable(error.to_string()))?;
     let mut events = Vec::with_capacity(entries.len());
     for Entry { event, lengths } in entries {
-        match event {
-            TurnEvent::TextDelta { text } if !lengths.is_empty() => {
-                let pieces = pieces(&text, &lengths).ok_or_else(|| unreadable("lengths do not fit".to_owned()))?;
-                events.extend(pieces.into_iter().map(|text| TurnEvent::TextDelta { text }));
-            }
+        let (text, piece): (String, fn(String) -> TurnEvent) = match event {
+            TurnEvent::TextDelta { text } if !lengths.is_empty() => (text, |text| TurnEvent::TextDelta { text }),
             TurnEvent::ReasoningDelta { text } if !lengths.is_empty() => {
-                let pieces = pieces(&text, &lengths).ok_or_else(|| unreadable("lengths do not fit".to_owned()))?;
-                events.extend(pieces.into_iter().map(|text| TurnEvent::ReasoningDelta { text }));
+                (text, |text| TurnEvent::ReasoningDelta { text })
             }
-            event => events.push(event),
-        }
+            event => {
+                events.push(event);
+                continue;
+            }
+        };
+        let pieces = pieces(&text, &lengths).ok_or_else(|| unreadable("lengths do not fit".to_owned()))?;
+        events.extend(pieces.into_iter().map(piece));
     }
     Ok((first..).zip(events).map(|(number, event)| StreamEvent { number, event }).collect())
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use domain::{
     access::Scope,
-    conversations::StreamAppend,
+    conversations::{StreamAppend, stored_events::to_stored},
     store::{Store, StoreError, Tx, append_alone},
 };
 use futures::future::BoxFuture;
@@ -13,7 +13,6 @@ use serde_json::json;
 
 use crate::{
     SqlBackend, SqlRepos,
-    conversations::rows::stream_events,
     sql::{Met, Sql},
 };
 
@@ -101,20 +100,14 @@ impl<B: SqlBackend> SqlRepos<B> {
 
 /// What the statement reads of one append.
 fn wanted(append: &StreamAppend) -> Result<serde_json::Value, StoreError> {
-    let StreamAppend { tenant_id, lease, events, lease_expires_at } = append;
-    let row = stream_events::Model::new(*tenant_id, lease.id, events, *lease_expires_at)?;
-    let row = row.map(|row| (row.number, row.event_type, row.data));
-    let (first, event_type, data) = match row {
-        Some((number, event_type, data)) => (Some(number), Some(event_type), Some(data)),
-        None => (None, None, None),
-    };
+    let StreamAppend { lease, events, lease_expires_at, .. } = append;
     Ok(json!({
         "id": lease.id,
         "epoch": lease.epoch,
-        "first": first,
+        "first": events.first().map(|first| first.number),
         "last": events.last().map(|last| last.number),
-        "event_type": event_type,
-        "data": data,
+        "event_type": events.first().map(|first| first.event.name()),
+        "data": to_stored(events).map_err(|error| StoreError::Backend(Box::new(error)))?,
         "lease_expires_at": lease_expires_at,
     }))
 }

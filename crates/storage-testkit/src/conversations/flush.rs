@@ -8,7 +8,7 @@ use domain::{
     store::{StoreError, Tx},
 };
 
-use super::talk;
+use super::{stream_of_eve, talk};
 use crate::{Cast, World, assert_conflict, assert_refused, lease_of, open_stream, scopes};
 
 fn append_to(stream: &Stream, events: &[StreamEvent], until: Timestamp) -> StreamAppend {
@@ -23,24 +23,14 @@ fn append_to(stream: &Stream, events: &[StreamEvent], until: Timestamp) -> Strea
 /// Two running streams of Ada, and one of Eve in another tenant.
 async fn running(world: &World, cast: &Cast) -> [Stream; 3] {
     let (_, chain) = talk(world, cast, 4).await;
-    let conversation = world.make.conversation(&cast.eve);
-    let their_chain = world.make.chain(&conversation, 2);
     let [one, two] = [&chain[1], &chain[3]].map(|answer| world.make.stream(answer, &cast.ada));
-    let theirs = world.make.stream(&their_chain[1], &cast.eve);
     world
         .write(&scopes::own(&cast.ada), async |tx| {
             open_stream(tx, &one).await?;
             open_stream(tx, &two).await
         })
         .await;
-    world
-        .write(&scopes::own(&cast.eve), async |tx| {
-            tx.conversations().insert(&conversation).await?;
-            tx.messages().insert(&their_chain).await?;
-            open_stream(tx, &theirs).await
-        })
-        .await;
-    [one, two, theirs]
+    [one, two, stream_of_eve(world, cast).await]
 }
 
 async fn stored(world: &World, stream: &Stream) -> (Option<Stream>, Vec<StreamEvent>) {

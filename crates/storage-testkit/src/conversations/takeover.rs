@@ -9,7 +9,7 @@ use domain::{
     store::{Mode, StoreError},
 };
 
-use super::talk;
+use super::{stream_of_eve, talk};
 use crate::{World, add_stream, assert_refused, lease_of, open_stream, scopes};
 
 /// A stream whose lease has run out gets a new epoch; from then on the old pump changes nothing.
@@ -57,19 +57,10 @@ pub async fn streams_of_all_tenants_are_taken(world: World) {
     let cast = world.cast().await;
     let (_, chain) = talk(&world, &cast, 6).await;
     let ours: Vec<_> = [1, 3, 5].map(|index: usize| world.make.stream(&chain[index], &cast.ada)).into();
-    let conversation = world.make.conversation(&cast.eve);
-    let their_chain = world.make.chain(&conversation, 2);
-    let theirs = world.make.stream(&their_chain[1], &cast.eve);
     for stream in &ours {
         world.write(&scopes::own(&cast.ada), async |tx| open_stream(tx, stream).await).await;
     }
-    world
-        .write(&scopes::own(&cast.eve), async |tx| {
-            tx.conversations().insert(&conversation).await?;
-            tx.messages().insert(&their_chain).await?;
-            open_stream(tx, &theirs).await
-        })
-        .await;
+    let theirs = stream_of_eve(&world, &cast).await;
     let (now, until) = (world.make.in_seconds(60), world.make.in_seconds(80));
     let take = async || {
         let installation = Scope::system("contract suite");
