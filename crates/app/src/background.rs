@@ -3,7 +3,7 @@
 use std::{future::Future, time::Duration};
 
 use chrono::TimeDelta;
-use domain::{access::Scope, gateways::Topic, page::PageRequest};
+use domain::{access::Scope, gateways::Topic, page::PageRequest, store::Priority};
 use futures::StreamExt;
 use tokio::time::timeout;
 
@@ -26,18 +26,20 @@ const HALT_GRACE: Duration = Duration::from_secs(5);
 impl App {
     /// Starts the background work of this process. It ends with [`App::shutdown`].
     pub fn start_background(&self) {
+        let background = self.at(Priority::Background);
         for _ in 0..self.parts.settings.ingest_workers {
-            let app = self.clone();
+            let app = background.clone();
             self.parts.tasks.spawn(async move { app.work().await });
         }
-        self.every(RECONCILE_INTERVAL, "reconcile", |app| async move {
+        // What providers were paid for, and what would otherwise stay unfinished.
+        self.at(Priority::Settlement).every(RECONCILE_INTERVAL, "reconcile", |app| async move {
             app.start_flusher();
             app.reconcile_streams().await?;
             app.reconcile_calls().await?;
             Ok(())
         });
-        self.every(SWEEP_INTERVAL, "sweep", |app| async move { app.sweep().await });
-        self.every(MEASURE_INTERVAL, "measure", |app| async move { app.measure().await });
+        background.every(SWEEP_INTERVAL, "sweep", |app| async move { app.sweep().await });
+        background.every(MEASURE_INTERVAL, "measure", |app| async move { app.measure().await });
         let app = self.clone();
         self.parts.tasks.spawn(async move { app.forget_actors().await });
     }

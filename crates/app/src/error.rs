@@ -10,6 +10,9 @@ use domain::{
 };
 use uuid::Uuid;
 
+/// When to try again where it is not known how long a cause lasts.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+
 /// The result of a use case.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -96,6 +99,12 @@ impl Error {
     pub fn internal(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         let message = "something went wrong on our side; the request id finds it in the log";
         Self::new(ErrorKind::Internal, "internal", message).because(source)
+    }
+
+    /// More is asked for than can be done at the moment; nothing was changed.
+    pub(crate) fn busy(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        let message = "the server has more to do than it can at the moment; try again in a second";
+        Self::new(ErrorKind::Unavailable, "busy", message).retry_after(RETRY_AFTER).because(source)
     }
 
     /// The same with its cause, for the log.
@@ -186,13 +195,13 @@ impl From<Denied> for Error {
 
 impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
-        let busy = "the database is not available at the moment; try again";
         match error {
-            StoreError::Unavailable(_) | StoreError::Retry => {
-                Self::new(ErrorKind::Unavailable, "database_unavailable", busy)
-                    .retry_after(Duration::from_secs(1))
-                    .because(error)
+            StoreError::Unavailable(_) => {
+                let away = "the database is not available at the moment; try again";
+                Self::new(ErrorKind::Unavailable, "database_unavailable", away).retry_after(RETRY_AFTER).because(error)
             }
+            // A transaction that lost as often as it was tried met too many others.
+            StoreError::Busy(_) | StoreError::Retry => Self::busy(error),
             StoreError::Conflict { .. } => {
                 Self::new(ErrorKind::Conflict, "conflict", "something with this name or key exists already")
                     .because(error)

@@ -48,7 +48,7 @@ use domain::{
     clock::{Clock, SystemClock, Timestamp},
     gateways::{BlobStore, ChatModels, DocumentParser, Embedder, Wakeups},
     ids::{IdGen, RandomIds},
-    store::Store,
+    store::{Priority, Store},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -74,6 +74,8 @@ pub use settings::Settings;
 #[derive(Clone)]
 pub struct App {
     parts: Arc<Parts>,
+    /// The kind of work that its units of work belong to.
+    priority: Priority,
 }
 
 struct Parts {
@@ -197,6 +199,7 @@ impl AppBuilder {
                 shutdown: CancellationToken::new(),
                 halt: CancellationToken::new(),
             }),
+            priority: Priority::Request,
         }
     }
 }
@@ -263,5 +266,10 @@ impl App {
 
     fn now(&self) -> Timestamp {
         self.parts.clock.now()
+    }
+
+    /// The same application, whose units of work are of another kind.
+    fn at(&self, priority: Priority) -> Self {
+        Self { parts: Arc::clone(&self.parts), priority }
     }
 }

@@ -9,8 +9,10 @@ pub struct Settings {
     pub default_chat_model: Option<String>,
     /// Most bytes of an uploaded file.
     pub max_upload_bytes: u64,
-    /// Most answers that run at once for a user.
+    /// Most answers that run at once for a user, less those asked for with API keys.
     pub max_running_per_user: u64,
+    /// Most answers that run at once for an API key: of a service, say, with many people behind it.
+    pub max_running_per_api_key: u64,
     /// Most answers that run at once in a conversation.
     pub max_running_per_conversation: u64,
     /// How long the events of an answer are kept when it has ended, for readers that resume.
@@ -33,6 +35,7 @@ impl Default for Settings {
             default_chat_model: None,
             max_upload_bytes: 100 * 1024 * 1024,
             max_running_per_user: 32,
+            max_running_per_api_key: 2_048,
             max_running_per_conversation: 8,
             events_kept: Duration::from_secs(60 * 60),
             ingest_workers: 4,

@@ -52,7 +52,7 @@ impl Deref for Uow {
 impl Uow {
     /// Begins one in a scope, by an actor if there is one.
     async fn begin(app: &App, scope: &Scope, by: Option<&Arc<Actor>>, mode: Mode) -> Result<Self> {
-        let tx = app.parts.store.begin(scope, mode).await?;
+        let tx = app.parts.store.begin_as(scope, mode, app.priority).await?;
         let (app, scope, by) = (app.clone(), scope.clone(), by.map(Arc::clone));
         Ok(Self(Arc::new(Open { tx, app, scope, by, after: Mutex::default() })))
     }

@@ -81,7 +81,8 @@
 //! - [`Stale`](store::StoreError::Stale): the row, version, lease or fence that a command names is no longer so.
 //! - [`Retry`](store::StoreError::Retry): the database chose this transaction as the loser; the same work
 //!   may be done again as a whole.
-//! - [`Unavailable`](store::StoreError::Unavailable): no connection in time.
+//! - [`Busy`](store::StoreError::Busy): the database is well, and no place at it was free in time.
+//!   [`Unavailable`](store::StoreError::Unavailable): it cannot be reached.
 //!   [`Corrupt`](store::StoreError::Corrupt): a stored value that the domain cannot read; never replace it by
 //!   a default. [`Backend`](store::StoreError::Backend): all else.
 //!

@@ -40,6 +40,18 @@ pub enum Mode {
     Write,
 }
 
+/// What kind of work asks for a unit of work: where a backend is busy, the first kind goes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Priority {
+    /// What a provider was paid for, and the leases of what runs: others wait for its end, or would take
+    /// it for dead.
+    Settlement,
+    /// What somebody waits for.
+    Request,
+    /// What nobody waits for.
+    Background,
+}
+
 /// Why storage could not do its work.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -67,7 +79,10 @@ pub enum StoreError {
     /// A write in a read transaction, or a repository that the scope does not reach.
     #[error("not allowed in this scope: {0}")]
     OutOfScope(&'static str),
-    /// The database cannot be reached or has no free connection in time.
+    /// The database is well and has too much to do: no connection was free in time, or too many wait for one.
+    #[error("the database is busy: {0}")]
+    Busy(String),
+    /// The database cannot be reached.
     #[error("the database is unavailable")]
     Unavailable(#[source] Box<dyn Error + Send + Sync>),
     /// The backend does not have this repository, named by its trait; see [`Capabilities::lacks`].
@@ -102,8 +117,19 @@ pub trait Store: Send + Sync + 'static {
     /// Begins a unit of work. Nothing is visible to others before `commit`; dropping it rolls back.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when no connection is free in time.
+    /// [`StoreError::Busy`] when no place is free in time, [`StoreError::Unavailable`] when the database is
+    /// away.
     async fn begin(&self, scope: &Scope, mode: Mode) -> Result<Box<dyn Tx>, StoreError>;
+
+    /// The same for a kind of work. A backend on which units of work wait for each other long enough to
+    /// matter hands its places out by priority, and within one in turn among tenants, so that no tenant
+    /// keeps the others away; [`Store::begin`] is then that of a request.
+    ///
+    /// # Errors
+    /// Those of [`Store::begin`].
+    async fn begin_as(&self, scope: &Scope, mode: Mode, _priority: Priority) -> Result<Box<dyn Tx>, StoreError> {
+        self.begin(scope, mode).await
+    }
 
     /// Records a call to a provider that is about to be made, or renews the lease of one, in a unit of
     /// work of its own; returns the price of its model in force when it was requested.
@@ -129,7 +155,7 @@ pub trait Store: Send + Sync + 'static {
     /// until that is written, it may be lost when the database itself dies.
     ///
     /// # Errors
-    /// Those of [`Store::begin`] and [`Tx::commit`], which say nothing of any one stream: the whole may be
+    /// Those of [`Store::begin_as`] and [`Tx::commit`], which say nothing of any one stream: the whole may be
     /// tried again.
     async fn append_streams(&self, appends: &[StreamAppend]) -> Result<Vec<Result<bool, StoreError>>, StoreError> {
         let mut outcomes = Vec::with_capacity(appends.len());
@@ -158,7 +184,7 @@ pub async fn append_alone(
     append: &StreamAppend,
 ) -> Result<Result<bool, StoreError>, StoreError> {
     let StreamAppend { tenant_id, lease, events, lease_expires_at } = append;
-    let tx = store.begin(&Scope::system_in(*tenant_id), Mode::Write).await?;
+    let tx = store.begin_as(&Scope::system_in(*tenant_id), Mode::Write, Priority::Settlement).await?;
     let outcome = tx.streams().append(*lease, events, *lease_expires_at).await;
     match outcome {
         Ok(_) => tx.commit().await?,

@@ -95,7 +95,7 @@ impl Store for MemoryStore {
             Mode::Write => {
                 let waiting = Arc::clone(&self.shared.writer).lock_owned();
                 let writer = tokio::time::timeout(BEGIN_TIMEOUT, waiting).await;
-                Some(writer.map_err(|elapsed| StoreError::Unavailable(Box::new(elapsed)))?)
+                Some(writer.map_err(|elapsed| StoreError::Busy(format!("the writer was not free: {elapsed}")))?)
             }
         };
         let state = locked(&self.shared.committed).clone();

@@ -9,11 +9,18 @@
 
 use std::time::Duration;
 
-use deadpool::managed::Object;
+use domain::{
+    ids::TenantId,
+    store::{Priority, StoreError},
+};
+use infra_sql::store_error;
 use sqlx::{AssertSqlSafe, IntoArguments, PgConnection, Postgres, Row, postgres::PgRow, query::Query};
 use tokio::{runtime::Handle, time::timeout};
 
-use crate::pool::{ConnectionPool, PooledConnection, acquire};
+use crate::{
+    pool::{PooledConnection, RolePool},
+    unit::failed,
+};
 
 /// How long cleaning may take, as a statement may still be running. Then the connection is closed.
 const LONGEST_CLEANING: Duration = Duration::from_secs(5);
@@ -26,19 +33,28 @@ pub(crate) struct Lease {
 
 impl Lease {
     /// Begins a transaction with a statement that may say more than BEGIN, in one round trip.
-    pub(crate) async fn begin(pool: &ConnectionPool, statement: String) -> Result<Self, sqlx::Error> {
-        let mut lease = Self { connection: Some(acquire(pool).await?) };
-        sqlx::raw_sql(AssertSqlSafe(statement)).execute(lease.connection()?).await?;
+    pub(crate) async fn begin(
+        pool: &RolePool,
+        tenant: Option<TenantId>,
+        priority: Priority,
+        statement: String,
+    ) -> Result<Self, StoreError> {
+        let mut lease = Self { connection: Some(pool.acquire(tenant, priority).await?) };
+        let begun = async { sqlx::raw_sql(AssertSqlSafe(statement)).execute(lease.connection()?).await };
+        begun.await.map_err(|error| store_error(failed(error)))?;
         Ok(lease)
     }
 
     /// Runs one statement as a transaction of its own.
     pub(crate) async fn run_alone(
-        pool: &ConnectionPool,
+        pool: &RolePool,
+        tenant: Option<TenantId>,
+        priority: Priority,
         statement: Query<'_, Postgres, impl IntoArguments<Postgres>>,
-    ) -> Result<Vec<PgRow>, sqlx::Error> {
-        let mut lease = Self { connection: Some(acquire(pool).await?) };
-        let rows = statement.fetch_all(lease.connection()?).await?;
+    ) -> Result<Vec<PgRow>, StoreError> {
+        let mut lease = Self { connection: Some(pool.acquire(tenant, priority).await?) };
+        let run = async { statement.fetch_all(lease.connection()?).await };
+        let rows = run.await.map_err(|error| store_error(failed(error)))?;
         // Seen to its end, and what it set was for itself: idle.
         lease.connection = None;
         Ok(rows)
@@ -46,7 +62,7 @@ impl Lease {
 
     /// The connection, for statements within the transaction.
     pub(crate) fn connection(&mut self) -> Result<&mut PgConnection, sqlx::Error> {
-        self.connection.as_deref_mut().ok_or(sqlx::Error::PoolClosed)
+        self.connection.as_mut().map(PooledConnection::get).ok_or(sqlx::Error::PoolClosed)
     }
 
     /// Makes the transaction's changes last.
@@ -87,14 +103,14 @@ struct Unclean {
 impl Drop for Unclean {
     fn drop(&mut self) {
         if let Some(connection) = self.connection.take() {
-            drop(Object::take(connection));
+            connection.close();
         }
     }
 }
 
 /// Gives the connection back idle, or closes it.
 async fn clean(mut unclean: Unclean) {
-    let Some(connection) = unclean.connection.as_deref_mut() else { return };
+    let Some(connection) = unclean.connection.as_mut().map(PooledConnection::get) else { return };
     match timeout(LONGEST_CLEANING, roll_back(connection)).await {
         // The pool has it back.
         Ok(Ok(true)) => unclean.connection = None,

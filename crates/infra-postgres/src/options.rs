@@ -15,7 +15,7 @@ pub struct PostgresOptions {
     pub app_connections: u32,
     /// Connections for work across tenants, beside the one that listens for wake-ups.
     pub job_connections: u32,
-    /// How long a unit of work waits for a connection before the database counts as unavailable.
+    /// How long a unit of work waits for a connection before the database counts as busy.
     pub acquire_timeout: Duration,
     /// How long opening one connection may take.
     pub connect_timeout: Duration,

@@ -1,6 +1,10 @@
 //! The pools and the settings of their connections.
 
-use std::{str::FromStr, time::Duration};
+use std::{
+    str::FromStr,
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
 
 use deadpool::{
     Runtime,
@@ -8,11 +12,15 @@ use deadpool::{
         Manager, Metrics, Object, Pool, PoolConfig, PoolError, QueueMode, RecycleError, RecycleResult, Timeouts,
     },
 };
-use infra_sql::waited;
+use domain::{
+    ids::TenantId,
+    store::{Priority, StoreError},
+};
+use infra_sql::{Admission, Admitted, store_error};
 use sqlx::{Connection, PgConnection, postgres::PgConnectOptions};
 use tokio::time::{sleep, timeout};
 
-use crate::{error::PostgresError, options::PostgresOptions};
+use crate::{error::PostgresError, options::PostgresOptions, unit::failed};
 
 /// Candidates that a search keeps while it walks the HNSW graph; pgvector's default is 40. The recall of
 /// the ten nearest among 100,000 vectors was 0.93 with 100 and, from one building of the graph to the
@@ -28,8 +36,57 @@ const LONGEST_LIFE: Duration = Duration::from_secs(30 * 60);
 /// Connections of one role. The one that was given back last is taken first: its server process is
 /// still in the processor's caches.
 pub type ConnectionPool = Pool<Connections>;
-/// A connection of a pool, which has it back when this is dropped, in whatever state.
-pub(crate) type PooledConnection = Object<Connections>;
+
+/// A connection of a pool, which has it back when this is dropped, in whatever state; then its place goes
+/// to the next.
+pub(crate) struct PooledConnection {
+    connection: Object<Connections>,
+    _admitted: Admitted,
+}
+
+impl PooledConnection {
+    pub(crate) fn get(&mut self) -> &mut PgConnection {
+        &mut self.connection
+    }
+
+    /// Closes the connection instead of giving it back.
+    pub(crate) fn close(self) {
+        drop(Object::take(self.connection));
+    }
+}
+
+/// The connections of one role, and who gets the next one.
+pub(crate) struct RolePool {
+    pub(crate) connections: ConnectionPool,
+    admission: Admission,
+}
+
+impl RolePool {
+    /// A connection for work of a tenant, or why there is none in time.
+    ///
+    /// As many are admitted as there are connections, so nobody waits in the pool itself but for the server.
+    /// Where the last try to connect failed, those that were not admitted wait for the server too.
+    pub(crate) async fn acquire(
+        &self,
+        tenant: Option<TenantId>,
+        priority: Priority,
+    ) -> Result<PooledConnection, StoreError> {
+        let away = |error| store_error(failed(error));
+        let admitted = self.admission.enter(tenant, priority).await.map_err(|busy| {
+            let is_reachable = self.connections.manager().is_reachable.load(Ordering::Relaxed);
+            if is_reachable { busy } else { away(sqlx::Error::PoolTimedOut) }
+        })?;
+        let longest = self.connections.timeouts().wait.unwrap_or_default();
+        let acquired = timeout(longest, self.connections.get()).await.map_err(|_| away(sqlx::Error::PoolTimedOut))?;
+        let connection = acquired.map_err(|error| match error {
+            PoolError::Backend(error) => away(error),
+            PoolError::Timeout(_) => away(sqlx::Error::PoolTimedOut),
+            PoolError::Closed => away(sqlx::Error::PoolClosed),
+            other => away(sqlx::Error::Configuration(Box::new(other))),
+        })?;
+        Ok(PooledConnection { connection, _admitted: admitted })
+    }
+}
 
 /// Opens the connections of a pool, and returns which may be used again.
 ///
@@ -37,10 +94,17 @@ pub(crate) type PooledConnection = Object<Connections>;
 /// trip a transaction; here the `Lease` has seen its end already.
 #[derive(Debug)]
 pub struct Connections {
-    /// Whose pool it is, for metrics.
-    name: &'static str,
     options: PgConnectOptions,
     test_after_idle: Duration,
+    /// Whether the last try to connect succeeded.
+    is_reachable: AtomicBool,
+}
+
+impl Connections {
+    fn saw<T>(&self, outcome: Result<T, sqlx::Error>) -> Result<T, sqlx::Error> {
+        self.is_reachable.store(outcome.is_ok(), Ordering::Relaxed);
+        outcome
+    }
 }
 
 impl Manager for Connections {
@@ -50,7 +114,7 @@ impl Manager for Connections {
     async fn create(&self) -> Result<PgConnection, sqlx::Error> {
         let mut pause = FIRST_PAUSE;
         loop {
-            match PgConnection::connect_with(&self.options).await {
+            match self.saw(PgConnection::connect_with(&self.options).await) {
                 // The pool's timeout ends this.
                 Err(error) if may_pass(&error) => {
                     tracing::debug!(%error, "PostgreSQL takes no connection now, trying again");
@@ -111,25 +175,14 @@ pub(crate) fn open(
     options: PgConnectOptions,
     size: u32,
     settings: &PostgresOptions,
-) -> Result<ConnectionPool, PostgresError> {
+) -> Result<RolePool, PostgresError> {
     // Each of them alone; `acquire` bounds them together.
     let longest = Some(settings.acquire_timeout);
     let timeouts = Timeouts { wait: longest, create: longest, recycle: longest };
     let config = PoolConfig { max_size: size as usize, timeouts, queue_mode: QueueMode::Lifo };
-    let connections = Connections { name, options, test_after_idle: settings.test_after_idle };
-    let pool = Pool::builder(connections).config(config).runtime(Runtime::Tokio1).build();
-    pool.map_err(|error| PostgresError::Database(sqlx::Error::Configuration(Box::new(error))))
-}
-
-/// A connection of the pool, or why there is none in time.
-pub(crate) async fn acquire(pool: &ConnectionPool) -> Result<PooledConnection, sqlx::Error> {
-    let longest = pool.timeouts().wait.unwrap_or_default();
-    let acquired = waited(pool.manager().name, timeout(longest, pool.get())).await;
-    let acquired = acquired.map_err(|_| sqlx::Error::PoolTimedOut)?;
-    acquired.map_err(|error| match error {
-        PoolError::Backend(error) => error,
-        PoolError::Timeout(_) => sqlx::Error::PoolTimedOut,
-        PoolError::Closed => sqlx::Error::PoolClosed,
-        other => sqlx::Error::Configuration(Box::new(other)),
-    })
+    let test_after_idle = settings.test_after_idle;
+    let manager = Connections { options, test_after_idle, is_reachable: AtomicBool::new(true) };
+    let pool = Pool::builder(manager).config(config).runtime(Runtime::Tokio1).build();
+    let connections = pool.map_err(|error| PostgresError::Database(sqlx::Error::Configuration(Box::new(error))))?;
+    Ok(RolePool { connections, admission: Admission::new(name, size as usize, settings.acquire_timeout) })
 }

@@ -7,11 +7,11 @@ use domain::{
     access::Scope,
     clock::Clock,
     conversations::StreamAppend,
-    store::{Capabilities, Mode, Store, StoreError, Tx},
+    store::{Capabilities, Mode, Priority, Store, StoreError, Tx},
     usage::{ModelPrice, ProviderCall},
 };
 use futures::FutureExt;
-use infra_sql::{SqlRepos, append_by_tenant, record_call_at_once, recorded_price, store_error};
+use infra_sql::{SqlRepos, append_by_tenant, record_call_at_once, recorded_price};
 use migration::postgres::{APP, JOBS};
 use sqlx::{Connection, postgres::PgConnectOptions};
 
@@ -21,21 +21,24 @@ use crate::{
     lease::Lease,
     migrate,
     options::PostgresOptions,
-    pool::{self, ConnectionPool},
-    unit::{PostgresUnit, failed, query},
+    pool::{self, ConnectionPool, RolePool},
+    unit::{PostgresUnit, query},
 };
 
 /// Banyan's data on PostgreSQL, behind row-level security.
 pub struct PostgresStore {
-    app: ConnectionPool,
-    jobs: ConnectionPool,
+    app: Arc<RolePool>,
+    jobs: Arc<RolePool>,
     jobs_options: PgConnectOptions,
     clock: Arc<dyn Clock>,
 }
 
 impl fmt::Debug for PostgresStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PostgresStore").field("app", &self.app).field("jobs", &self.jobs).finish_non_exhaustive()
+        f.debug_struct("PostgresStore")
+            .field("app", self.app_pool())
+            .field("jobs", self.jobs_pool())
+            .finish_non_exhaustive()
     }
 }
 
@@ -57,19 +60,24 @@ impl PostgresStore {
         let app = pool::open("app", pool::as_role(&options, APP, settings), settings.app_connections, settings)?;
         let jobs_options = pool::as_role(&options, JOBS, settings);
         let jobs = pool::open("jobs", jobs_options.clone(), settings.job_connections, settings)?;
-        Ok(Self { app, jobs, jobs_options, clock })
+        Ok(Self { app: Arc::new(app), jobs: Arc::new(jobs), jobs_options, clock })
     }
 
     /// The pool that serves tenants, as `banyan_app`. It takes a connection back as it is left, so leave it
     /// idle.
     #[must_use]
-    pub const fn app_pool(&self) -> &ConnectionPool {
-        &self.app
+    pub fn app_pool(&self) -> &ConnectionPool {
+        &self.app.connections
     }
 
     /// The pool for work across tenants, as `banyan_jobs`. The same holds for it.
     #[must_use]
-    pub const fn jobs_pool(&self) -> &ConnectionPool {
+    pub fn jobs_pool(&self) -> &ConnectionPool {
+        &self.jobs.connections
+    }
+
+    /// The same with who gets its next connection.
+    pub(crate) const fn jobs(&self) -> &Arc<RolePool> {
         &self.jobs
     }
 
@@ -80,14 +88,18 @@ impl PostgresStore {
 
     /// Closes all connections; those of units of work that are open when they end.
     pub fn close(&self) {
-        self.app.close();
-        self.jobs.close();
+        self.app_pool().close();
+        self.jobs_pool().close();
     }
 }
 
 #[async_trait]
 impl Store for PostgresStore {
     async fn begin(&self, scope: &Scope, mode: Mode) -> Result<Box<dyn Tx>, StoreError> {
+        self.begin_as(scope, mode, Priority::Request).await
+    }
+
+    async fn begin_as(&self, scope: &Scope, mode: Mode, priority: Priority) -> Result<Box<dyn Tx>, StoreError> {
         let pool = match scope {
             Scope::Tenant(_) | Scope::SignIn => &self.app,
             Scope::Installation { reason } => {
@@ -95,21 +107,20 @@ impl Store for PostgresStore {
                 &self.jobs
             }
         };
-        let unit = PostgresUnit::begin(pool, scope.clone(), mode).await?;
+        let unit = PostgresUnit::begin(pool, scope.clone(), mode, priority).await?;
         Ok(Box::new(SqlRepos::new(unit, Arc::clone(&self.clock))))
     }
 
     async fn record_call(&self, call: &ProviderCall) -> Result<Option<ModelPrice>, StoreError> {
         let statement = record_call_at_once(call, self.clock.now())?;
-        let rows = Lease::run_alone(&self.app, query(statement)).await;
-        let rows = rows.map_err(|error| store_error(failed(error)))?;
+        let rows = Lease::run_alone(&self.app, Some(call.tenant_id), Priority::Request, query(statement)).await?;
         recorded_price(&rows.into_iter().map(Into::into).collect::<Vec<_>>())
     }
 
     async fn append_streams(&self, appends: &[StreamAppend]) -> Result<Vec<Result<bool, StoreError>>, StoreError> {
         let begin = |scope| {
-            let (pool, clock) = (self.app.clone(), Arc::clone(&self.clock));
-            async move { Ok(SqlRepos::new(PostgresUnit::begin_without_disk(&pool, scope).await?, clock)) }.boxed()
+            let (pool, clock) = (Arc::clone(&self.app), Arc::clone(&self.clock));
+            async move { Ok(SqlRepos::new(PostgresUnit::begin_flush(&pool, scope).await?, clock)) }.boxed()
         };
         append_by_tenant(self, begin, appends).await
     }
@@ -119,7 +130,8 @@ impl Store for PostgresStore {
     }
 
     async fn ping(&self) -> Result<(), StoreError> {
-        let answer = Lease::run_alone(&self.app, sqlx::query("SELECT 1")).await;
-        answer.map(drop).map_err(|error| StoreError::Unavailable(Box::new(store_error(failed(error)))))
+        // Before all others: a pool that gives nothing back in time is stuck.
+        let answer = Lease::run_alone(&self.app, None, Priority::Settlement, sqlx::query("SELECT 1")).await;
+        answer.map(drop).map_err(|error| StoreError::Unavailable(Box::new(error)))
     }
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use async_trait::async_trait;
 use domain::{
     access::Scope,
-    store::{Mode, StoreError},
+    store::{Mode, Priority, StoreError},
 };
 use infra_sql::{SqlBackend, store_error};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, RuntimeErr, Statement};
@@ -13,7 +13,7 @@ use sea_query_sqlx::SqlxValues;
 use sqlx::{AssertSqlSafe, PgConnection, Postgres, postgres::PgArguments, query::Query};
 use tokio::sync::{Mutex, MutexGuard};
 
-use crate::{lease::Lease, pool::ConnectionPool};
+use crate::{lease::Lease, pool::RolePool};
 
 /// A transaction, and whether a statement in it was begun and its end never seen.
 struct Statements {
@@ -42,28 +42,40 @@ impl fmt::Debug for PostgresUnit {
 
 impl PostgresUnit {
     /// Begins on a pool and sets the tenant of the scope for this transaction, in one round trip.
-    pub(crate) async fn begin(pool: &ConnectionPool, scope: Scope, mode: Mode) -> Result<Self, StoreError> {
+    pub(crate) async fn begin(
+        pool: &RolePool,
+        scope: Scope,
+        mode: Mode,
+        priority: Priority,
+    ) -> Result<Self, StoreError> {
         let begin = match mode {
             // One snapshot for the whole of it, as the other backends have.
             Mode::Read => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
             Mode::Write => "BEGIN",
         };
-        Self::begin_with(pool, begin.to_owned(), scope, mode).await
+        Self::begin_with(pool, begin.to_owned(), scope, mode, priority).await
     }
 
-    /// The same for writes whose commit does not wait for the disk.
-    pub(crate) async fn begin_without_disk(pool: &ConnectionPool, scope: Scope) -> Result<Self, StoreError> {
+    /// The same for what streams have told, whose commit does not wait for the disk.
+    pub(crate) async fn begin_flush(pool: &RolePool, scope: Scope) -> Result<Self, StoreError> {
         let begin = "BEGIN; SET LOCAL synchronous_commit = off".to_owned();
-        Self::begin_with(pool, begin, scope, Mode::Write).await
+        Self::begin_with(pool, begin, scope, Mode::Write, Priority::Settlement).await
     }
 
-    async fn begin_with(pool: &ConnectionPool, begin: String, scope: Scope, mode: Mode) -> Result<Self, StoreError> {
-        let statement = match scope.tenant_id() {
+    async fn begin_with(
+        pool: &RolePool,
+        begin: String,
+        scope: Scope,
+        mode: Mode,
+        priority: Priority,
+    ) -> Result<Self, StoreError> {
+        let tenant = scope.tenant_id();
+        let statement = match tenant {
             // A UUID is printed as hexadecimal digits and hyphens only.
             Some(tenant) => format!("{begin}; SELECT set_config('app.tenant_id', '{tenant}', true)"),
             None => begin,
         };
-        let lease = Lease::begin(pool, statement).await.map_err(|error| store_error(failed(error)))?;
+        let lease = Lease::begin(pool, tenant, priority, statement).await?;
         Ok(Self { statements: Mutex::new(Statements { lease, is_cut_off: false }), scope, mode })
     }
 

@@ -6,10 +6,13 @@
 //! One task notifies. What is sent while it waits for the database goes out together: PostgreSQL
 //! commits notifications one after the other, and wakes every listener for each commit.
 
-use std::{fmt, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use domain::gateways::{Topic, Wakeups};
+use domain::{
+    gateways::{Topic, Wakeups},
+    store::Priority,
+};
 use futures::{StreamExt, stream, stream::BoxStream};
 use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
 use tokio::{
@@ -22,7 +25,7 @@ use tokio::{
 };
 use uuid::Uuid;
 
-use crate::{lease::Lease, pool::ConnectionPool, store::PostgresStore};
+use crate::{lease::Lease, pool::RolePool, store::PostgresStore};
 
 /// The channel of NOTIFY.
 const CHANNEL: &str = "banyan_wakeups";
@@ -62,14 +65,14 @@ impl PostgresWakeups {
     pub fn start(store: &PostgresStore, process: Uuid) -> Self {
         let sender = broadcast::Sender::new(CAPACITY);
         let (to_others, topics) = mpsc::channel(CAPACITY);
-        tokio::spawn(notify(store.jobs_pool().clone(), process, topics));
+        tokio::spawn(notify(Arc::clone(store.jobs()), process, topics));
         let listener = tokio::spawn(listen(store.jobs_options().clone(), process, sender.clone()));
         Self { process, sender, to_others, listener }
     }
 }
 
 /// Tells other processes, until nobody is left who could send.
-async fn notify(pool: ConnectionPool, process: Uuid, mut topics: mpsc::Receiver<Topic>) {
+async fn notify(pool: Arc<RolePool>, process: Uuid, mut topics: mpsc::Receiver<Topic>) {
     let mut batch = Vec::with_capacity(MAX_NOTIFIED);
     while topics.recv_many(&mut batch, MAX_NOTIFIED).await > 0 {
         let mut payload = process.to_string();
@@ -78,7 +81,7 @@ async fn notify(pool: ConnectionPool, process: Uuid, mut topics: mpsc::Receiver<
             payload.push_str(&topic.encode());
         }
         let notify = sqlx::query("SELECT pg_notify($1, $2)").bind(CHANNEL).bind(payload);
-        if let Err(error) = Lease::run_alone(&pool, notify).await {
+        if let Err(error) = Lease::run_alone(&pool, None, Priority::Settlement, notify).await {
             tracing::warn!(%error, "a wake-up was not sent, polling makes up for it");
         }
     }

@@ -2,7 +2,7 @@
 
 use domain::{
     clock::Timestamp,
-    ids::{TenantId, UserId},
+    ids::{ApiKeyId, TenantId, UserId},
     store::StoreError,
     usage::{ModelPrice, ProviderCall},
 };
@@ -82,18 +82,29 @@ impl<B: SqlBackend> SqlRepos<B> {
         self.on_postgres(sql, " FOR NO KEY UPDATE OF j SKIP LOCKED")
     }
 
-    /// Adds the number of running streams of a user. On PostgreSQL a function of the schema counts them
-    /// under a lock that lasts until the transaction ends: two that open streams of one user at the same
-    /// moment count one after the other, and the later one counts what the earlier one added. As a
-    /// sub-select it is asked once, not for each row that is added. SQLite has one writer.
-    pub(crate) fn running_streams_of_user<S>(&self, sql: Sql<S>, tenant: TenantId, user: UserId) -> Sql<S> {
+    /// Adds the number of running streams of an API key, or of a user without one. On PostgreSQL a function of
+    /// the schema counts them, near the bound under a lock that lasts until the transaction ends: two that
+    /// open streams at the same moment count one after the other, and the later one counts what the earlier
+    /// one added. As a sub-select it is asked once, not for each row that is added. SQLite has one writer.
+    pub(crate) fn running_streams_of<S>(
+        &self,
+        sql: Sql<S>,
+        tenant: TenantId,
+        user: UserId,
+        key: Option<ApiKeyId>,
+        most: i64,
+    ) -> Sql<S> {
+        let key = key.map(|key| key.0);
         if self.is_postgres() {
-            sql.text("(SELECT count_running_streams(").bind(tenant.0).text(", ").bind(user.0).text("))")
+            let sql = sql.text("(SELECT count_running_streams(").bind(tenant.0).text(", ").bind(user.0);
+            sql.text(", ").bind(key).text(", ").bind(most).text("))")
         } else {
             sql.text("(SELECT COUNT(*) FROM streams WHERE state = 'running' AND tenant_id = ")
                 .bind(tenant.0)
                 .text(" AND user_id = ")
                 .bind(user.0)
+                .text(" AND api_key_id IS ")
+                .bind(key)
                 .text(")")
         }
     }

@@ -13,6 +13,7 @@
 //! - Only `dialect.rs` asks which database it is.
 
 mod admin;
+mod admission;
 mod conversations;
 mod dialect;
 mod error;
@@ -41,10 +42,11 @@ use domain::{
 use sea_orm::ConnectionTrait;
 
 pub use self::{
+    admission::{Admission, Admitted},
     conversations::append_by_tenant,
     dialect::{record_call_at_once, recorded_price},
     error::store_error,
-    measure::{POOL_WAIT_SECONDS, STATEMENT_SECONDS, waited},
+    measure::{POOL_WAIT_SECONDS, STATEMENT_SECONDS},
     repos::SqlRepos,
     sql::{Met, Open, Sql},
 };

@@ -8,12 +8,12 @@ use tracing::Instrument;
 /// `error`).
 pub const STATEMENT_SECONDS: &str = "banyan_db_statement_seconds";
 
-/// Seconds that a unit of work waited for its connection, with the label `pool`.
+/// Seconds that a unit of work waited for its place, with the label `pool`.
 pub const POOL_WAIT_SECONDS: &str = "banyan_db_pool_wait_seconds";
 
-/// Waits for a connection of a pool: a span `pool`, and an observation of [`POOL_WAIT_SECONDS`], whether
-/// there was one in time or not.
-pub async fn waited<T>(pool: &'static str, connection: impl Future<Output = T>) -> T {
+/// Waits for a place at a pool: a span `pool`, and an observation of [`POOL_WAIT_SECONDS`], whether there
+/// was one in time or not.
+pub(crate) async fn waited<T>(pool: &'static str, connection: impl Future<Output = T>) -> T {
     let start = Instant::now();
     let outcome = connection.instrument(tracing::debug_span!("pool", pool)).await;
     metrics::histogram!(POOL_WAIT_SECONDS, "pool" => pool).record(start.elapsed());

@@ -7,7 +7,7 @@ use std::time::Duration;
 pub struct SqliteOptions {
     /// Connections that only read.
     pub readers: u32,
-    /// How long a unit of work waits for its turn before the database counts as unavailable.
+    /// How long a unit of work waits for its turn before the database counts as busy.
     pub acquire_timeout: Duration,
     /// How long SQLite waits for another process that has locked the file (a backup, say).
     pub busy_timeout: Duration,

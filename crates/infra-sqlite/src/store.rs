@@ -11,11 +11,11 @@ use domain::{
     access::Scope,
     clock::Clock,
     conversations::StreamAppend,
-    store::{Capabilities, Mode, Repos, Store, StoreError, Tx},
+    store::{Capabilities, Mode, Priority, Repos, Store, StoreError, Tx},
     usage::{ModelPrice, ProviderCall},
 };
 use futures::FutureExt;
-use infra_sql::{SqlRepos, append_by_tenant, waited};
+use infra_sql::{Admission, SqlRepos, append_by_tenant};
 use migration::MigrateError;
 use sea_orm::DatabaseConnection;
 use sqlx::{
@@ -68,6 +68,7 @@ pub enum SqliteError {
 pub struct SqliteStore {
     queue: Arc<WriteQueue>,
     readers: SqlitePool,
+    reading: Admission,
     matrices: Arc<MatrixCache>,
     clock: Arc<dyn Clock>,
 }
@@ -100,12 +101,24 @@ impl SqliteStore {
             .test_before_acquire(false)
             .connect_lazy_with(options.pragma("query_only", "ON"));
         let matrices = Arc::new(matrix_cache(settings.vector_cache_bytes));
-        Ok(Self { queue: Arc::new(queue), readers, matrices, clock })
+        let reading = Admission::new("readers", settings.readers as usize, settings.acquire_timeout);
+        Ok(Self { queue: Arc::new(queue), readers, reading, matrices, clock })
+    }
+
+    async fn read(&self, scope: &Scope, priority: Priority) -> Result<SqliteUnit, StoreError> {
+        let admitted = self.reading.enter(scope.tenant_id(), priority).await?;
+        let snapshot = self.readers.begin().await.map_err(|error| StoreError::Unavailable(Box::new(error)))?;
+        Ok(SqliteUnit::reading(snapshot, admitted, scope.clone(), Arc::clone(&self.matrices)))
     }
 }
 
-async fn writing(queue: &Arc<WriteQueue>, scope: Scope, wanted: Durability) -> Result<SqliteUnit, StoreError> {
-    let turn = waited("writer", queue.begin(wanted)).await.map_err(queue_error)?;
+async fn writing(
+    queue: &Arc<WriteQueue>,
+    scope: Scope,
+    priority: Priority,
+    wanted: Durability,
+) -> Result<SqliteUnit, StoreError> {
+    let turn = queue.begin(scope.tenant_id(), priority, wanted).await.map_err(queue_error)?;
     Ok(SqliteUnit::writing(turn, scope))
 }
 
@@ -133,23 +146,23 @@ fn connect_options(path: &Path, settings: &SqliteOptions) -> SqliteConnectOption
 #[async_trait]
 impl Store for SqliteStore {
     async fn begin(&self, scope: &Scope, mode: Mode) -> Result<Box<dyn Tx>, StoreError> {
+        self.begin_as(scope, mode, Priority::Request).await
+    }
+
+    async fn begin_as(&self, scope: &Scope, mode: Mode, priority: Priority) -> Result<Box<dyn Tx>, StoreError> {
         if let Scope::Installation { reason } = scope {
             tracing::debug!(reason, ?mode, "a unit of work across tenants");
         }
         let unit = match mode {
-            Mode::Read => {
-                let snapshot = waited("readers", self.readers.begin())
-                    .await
-                    .map_err(|error| StoreError::Unavailable(Box::new(error)))?;
-                SqliteUnit::reading(snapshot, scope.clone(), Arc::clone(&self.matrices))
-            }
-            Mode::Write => writing(&self.queue, scope.clone(), Durability::Disk).await?,
+            Mode::Read => self.read(scope, priority).await?,
+            Mode::Write => writing(&self.queue, scope.clone(), priority, Durability::Disk).await?,
         };
         Ok(Box::new(SqlRepos::new(unit, Arc::clone(&self.clock))))
     }
 
     async fn record_call(&self, call: &ProviderCall) -> Result<Option<ModelPrice>, StoreError> {
-        let unit = writing(&self.queue, Scope::system_in(call.tenant_id), Durability::Process).await?;
+        let unit =
+            writing(&self.queue, Scope::system_in(call.tenant_id), Priority::Request, Durability::Process).await?;
         let tx = SqlRepos::new(unit, Arc::clone(&self.clock));
         let price = tx.usage().record_call(call).await?;
         Box::new(tx).commit().await?;
@@ -159,7 +172,10 @@ impl Store for SqliteStore {
     async fn append_streams(&self, appends: &[StreamAppend]) -> Result<Vec<Result<bool, StoreError>>, StoreError> {
         let begin = |scope: Scope| {
             let (queue, clock) = (Arc::clone(&self.queue), Arc::clone(&self.clock));
-            async move { Ok(SqlRepos::new(writing(&queue, scope, Durability::Process).await?, clock)) }.boxed()
+            async move {
+                Ok(SqlRepos::new(writing(&queue, scope, Priority::Settlement, Durability::Process).await?, clock))
+            }
+            .boxed()
         };
         append_by_tenant(self, begin, appends).await
     }
@@ -169,6 +185,9 @@ impl Store for SqliteStore {
     }
 
     async fn ping(&self) -> Result<(), StoreError> {
+        // Before all others: readers of whom none ends in time are stuck.
+        let admitted = self.reading.enter(None, Priority::Settlement).await;
+        let _admitted = admitted.map_err(|error| StoreError::Unavailable(Box::new(error)))?;
         let answer = sqlx::query("SELECT 1").execute(&self.readers).await;
         answer.map(|_| ()).map_err(|error| StoreError::Unavailable(Box::new(error)))
     }

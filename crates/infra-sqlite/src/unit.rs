@@ -8,7 +8,7 @@ use domain::{
     store::{Mode, StoreError},
 };
 use futures::TryStreamExt;
-use infra_sql::SqlBackend;
+use infra_sql::{Admitted, SqlBackend};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, RuntimeErr, Statement};
 use sea_query_sqlx::SqlxValues;
 use sqlx::{AssertSqlSafe, Executor, Sqlite, SqliteConnection, Transaction, query::Query, sqlite::SqliteQueryResult};
@@ -21,14 +21,18 @@ use crate::{
 
 /// Where the statements of a unit of work run.
 enum Place {
-    Reader(Transaction<'static, Sqlite>),
+    /// Its place is free again with it.
+    Reader {
+        snapshot: Transaction<'static, Sqlite>,
+        _admitted: Admitted,
+    },
     WriteQueue(QueuedTx),
 }
 
 impl Place {
     async fn connection(&mut self) -> Result<&mut SqliteConnection, DbErr> {
         match self {
-            Self::Reader(transaction) => Ok(transaction),
+            Self::Reader { snapshot, .. } => Ok(snapshot),
             Self::WriteQueue(turn) => turn.connection().await.map_err(failed),
         }
     }
@@ -56,8 +60,13 @@ impl fmt::Debug for SqliteUnit {
 }
 
 impl SqliteUnit {
-    pub(crate) fn reading(transaction: Transaction<'static, Sqlite>, scope: Scope, matrices: Arc<MatrixCache>) -> Self {
-        let statements = Statements { place: Place::Reader(transaction), is_cut_off: false };
+    pub(crate) fn reading(
+        snapshot: Transaction<'static, Sqlite>,
+        admitted: Admitted,
+        scope: Scope,
+        matrices: Arc<MatrixCache>,
+    ) -> Self {
+        let statements = Statements { place: Place::Reader { snapshot, _admitted: admitted }, is_cut_off: false };
         Self { statements: Mutex::new(statements), scope, mode: Mode::Read, matrices: Some(matrices) }
     }
 
@@ -152,10 +161,7 @@ impl SqlBackend for SqliteUnit {
         let statements = self.statements.into_inner();
         match statements.place {
             // Everything has been read; the driver ends the snapshot, and nobody waits for it.
-            Place::Reader(transaction) => {
-                drop(transaction);
-                Ok(())
-            }
+            Place::Reader { .. } => Ok(()),
             Place::WriteQueue(turn) if statements.is_cut_off => {
                 turn.rollback().await;
                 Err(StoreError::Poisoned)
@@ -166,8 +172,8 @@ impl SqlBackend for SqliteUnit {
 
     async fn rollback(self) -> Result<(), StoreError> {
         match self.statements.into_inner().place {
-            Place::Reader(transaction) => {
-                transaction.rollback().await.map_err(|error| infra_sql::store_error(failed(error)))
+            Place::Reader { snapshot, .. } => {
+                snapshot.rollback().await.map_err(|error| infra_sql::store_error(failed(error)))
             }
             Place::WriteQueue(turn) => {
                 turn.rollback().await;
@@ -184,8 +190,7 @@ pub(crate) fn queue_error(error: WriteQueueError) -> StoreError {
             infra_sql::store_error(DbErr::Query(RuntimeErr::SqlxError(cause)))
         }
         WriteQueueError::LostWithOthers => StoreError::Retry,
-        WriteQueueError::Busy(_) | WriteQueueError::Crowded | WriteQueueError::Closing => {
-            StoreError::Unavailable(Box::new(error))
-        }
+        WriteQueueError::Busy(_) | WriteQueueError::NotAdmitted(_) => StoreError::Busy(error.to_string()),
+        WriteQueueError::Closing => StoreError::Unavailable(Box::new(error)),
     }
 }

@@ -3,8 +3,8 @@
 //! SQLite has one writer, and a commit with `synchronous=FULL` waits for the disk: some hundred a
 //! second. So transactions that wait for each other share a flush:
 //!
-//! - The write queue is a fair lock around the only writing connection. Whoever holds it works in a
-//!   SAVEPOINT inside one `BEGIN IMMEDIATE`, which the first of a group opens.
+//! - The write queue is a fair lock around the only writing connection, and a bounded number is let into
+//!   it, by kind of work and in turn among tenants. Whoever holds the lock works in a SAVEPOINT inside one `BEGIN IMMEDIATE`, which the first of a group opens.
 //! - `commit` leaves a receipt, passes the queue on, and wakes the flusher. The savepoint is released with
 //!   the next statement of the write queue, which is the next one's SAVEPOINT or the COMMIT.
 //! - The flusher is a task that queues for the same lock. When its turn comes, everybody who waited
@@ -31,15 +31,21 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
+use domain::{
+    ids::TenantId,
+    store::{Priority, StoreError},
+};
+use infra_sql::{Admission, Admitted};
 use sqlx::{AssertSqlSafe, ConnectOptions, SqliteConnection, sqlite::SqliteConnectOptions};
 use tokio::{
-    sync::{Mutex, Notify, OwnedMutexGuard, Semaphore, oneshot},
+    sync::{Mutex, Notify, OwnedMutexGuard, oneshot},
     task::JoinHandle,
     time::timeout,
 };
 
-/// Most transactions that wait for the write queue; more are refused at once.
-const MAX_WAITING: usize = 1024;
+/// Most transactions in the write queue: the one at work, and those of its group that wait. Who enters it next
+/// is for [`Admission`] to say.
+const MOST_QUEUED: usize = 32;
 
 /// What a commit outlives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,11 +60,11 @@ pub(crate) enum Durability {
 #[derive(Debug, Clone, thiserror::Error)]
 pub(crate) enum WriteQueueError {
     /// The write queue was not free in time.
-    #[error("the writer was busy for {0:?}; try again later")]
+    #[error("the writer was not free within {0:?}")]
     Busy(Duration),
-    /// Too many transactions wait for the write queue.
-    #[error("{MAX_WAITING} transactions are waiting for the writer; try again later")]
-    Crowded,
+    /// Nor was a place in it.
+    #[error(transparent)]
+    NotAdmitted(Arc<StoreError>),
     /// The group of transactions could not be committed; nothing of it was written.
     #[error("the transaction could not be committed: {0}")]
     Lost(Arc<sqlx::Error>),
@@ -218,9 +224,9 @@ fn is_foreign_key(error: &sqlx::Error) -> bool {
 /// The write queue. Cloned handles of it live in open transactions.
 pub(crate) struct WriteQueue {
     writer: Arc<Mutex<Writer>>,
-    places: Semaphore,
     flush: Arc<Notify>,
     flusher: JoinHandle<()>,
+    admission: Admission,
     wait: Duration,
 }
 
@@ -262,17 +268,23 @@ impl WriteQueue {
                 }
             }
         });
-        Ok(Self { writer, places: Semaphore::new(MAX_WAITING), flush, flusher, wait })
+        let admission = Admission::new("writer", MOST_QUEUED, wait);
+        Ok(Self { writer, flush, flusher, admission, wait })
     }
 
     /// Waits for the write queue and opens a transaction in it.
-    pub(crate) async fn begin(self: &Arc<Self>, wanted: Durability) -> Result<QueuedTx, WriteQueueError> {
-        let place = self.places.try_acquire().map_err(|_| WriteQueueError::Crowded)?;
+    pub(crate) async fn begin(
+        self: &Arc<Self>,
+        tenant: Option<TenantId>,
+        priority: Priority,
+        wanted: Durability,
+    ) -> Result<QueuedTx, WriteQueueError> {
+        let admitted = self.admission.enter(tenant, priority).await;
+        let admitted = admitted.map_err(|error| WriteQueueError::NotAdmitted(Arc::new(error)))?;
         let writer = timeout(self.wait, Arc::clone(&self.writer).lock_owned())
             .await
             .map_err(|_| WriteQueueError::Busy(self.wait))?;
-        drop(place);
-        let mut turn = QueuedTx { writer: Some(writer), queue: Arc::clone(self) };
+        let mut turn = QueuedTx { writer: Some(writer), admitted: Some(admitted), queue: Arc::clone(self) };
         let started = tokio::spawn(async move {
             match &mut turn.writer {
                 Some(writer) => writer.start(wanted).await.map(|()| turn),
@@ -286,6 +298,8 @@ impl WriteQueue {
 /// A transaction that holds the write queue. Dropping it undoes it.
 pub(crate) struct QueuedTx {
     writer: Option<OwnedMutexGuard<Writer>>,
+    /// Until it is somebody else's turn.
+    admitted: Option<Admitted>,
     queue: Arc<WriteQueue>,
 }
 
@@ -306,6 +320,7 @@ impl QueuedTx {
             if let Some(mut writer) = self.writer.take() {
                 let joined = writer.join(receipt).await;
                 drop(writer);
+                self.admitted = None;
                 self.queue.flush.notify_one();
                 joined?;
             }
@@ -354,10 +369,14 @@ mod tests {
             .journal_mode(sqlx::sqlite::SqliteJournalMode::Wal)
             .pragma("max_page_count", PAGES);
         let queue = Arc::new(WriteQueue::open(options, Duration::from_secs(10)).await.unwrap());
-        let mut turn = queue.begin(Durability::Disk).await.unwrap();
+        let mut turn = begin(&queue, Durability::Disk).await.unwrap();
         say(&mut turn, "CREATE TABLE t (name TEXT, filling BLOB)").await.unwrap();
         turn.commit().await.unwrap();
         queue
+    }
+
+    async fn begin(queue: &Arc<WriteQueue>, wanted: Durability) -> Result<QueuedTx, WriteQueueError> {
+        queue.begin(None, Priority::Request, wanted).await
     }
 
     async fn say(turn: &mut QueuedTx, sql: &'static str) -> Result<(), sqlx::Error> {
@@ -365,7 +384,7 @@ mod tests {
     }
 
     async fn names(queue: &Arc<WriteQueue>) -> Vec<String> {
-        let mut turn = queue.begin(Durability::Disk).await.unwrap();
+        let mut turn = begin(queue, Durability::Disk).await.unwrap();
         let connection = turn.connection().await.unwrap();
         let rows = sqlx::raw_sql("SELECT name FROM t ORDER BY name").fetch_all(connection).await.unwrap();
         turn.rollback().await;
@@ -376,13 +395,13 @@ mod tests {
     async fn a_full_disk_is_told_to_all_whom_it_meets_and_the_lane_goes_on() {
         let folder = tempfile::tempdir().unwrap();
         let queue = queue(&folder).await;
-        let mut first = queue.begin(Durability::Disk).await.unwrap();
+        let mut first = begin(&queue, Durability::Disk).await.unwrap();
         say(&mut first, "INSERT INTO t VALUES ('first', NULL)").await.unwrap();
         // It waits for the write queue before the flusher does, so it joins the first one's group.
         let second = tokio::spawn({
             let queue = Arc::clone(&queue);
             async move {
-                let mut turn = queue.begin(Durability::Disk).await.unwrap();
+                let mut turn = begin(&queue, Durability::Disk).await.unwrap();
                 let failed = say(&mut turn, "INSERT INTO t VALUES ('second', zeroblob(1000000))").await.unwrap_err();
                 drop(turn);
                 failed.to_string()
@@ -394,7 +413,7 @@ mod tests {
         assert!(matches!(first, Err(WriteQueueError::LostWithOthers)), "SQLite ended its transaction too: {first:?}");
         assert_eq!(names(&queue).await, Vec::<String>::new());
 
-        let mut third = queue.begin(Durability::Disk).await.unwrap();
+        let mut third = begin(&queue, Durability::Disk).await.unwrap();
         say(&mut third, "INSERT INTO t VALUES ('third', NULL)").await.unwrap();
         third.commit().await.unwrap();
         assert_eq!(names(&queue).await, ["third"]);
@@ -404,12 +423,12 @@ mod tests {
     async fn those_who_wait_share_one_commit() {
         let folder = tempfile::tempdir().unwrap();
         let queue = queue(&folder).await;
-        let holder = queue.begin(Durability::Disk).await.unwrap();
+        let holder = begin(&queue, Durability::Disk).await.unwrap();
         let waiting: Vec<_> = (0..20)
             .map(|_| {
                 let queue = Arc::clone(&queue);
                 tokio::spawn(async move {
-                    let mut turn = queue.begin(Durability::Disk).await.unwrap();
+                    let mut turn = begin(&queue, Durability::Disk).await.unwrap();
                     say(&mut turn, "INSERT INTO t VALUES ('one of many', NULL)").await.unwrap();
                     // One before which a COMMIT stood would have begun a new group.
                     let number = turn.writer.as_ref().unwrap().receipts.len();
@@ -438,14 +457,14 @@ mod tests {
     async fn one_that_wants_the_disk_shares_no_group_with_one_that_does_not() {
         let folder = tempfile::tempdir().unwrap();
         let queue = queue(&folder).await;
-        let mut hasty = queue.begin(Durability::Process).await.unwrap();
+        let mut hasty = begin(&queue, Durability::Process).await.unwrap();
         say(&mut hasty, "INSERT INTO t VALUES ('hasty', NULL)").await.unwrap();
         assert_eq!(synchronous(&mut hasty).await, 1);
         // It waits for the write queue before the flusher does.
         let careful = tokio::spawn({
             let queue = Arc::clone(&queue);
             async move {
-                let mut turn = queue.begin(Durability::Disk).await.unwrap();
+                let mut turn = begin(&queue, Durability::Disk).await.unwrap();
                 assert_eq!(turn.writer.as_ref().unwrap().receipts.len(), 0, "it is the first of its group");
                 assert_eq!(synchronous(&mut turn).await, 2);
                 say(&mut turn, "INSERT INTO t VALUES ('careful', NULL)").await.unwrap();
@@ -462,24 +481,16 @@ mod tests {
     async fn one_that_wants_less_joins_a_group_that_gets_more() {
         let folder = tempfile::tempdir().unwrap();
         let queue = queue(&folder).await;
-        let careful = queue.begin(Durability::Disk).await.unwrap();
+        let careful = begin(&queue, Durability::Disk).await.unwrap();
         let hasty = tokio::spawn({
             let queue = Arc::clone(&queue);
             async move {
-                let mut turn = queue.begin(Durability::Process).await.unwrap();
+                let mut turn = begin(&queue, Durability::Process).await.unwrap();
                 (synchronous(&mut turn).await, turn.writer.as_ref().unwrap().receipts.len())
             }
         });
         tokio::task::yield_now().await;
         careful.commit().await.unwrap();
         assert_eq!(hasty.await.unwrap(), (2, 1));
-    }
-
-    #[tokio::test]
-    async fn a_lane_that_is_crowded_says_so_at_once() {
-        let folder = tempfile::tempdir().unwrap();
-        let queue = queue(&folder).await;
-        let _all = queue.places.acquire_many(u32::try_from(MAX_WAITING).unwrap()).await.unwrap();
-        assert!(matches!(queue.begin(Durability::Disk).await, Err(WriteQueueError::Crowded)));
     }
 }

@@ -62,6 +62,8 @@ pub(crate) struct Config {
     pub(crate) chat: ChatConfig,
     /// Embeddings.
     pub(crate) embeddings: EmbeddingsConfig,
+    /// The database.
+    pub(crate) database: DatabaseConfig,
     /// Bounds.
     pub(crate) limits: LimitsConfig,
     /// The log.
@@ -90,14 +92,28 @@ pub(crate) struct EmbeddingsConfig {
     pub(crate) path: Option<PathBuf>,
 }
 
+/// Connections to the database; what is not set follows the machine.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct DatabaseConfig {
+    /// PostgreSQL: connections that serve tenants.
+    pub(crate) connections: Option<u32>,
+    /// PostgreSQL: connections for work across tenants.
+    pub(crate) job_connections: Option<u32>,
+    /// SQLite: connections that read.
+    pub(crate) readers: Option<u32>,
+}
+
 /// Bounds that an operator may set.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct LimitsConfig {
     /// Most bytes of an uploaded file.
     pub(crate) upload_bytes: u64,
-    /// Most answers that run at once for a user.
+    /// Most answers that run at once for a user, less those asked for with API keys.
     pub(crate) running_per_user: u64,
+    /// Most answers that run at once for an API key.
+    pub(crate) running_per_api_key: u64,
     /// Seconds that the events of an ended answer are kept, for readers that resume.
     pub(crate) events_kept_seconds: u64,
     /// Documents that are ingested at once by this process; 0: none.
@@ -112,6 +128,7 @@ impl Default for LimitsConfig {
         Self {
             upload_bytes: settings.max_upload_bytes,
             running_per_user: settings.max_running_per_user,
+            running_per_api_key: settings.max_running_per_api_key,
             events_kept_seconds: settings.events_kept.as_secs(),
             ingest_workers: settings.ingest_workers,
             connections: 25_000,
@@ -161,6 +178,7 @@ impl Default for Config {
             shutdown_seconds: 25,
             chat: ChatConfig::default(),
             embeddings: EmbeddingsConfig::default(),
+            database: DatabaseConfig::default(),
             limits: LimitsConfig::default(),
             log: LogConfig::default(),
         }
@@ -228,6 +246,10 @@ fn check(config: &Config) -> Result<(), StartError> {
     if config.admin_email.is_some() != config.admin_password_file.is_some() {
         let problem = "belong together; set both or none";
         return Err(StartError::setting("BANYAN_ADMIN_EMAIL and BANYAN_ADMIN_PASSWORD_FILE", problem));
+    }
+    let database = &config.database;
+    if [database.connections, database.job_connections, database.readers].contains(&Some(0)) {
+        return Err(StartError::setting("BANYAN_DATABASE__…", "needs at least one connection of each kind"));
     }
     let embeddings = &config.embeddings;
     if embeddings.path.is_some() && (embeddings.model.is_some() || embeddings.base_url.is_some()) {

@@ -67,7 +67,7 @@ impl Backend {
 pub(crate) async fn build(config: &Config) -> Result<App, StartError> {
     make_folder(&config.data_dir)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let (store, wakeups) = open(&Backend::of(config)?, &clock).await?;
+    let (store, wakeups) = open(config, &clock).await?;
     let providers = ProviderSettings::read(|name| std::env::var(name).ok()).map_err(StartError::part)?;
     let blobs = ObjectBlobStore::open(&config.data_file(FILES_FOLDER), Arc::clone(&clock)).await;
     let blobs = Arc::new(blobs.map_err(StartError::part)?);
@@ -80,6 +80,7 @@ pub(crate) async fn build(config: &Config) -> Result<App, StartError> {
         default_chat_model: config.chat.model.clone(),
         max_upload_bytes: config.limits.upload_bytes,
         max_running_per_user: config.limits.running_per_user,
+        max_running_per_api_key: config.limits.running_per_api_key,
         events_kept: Duration::from_secs(config.limits.events_kept_seconds),
         ingest_workers: config.limits.ingest_workers,
         ..Settings::default()
@@ -94,14 +95,28 @@ pub(crate) async fn build(config: &Config) -> Result<App, StartError> {
     Ok(builder.build())
 }
 
-async fn open(backend: &Backend, clock: &Arc<dyn Clock>) -> Result<(Arc<dyn Store>, Arc<dyn Wakeups>), StartError> {
-    match backend {
+fn postgres_options(config: &Config) -> PostgresOptions {
+    let (defaults, database) = (PostgresOptions::default(), &config.database);
+    PostgresOptions {
+        app_connections: database.connections.unwrap_or(defaults.app_connections),
+        job_connections: database.job_connections.unwrap_or(defaults.job_connections),
+        ..defaults
+    }
+}
+
+fn sqlite_options(config: &Config) -> SqliteOptions {
+    let defaults = SqliteOptions::default();
+    SqliteOptions { readers: config.database.readers.unwrap_or(defaults.readers), ..defaults }
+}
+
+async fn open(config: &Config, clock: &Arc<dyn Clock>) -> Result<(Arc<dyn Store>, Arc<dyn Wakeups>), StartError> {
+    match &Backend::of(config)? {
         Backend::Sqlite(path) => {
-            let store = SqliteStore::open(path, &SqliteOptions::default(), Arc::clone(clock)).await;
+            let store = SqliteStore::open(path, &sqlite_options(config), Arc::clone(clock)).await;
             Ok((Arc::new(store.map_err(StartError::part)?), Arc::new(SqliteWakeups::new())))
         }
         Backend::Postgres(url) => {
-            let options = PostgresOptions::default();
+            let options = postgres_options(config);
             migrate_up(url, &options).await.map_err(StartError::part)?;
             let store = PostgresStore::connect(url, &options, Arc::clone(clock)).await.map_err(StartError::part)?;
             let wakeups = PostgresWakeups::start(&store, RandomIds.random());

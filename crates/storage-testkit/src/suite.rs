@@ -180,6 +180,7 @@ suite! { ($)
     flush in conversations::flush:
         streams_are_flushed_together,
         a_refused_stream_keeps_no_other,
+        a_stream_ends_with_all_its_events,
         events_of_ended_streams_are_removed,
         pieces_come_back_one_by_one;
     takeover in conversations::takeover:

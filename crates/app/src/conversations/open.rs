@@ -183,9 +183,10 @@ impl Conversations {
     async fn insert_streams(&self, tx: &Uow, turns: &[Turn]) -> Result<()> {
         let streams: Vec<Stream> = turns.iter().map(|turn| turn.stream.clone()).collect();
         let settings = &self.app.parts.settings;
+        let has_key = streams.iter().any(|stream| stream.api_key_id.is_some());
         let most = MostRunning {
             in_conversation: settings.max_running_per_conversation,
-            of_user: settings.max_running_per_user,
+            of_asker: if has_key { settings.max_running_per_api_key } else { settings.max_running_per_user },
         };
         if tx.streams().insert(&streams, most).await? {
             return Ok(());

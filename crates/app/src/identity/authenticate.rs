@@ -6,6 +6,7 @@ use domain::{
     access::{Actor, Credential, PermissionSet, Scope, SystemRole},
     identity::{Role, User},
     ids::{ApiKeyId, TenantId, UserId},
+    store::Priority,
     tenancy::Tenant,
 };
 use uuid::Uuid;
@@ -106,7 +107,7 @@ impl App {
 
     /// Notes the use of a key, off the request's path.
     fn note_use(&self, tenant_id: TenantId, key: ApiKeyId) {
-        let app = self.clone();
+        let app = self.at(Priority::Background);
         self.parts.tasks.spawn(async move {
             let note = |tx: Uow| async move { Ok(tx.api_keys().record_use(key, tx.now()).await?) };
             let noted = app.unaudited(&Scope::system_in(tenant_id), "the use of a key is noted", note).await;

@@ -12,6 +12,7 @@ use domain::{
     gateways::Topic,
     ids::{SourceId, SourceVersionId},
     knowledge::{ProcessingStatus, VersionProgress},
+    store::Priority,
 };
 use futures::StreamExt;
 use tokio::time::timeout;
@@ -106,7 +107,7 @@ impl App {
             tokio::time::sleep(RENEW_INTERVAL).await;
             let until = self.now() + TimeDelta::seconds(LEASE_SECONDS);
             let renew = |tx: Uow| async move { Ok(tx.jobs().renew(lease, until).await?) };
-            match self.unaudited(&scope, "a lease is renewed", renew).await {
+            match self.at(Priority::Settlement).unaudited(&scope, "a lease is renewed", renew).await {
                 Ok(()) => {}
                 Err(error) if error.is_stale() => return StepError::Transient(error),
                 Err(error) => tracing::warn!(job = %job.id, error = ?error, "a lease could not be renewed yet"),

@@ -4,6 +4,7 @@ use domain::{
     access::{Actor, Permission},
     error::ValueError,
     gateways::{EmbeddingInput, EmbeddingModel, EmbeddingPurpose, GatewayErrorKind},
+    store::Priority,
 };
 
 use super::OpenAi;
@@ -56,7 +57,7 @@ impl OpenAi {
                     vectors.extend(embedded.vectors);
                     let (app, spent) = (&app, &spent);
                     let settle = |tx: Uow| async move { app.settle_call(&tx, spent).await };
-                    app.unaudited(&scope, "the ledger's row is the record", settle).await?;
+                    app.at(Priority::Settlement).unaudited(&scope, "the ledger's row is the record", settle).await?;
                 }
                 Ok(EmbeddingResult { model: known, vectors, input_tokens })
             })

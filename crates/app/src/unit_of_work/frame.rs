@@ -10,12 +10,13 @@
 //! The work of a change may be called more than once, so it takes its [`Uow`] by value and is a plain
 //! `Fn`; see ADR 3 for what the compiler can show of it in spawned tasks.
 
-use std::{future::Future, sync::Arc};
+use std::{future::Future, sync::Arc, time::Duration};
 
 use domain::{
     access::{Actor, Permission, Scope},
     store::Mode,
 };
+use tokio::time::timeout;
 use tracing::Instrument as _;
 
 use super::Uow;
@@ -23,6 +24,9 @@ use crate::{App, Error, Idempotent, Outcome, Result, audit::Audited};
 
 /// Tries of a unit of work that lost to another one.
 const MAX_TRIES: u32 = 5;
+/// How long the work in a unit of work may last, with its place at the database and its locks held; a test
+/// does not wait that long.
+pub(super) const DEADLINE: Duration = Duration::from_secs(if cfg!(test) { 2 } else { 60 });
 
 /// By which right a change is made.
 pub(crate) enum Right {
@@ -63,7 +67,7 @@ impl App {
     /// Reads, in one snapshot, in a scope that was decided before.
     pub(crate) async fn query_in<T>(&self, scope: &Scope, read: impl AsyncFnOnce(&Uow) -> Result<T>) -> Result<T> {
         let tx = Uow::begin(self, scope, None, Mode::Read).await?;
-        let value = read(&tx).await?;
+        let value = timeout(DEADLINE, read(&tx)).await.map_err(Error::busy)??;
         tx.commit().await?;
         Ok(value)
     }
@@ -180,7 +184,8 @@ impl App {
         {
             return Ok(Outcome::Replayed(kept));
         }
-        let (value, act) = match work(tx.share()).await {
+        let worked = timeout(DEADLINE, work(tx.share())).await.unwrap_or_else(|late| Err(Error::busy(late)));
+        let (value, act) = match worked {
             Ok(done) => done,
             Err(refusal) => {
                 drop(tx);

@@ -23,9 +23,9 @@ use infra_providers::ProviderRegistry;
 use storage_testkit::World;
 use tokio::sync::Notify;
 
-use super::Uow;
+use super::{Uow, frame::DEADLINE};
 use crate::{
-    App, AppBuilder, Error, Idempotent, Outcome, Result,
+    App, AppBuilder, Error, ErrorKind, Idempotent, Outcome, Result,
     audit::{Act, Audited},
 };
 
@@ -203,6 +203,44 @@ async fn a_change_that_always_loses_is_given_up_and_no_other_failure_is_tried_ag
         assert!(bench.app.change_in(&bench.scope(), None, work).await.is_err());
         assert_eq!(tries.load(SeqCst), expected, "{failure:?}");
     }
+}
+
+#[tokio::test]
+async fn work_that_never_ends_is_undone_and_busy() {
+    let bench = Bench::new().await;
+    let effects = Arc::default();
+    let add = bench.adding(&effects);
+    let work = |tx: Uow| {
+        let adding = add(tx);
+        async move {
+            let done = adding.await?;
+            tokio::time::sleep(DEADLINE * 4).await;
+            Ok(done)
+        }
+    };
+    let change = bench.app.change_in(&bench.scope(), None, work);
+    let (changed, read) = futures::future::join(
+        change,
+        bench.app.query_in(&bench.scope(), async |_: &Uow| {
+            tokio::time::sleep(DEADLINE * 4).await;
+            Ok(())
+        }),
+    )
+    .await;
+    for error in [changed.unwrap_err(), read.unwrap_err()] {
+        assert_eq!((error.kind, error.code), (ErrorKind::Unavailable, "busy"));
+        assert!(error.retry_after.is_some());
+    }
+    assert_eq!(bench.committed().await, (0, 0));
+    assert_eq!(effects.load(SeqCst), 0);
+}
+
+#[test]
+fn a_busy_database_is_not_told_as_away() {
+    let code = |error: StoreError| Error::from(error).code;
+    assert_eq!(code(StoreError::Busy("no place".to_owned())), "busy");
+    assert_eq!(code(StoreError::Retry), "busy");
+    assert_eq!(code(StoreError::Unavailable("gone".into())), "database_unavailable");
 }
 
 #[tokio::test]

@@ -159,8 +159,9 @@ repository! {
 pub struct MostRunning {
     /// In the conversation.
     pub in_conversation: u64,
-    /// Of the user, in all conversations of the tenant.
-    pub of_user: u64,
+    /// Of who asks, in all conversations of the tenant: of the API key that the streams were opened with,
+    /// or else of their user, less what runs for the user's keys.
+    pub of_asker: u64,
 }
 
 repository! {
@@ -170,9 +171,9 @@ repository! {
         async fn get(&self, id: StreamId) -> Result<Option<Stream>, StoreError>;
         /// The streams that run in a conversation, oldest first.
         async fn running(&self, conversation: ConversationId) -> Result<Vec<Stream>, StoreError>;
-        /// Adds streams that are opened together, of one conversation and user, unless as many run there
-        /// as may; returns whether they were added. Of calls at the same moment no more than may add to one
-        /// user's; the conversation's own count is exact under the conversation's lock.
+        /// Adds streams that are opened together, of one conversation, user and API key, unless as many run there
+        /// as may; returns whether they were added. Of calls at the same moment no more than may add to those
+        /// of who asks; the conversation's own count is exact under the conversation's lock.
         /// Whether the conversation is in reach comes before the count.
         ///
         /// # Errors
@@ -202,6 +203,18 @@ repository! {
         /// # Errors
         /// As `append`.
         async fn finish(
+            &self,
+            lease: StreamLease,
+            state: StreamState,
+            events: &[StreamEvent],
+            at: Timestamp,
+        ) -> Result<(), StoreError>;
+        /// The same with all its events, from the first one on, in place of those that were appended: what is
+        /// kept of an answer is not in as many pieces as it was flushed in.
+        ///
+        /// # Errors
+        /// [`StoreError::Stale`] as `append`.
+        async fn finish_whole(
             &self,
             lease: StreamLease,
             state: StreamState,

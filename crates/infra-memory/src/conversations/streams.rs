@@ -70,6 +70,13 @@ impl State {
     }
 }
 
+/// Ends a stream.
+fn end(stream: &mut Stream, state: StreamState, at: Timestamp) {
+    stream.state = state;
+    stream.ended_at = Some(at);
+    stream.updated_at = at;
+}
+
 #[async_trait]
 impl StreamRepo for MemoryTx {
     async fn get(&self, id: StreamId) -> Result<Option<Stream>, StoreError> {
@@ -93,15 +100,17 @@ impl StreamRepo for MemoryTx {
     async fn insert(&self, streams: &[Stream], most: MostRunning) -> Result<bool, StoreError> {
         let filter = self.scope.filter::<Conversation>(Purpose::Change)?;
         streams.iter().try_for_each(|stream| self.may_add_part(stream.tenant_id))?;
-        let Some(Stream { tenant_id, conversation_id, user_id, .. }) = streams.first() else { return Ok(true) };
+        let Some(Stream { tenant_id, conversation_id, user_id, api_key_id, .. }) = streams.first() else {
+            return Ok(true);
+        };
         self.write(|state| {
             state.whole::<Conversation>(filter, conversation_id)?;
-            let (mut in_conversation, mut of_user) = (0, 0);
+            let (mut in_conversation, mut of_asker) = (0, 0);
             for stream in state.running().filter(|stream| stream.tenant_id == *tenant_id) {
                 in_conversation += u64::from(stream.conversation_id == *conversation_id);
-                of_user += u64::from(stream.user_id == *user_id);
+                of_asker += u64::from((stream.user_id, stream.api_key_id) == (*user_id, *api_key_id));
             }
-            if in_conversation >= most.in_conversation || of_user >= most.of_user {
+            if in_conversation >= most.in_conversation || of_asker >= most.of_asker {
                 return Ok(false);
             }
             streams.iter().try_for_each(|stream| state.insert(stream.clone()))?;
@@ -142,18 +151,30 @@ impl StreamRepo for MemoryTx {
     async fn finish(
         &self,
         lease: StreamLease,
-        end: StreamState,
+        last: StreamState,
         events: &[StreamEvent],
         at: Timestamp,
     ) -> Result<(), StoreError> {
         let filter = self.scope.filter::<Conversation>(Purpose::Change)?;
-        require(end != StreamState::Running, "a stream does not end as running")?;
+        require(last != StreamState::Running, "a stream does not end as running")?;
+        self.write(|state| state.append_leased(filter, lease, events, |stream| end(stream, last, at)))
+    }
+
+    async fn finish_whole(
+        &self,
+        lease: StreamLease,
+        last: StreamState,
+        events: &[StreamEvent],
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let filter = self.scope.filter::<Conversation>(Purpose::Change)?;
+        require(last != StreamState::Running, "a stream does not end as running")?;
         self.write(|state| {
-            state.append_leased(filter, lease, events, |stream| {
-                stream.state = end;
-                stream.ended_at = Some(at);
-                stream.updated_at = at;
-            })
+            state.change_leased(filter, lease, |stream| stream.last_event = 0)?;
+            let appended = state.stream_events.range((lease.id, 0), (lease.id, i64::MAX));
+            let appended: Vec<_> = appended.map(StoredEvent::id).collect();
+            appended.iter().try_for_each(|id| state.remove::<StoredEvent>(id))?;
+            state.append_leased(filter, lease, events, |stream| end(stream, last, at))
         })
     }
 

@@ -14,7 +14,7 @@ use domain::{
 use infra_memory::MemoryStore;
 use storage_testkit::{Cast, Fixtures, World, assert_refused, lease_of, open_stream, scopes};
 
-const MANY: MostRunning = MostRunning { in_conversation: 9, of_user: 9 };
+const MANY: MostRunning = MostRunning { in_conversation: 9, of_asker: 9 };
 
 /// A world whose store has the clock of the fixtures.
 fn world() -> World {

@@ -6,9 +6,9 @@ use async_trait::async_trait;
 use domain::{
     access::Scope,
     ids::{IdGen, RandomIds, TenantId},
-    store::{Mode, Store, StoreError, Tx},
+    store::{Mode, Priority, Store, StoreError, Tx},
 };
-use infra_postgres::ConnectionPool;
+use infra_postgres::{ConnectionPool, PostgresOptions, PostgresStore};
 use sqlx::{Connection, Row};
 use storage_testkit::storm::{AutocommitWrites, StormSettings, storm};
 use tokio::runtime::{Builder, Runtime};
@@ -123,6 +123,51 @@ fn a_connection_that_nobody_can_clean_any_more_is_closed() {
         drop(unit);
         drop(entered);
     });
+}
+
+#[tokio::test]
+async fn a_full_pool_is_busy_and_a_server_that_is_gone_is_away() {
+    let database = TestDatabase::create().await;
+    let options = PostgresOptions {
+        app_connections: 2,
+        acquire_timeout: Duration::from_millis(300),
+        ..PostgresOptions::default()
+    };
+    let store = PostgresStore::connect(&database.url, &options, system_clock()).await.unwrap();
+    let scopes = [(), (), ()].map(|()| Scope::system_in(TenantId(RandomIds.random())));
+    let first = store.begin(&scopes[0], Mode::Write).await.unwrap();
+    let refused = store.begin(&scopes[0], Mode::Write).await;
+    assert!(matches!(refused.err(), Some(StoreError::Busy(_))), "one tenant has its share of two connections");
+    let second = store.begin(&scopes[1], Mode::Write).await.unwrap();
+    let refused = store.begin(&scopes[2], Mode::Read).await;
+    assert!(matches!(refused.err(), Some(StoreError::Busy(_))));
+    // Who waits for a settlement comes before who waits for a request, though it came later.
+    let (request, settlement) = (
+        store.begin_as(&scopes[2], Mode::Read, Priority::Request),
+        store.begin_as(&scopes[2], Mode::Read, Priority::Settlement),
+    );
+    let ending = async {
+        tokio::task::yield_now().await;
+        first.rollback().await.unwrap();
+    };
+    let (request, settlement, ()) = tokio::join!(request, settlement, ending);
+    assert!(matches!(request.err(), Some(StoreError::Busy(_))));
+    settlement.unwrap().commit().await.unwrap();
+    second.commit().await.unwrap();
+
+    // Nobody may connect any more, and the connections are ended.
+    let mut admin = database.superuser().await;
+    let name: String = sqlx::query_scalar("SELECT current_database()::text").fetch_one(&mut admin).await.unwrap();
+    run(&mut admin, format!("ALTER DATABASE {name} ALLOW_CONNECTIONS false")).await;
+    run(&mut admin, "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()").await;
+    for _ in 0..3 {
+        let refused = store.begin(&scopes[0], Mode::Write).await;
+        assert!(matches!(refused.err(), Some(StoreError::Unavailable(_) | StoreError::Backend(_))));
+    }
+    run(&mut admin, format!("ALTER DATABASE {name} ALLOW_CONNECTIONS true")).await;
+    store.begin(&scopes[0], Mode::Write).await.unwrap().commit().await.unwrap();
+    admin.close().await.unwrap();
+    store.close();
 }
 
 #[tokio::test]

@@ -19,6 +19,9 @@ use crate::{
     values::column,
 };
 
+/// Most events of a row: whoever resumes reads whole rows.
+const EVENTS_OF_ROW: usize = 1_000;
+
 #[derive(FromQueryResult)]
 struct StopRow {
     stop_requested_at: Option<Timestamp>,
@@ -35,6 +38,15 @@ struct ExpiredRow {
     tenant_id: Uuid,
     id: Uuid,
     epoch: i64,
+}
+
+/// Begins the command that ends a stream.
+fn ended(state: StreamState, at: Timestamp) -> Result<Sql, StoreError> {
+    if state == StreamState::Running {
+        return Err(StoreError::Check("a stream does not end as running".to_owned()));
+    }
+    let sql = Sql::new("streams.finish", "UPDATE streams SET state = ").bind(state.as_str());
+    Ok(sql.text(", ended_at = ").bind(at).text(", updated_at = ").bind(at))
 }
 
 impl<B: SqlBackend> SqlRepos<B> {
@@ -66,8 +78,10 @@ impl<B: SqlBackend> SqlRepos<B> {
     }
 
     async fn add_events(&self, id: StreamId, events: &[StreamEvent]) -> Result<(), StoreError> {
-        let row = stream_events::Model::new(self.tenant()?.tenant_id, id, events, self.now())?;
-        self.insert_parts_later("streams.insert_events", row.into_iter().collect()).await
+        let (tenant, now) = (self.tenant()?.tenant_id, self.now());
+        let row = |events| stream_events::Model::new(tenant, id, events, now).transpose();
+        let rows = events.chunks(EVENTS_OF_ROW).filter_map(row).collect::<Result<_, _>>()?;
+        self.insert_parts_later("streams.insert_events", rows).await
     }
 
     /// Why an append changed nothing: the lease is lost, or the events do not go on after the last one.
@@ -114,7 +128,9 @@ impl<B: SqlBackend> StreamRepo for SqlRepos<B> {
     }
 
     async fn insert(&self, streams: &[Stream], most: MostRunning) -> Result<bool, StoreError> {
-        let Some(Stream { tenant_id, conversation_id, user_id, .. }) = streams.first() else { return Ok(true) };
+        let Some(Stream { tenant_id, conversation_id, user_id, api_key_id, .. }) = streams.first() else {
+            return Ok(true);
+        };
         self.all_of_tenant(streams.iter().map(|stream| stream.tenant_id))?;
         let rows = streams.iter().map(streams::Model::try_from).collect::<Result<Vec<_>, _>>()?;
         let few = |sql: Sql| {
@@ -124,8 +140,9 @@ impl<B: SqlBackend> StreamRepo for SqlRepos<B> {
                 .text(" AND conversation_id = ")
                 .bind(conversation_id.0);
             let sql = sql.text(") < ").bind(column::<_, i64>(most.in_conversation)?).text(" AND ");
-            let sql = self.running_streams_of_user(sql, *tenant_id, *user_id);
-            let sql = sql.text(" < ").bind(column::<_, i64>(most.of_user)?).text(" AND ");
+            let most_of_asker = column::<_, i64>(most.of_asker)?;
+            let sql = self.running_streams_of(sql, *tenant_id, *user_id, *api_key_id, most_of_asker);
+            let sql = sql.text(" < ").bind(most_of_asker).text(" AND ");
             self.conversation_to_add_to(sql, *conversation_id)
         };
         if self.insert_parts_if("streams.insert", rows, few).await? {
@@ -166,18 +183,26 @@ impl<B: SqlBackend> StreamRepo for SqlRepos<B> {
         events: &[StreamEvent],
         at: Timestamp,
     ) -> Result<(), StoreError> {
-        if state == StreamState::Running {
-            return Err(StoreError::Check("a stream does not end as running".to_owned()));
-        }
-        let sql = Sql::new("streams.finish", "UPDATE streams SET state = ")
-            .bind(state.as_str())
-            .text(", ended_at = ")
-            .bind(at)
-            .text(", updated_at = ")
-            .bind(at);
-        if self.execute(self.where_appended(sql, lease, events)?).await? == 0 {
+        if self.execute(self.where_appended(ended(state, at)?, lease, events)?).await? == 0 {
             return Err(self.refused_append(lease).await?);
         }
+        self.add_events(lease.id, events).await
+    }
+
+    async fn finish_whole(
+        &self,
+        lease: StreamLease,
+        state: StreamState,
+        events: &[StreamEvent],
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        // It goes with the statement that ends the stream, and neither changes anything without the other.
+        let forget = Sql::new("streams.forget_events", "DELETE FROM stream_events WHERE (tenant_id, stream_id) IN (")
+            .text("SELECT tenant_id, id FROM streams");
+        self.execute_later(vec![self.where_leased(forget, lease)?.text(")")]).await?;
+        let last = events.last().map_or(0, |last| last.number);
+        let sql = ended(state, at)?.text(", last_event = ").bind(last);
+        self.command(self.where_leased(sql, lease)?).await?;
         self.add_events(lease.id, events).await
     }
 

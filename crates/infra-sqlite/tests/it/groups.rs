@@ -73,7 +73,7 @@ async fn who_waits_too_long_is_told_and_the_lane_goes_on() {
     let tenant = world.make.tenant("acme");
     let holder = store.begin(&Scope::system_in(tenant.id), Mode::Write).await.unwrap();
     let refused = insert(&store, &tenant).await;
-    assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
+    assert!(matches!(refused, Err(StoreError::Busy(_))), "{refused:?}");
     holder.rollback().await.unwrap();
     insert(&store, &tenant).await.unwrap();
 }

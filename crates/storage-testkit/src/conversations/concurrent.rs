@@ -113,7 +113,7 @@ async fn send(
 
 /// Of many streams that a user opens at once, each in a conversation of its own, as many run as may.
 pub async fn no_more_streams_run_than_may(world: World) {
-    const MOST: MostRunning = MostRunning { in_conversation: 8, of_user: 3 };
+    const MOST: MostRunning = MostRunning { in_conversation: 8, of_asker: 3 };
     let cast = world.cast().await;
     let mut tasks = Vec::new();
     for _ in 0..TASKS {
@@ -131,5 +131,5 @@ pub async fn no_more_streams_run_than_may(world: World) {
     for task in tasks {
         running += u64::from(task.await.unwrap().unwrap());
     }
-    assert_eq!(running, MOST.of_user);
+    assert_eq!(running, MOST.of_asker);
 }

@@ -106,6 +106,47 @@ pub async fn a_refused_stream_keeps_no_other(world: World) {
     assert_refused!(outcomes.pop().unwrap(), StoreError::Stale);
 }
 
+/// A stream may end with all its events in place of those that were appended, under its lease alone.
+pub async fn a_stream_ends_with_all_its_events(world: World) {
+    let cast = world.cast().await;
+    let scope = scopes::own(&cast.ada);
+    let [one, two, theirs] = running(&world, &cast).await;
+    let (until, events) = (world.make.in_seconds(99), world.make.events(1..=2_500));
+    for stream in [&one, &two, &theirs] {
+        for part in [&events[..2], &events[2..7]] {
+            let outcome = world.store.append_streams(&[append_to(stream, part, until)]).await.unwrap().pop();
+            assert!(!outcome.unwrap().unwrap());
+        }
+    }
+    let (beside, other) = (stored(&world, &two).await, stored(&world, &theirs).await);
+    let (at, end) = (world.make.in_seconds(3), StreamState::Completed);
+    let lost = StreamLease { epoch: 7, ..lease_of(&one) };
+    for lease in [lost, lease_of(&theirs)] {
+        let before = stored(&world, &one).await;
+        let outcome = world.attempt(&scope, async |tx| tx.streams().finish_whole(lease, end, &events, at).await).await;
+        assert_refused!(outcome, StoreError::Stale);
+        assert_eq!(stored(&world, &one).await, before);
+    }
+    let lease = lease_of(&one);
+    world.write(&scope, async |tx| tx.streams().finish_whole(lease, end, &events, at).await).await;
+    let ended = Stream {
+        state: end,
+        ended_at: Some(at),
+        updated_at: at,
+        last_event: 2_500,
+        lease_expires_at: until,
+        ..one.clone()
+    };
+    let found = stored(&world, &one).await;
+    assert_eq!(found.0, Some(ended));
+    assert!(found.1 == events[..found.1.len()] && found.1.len() > 7, "{}", found.1.len());
+    let page = async |after| world.read(&scope, async |tx| tx.streams().events(one.id, after, 10).await).await;
+    assert_eq!((page(995).await, page(2_495).await), (events[995..1_005].to_vec(), events[2_495..].to_vec()));
+    assert_eq!((stored(&world, &two).await, stored(&world, &theirs).await), (beside, other));
+    let again = world.attempt(&scope, async |tx| tx.streams().finish_whole(lease, end, &events, at).await).await;
+    assert_refused!(again, StoreError::Stale);
+}
+
 /// Events of streams that ended before a time are removed, of as many streams as are wanted and of all
 /// tenants; those of streams that run or ended later stay, and so do the streams.
 pub async fn events_of_ended_streams_are_removed(world: World) {

@@ -225,10 +225,10 @@ pub async fn running_streams_are_known(world: World) {
     }
     let running = async || world.read(&scope, async |tx| tx.streams().running(conversation.id).await).await;
     // Whether one more would be added; it is not kept.
-    let fits = async |in_conversation, of_user| {
+    let fits = async |in_conversation, of_asker| {
         let tx = world.begin(&scope, Mode::Write).await;
         let more = world.make.stream(&chain[5], &cast.ada);
-        let added = tx.streams().insert(&[more], MostRunning { in_conversation, of_user }).await.unwrap();
+        let added = tx.streams().insert(&[more], MostRunning { in_conversation, of_asker }).await.unwrap();
         tx.rollback().await.unwrap();
         added
     };
@@ -238,16 +238,29 @@ pub async fn running_streams_are_known(world: World) {
     world.write(&scope, async |tx| tx.streams().finish(lease, StreamState::Stopped, &[], at).await).await;
     assert_eq!(running().await, streams[1..2]);
     assert_eq!((fits(1, 3).await, fits(2, 2).await, fits(2, 3).await), (false, false, true));
+    // Those of an API key of the user count apart.
+    let key = world.make.api_key(&cast.ada);
+    world.write(&scope, async |tx| tx.api_keys().insert(&key).await).await;
+    for (of_asker, expected) in [(1, true), (1, false), (2, true)] {
+        let (_, chain) = talk(&world, &cast, 2).await;
+        let mut stream = world.make.stream(&chain[1], &cast.ada);
+        stream.api_key_id = Some(key.id);
+        let most = MostRunning { in_conversation: 1, of_asker };
+        let added =
+            world.write(&scope, async |tx| tx.streams().insert(std::slice::from_ref(&stream), most).await).await;
+        assert_eq!(added, expected);
+    }
+    assert_eq!((fits(2, 2).await, fits(2, 3).await), (false, true), "what runs for a key is not the user's");
     // What is opened together is added together, though it is more than may run.
     let both = [&chain[3], &chain[5]].map(|answer| world.make.stream(answer, &cast.ada));
-    let most = MostRunning { in_conversation: 2, of_user: 3 };
+    let most = MostRunning { in_conversation: 2, of_asker: 3 };
     assert!(world.write(&scope, async |tx| tx.streams().insert(&both, most).await).await);
     assert_eq!(running().await.len(), 3);
     // Those of another tenant have room of their own.
     let theirs = world.make.conversation(&cast.eve);
     let talk = world.make.chain(&theirs, 2);
     let stream = [world.make.stream(&talk[1], &cast.eve)];
-    let one = MostRunning { in_conversation: 1, of_user: 1 };
+    let one = MostRunning { in_conversation: 1, of_asker: 1 };
     let added = world
         .write(&scopes::own(&cast.eve), async |tx| {
             tx.conversations().insert(&theirs).await?;

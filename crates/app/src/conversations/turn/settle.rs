@@ -6,6 +6,7 @@ use domain::{
     conversations::{AnswerUpdate, MessageStatus, Stream, StreamEvent, StreamState, TurnEvent, TurnFailure},
     gateways::Topic,
     knowledge::Citation,
+    store::Priority,
     usage::{ProviderCall, TokenUsage, UsageLog, estimate},
 };
 use serde_json::json;
@@ -38,30 +39,22 @@ impl Pump<'_> {
     // cannot be written in two minutes is left to the reconciler, which finds the lease run out.
     pub(super) async fn settle(mut self, ending: Ending, stored: i64) {
         let settlement = self.settlement(ending);
-        let mut waiting = self.live.live.after(stored);
+        let mut events = self.live.live.after(0);
         let citations: Vec<StreamEvent> =
             settlement.citations.iter().map(|(_, event)| self.answer.number(event.clone())).collect();
-        waiting.extend_from_slice(&citations);
+        events.extend_from_slice(&citations);
+        let mut is_stored = stored > 0;
         let mut tries = 1;
         loop {
-            match self.write(&settlement, &waiting).await {
+            match self.write(&settlement, &events, is_stored).await {
                 Ok((last, view)) => {
                     self.live.live.ended_as(view);
                     self.live.live.push(&citations);
                     self.live.live.push(&[last]);
                     break;
                 }
-                // A flush arrived unseen, or the database died and has forgotten one.
-                Err(error) if error.is_conflict_on("stream_events") && tries < MAX_TRIES => {
-                    tries += 1;
-                    match self.stream().await {
-                        Some(stream) => {
-                            waiting = self.live.live.after(stream.last_event);
-                            waiting.extend_from_slice(&citations);
-                        }
-                        None => tokio::time::sleep(RETRY_PAUSE).await,
-                    }
-                }
+                // A flush arrived unseen.
+                Err(error) if error.is_conflict_on("stream_events") && !is_stored => is_stored = true,
                 Err(error) if error.is_stale() || self.is_taken_over().await => {
                     tracing::warn!(stream = %self.turn.stream.id, "another instance has settled the turn");
                     break;
@@ -126,11 +119,13 @@ impl Pump<'_> {
         self.app.query_in(&self.turn.scope, async |tx| Ok(tx.streams().get(id).await?)).await.ok().flatten()
     }
 
-    /// Writes the settlement; returns the last event, and the answer as readers see it.
+    /// Writes the settlement, with all events in place of those that are stored; returns the last event, and
+    /// the answer as readers see it.
     async fn write(
         &self,
         settlement: &Settlement,
-        waiting: &[StreamEvent],
+        events: &[StreamEvent],
+        is_stored: bool,
     ) -> Result<(StreamEvent, Option<MessageView>)> {
         let (turn, now) = (&self.turn, self.app.now());
         let work = |tx: Uow| async move {
@@ -145,8 +140,12 @@ impl Pump<'_> {
                 at: now,
             };
             let last = self.last_event(settlement, &update);
-            let events: Vec<StreamEvent> = waiting.iter().chain([&last]).cloned().collect();
-            tx.streams().finish(turn.lease(), settlement.state, &events, now).await?;
+            let events: Vec<StreamEvent> = events.iter().chain([&last]).cloned().collect();
+            if is_stored {
+                tx.streams().finish_whole(turn.lease(), settlement.state, &events, now).await?;
+            } else {
+                tx.streams().finish(turn.lease(), settlement.state, &events, now).await?;
+            }
             let after = json!({ "status": settlement.status.as_str(), "request_id": turn.stream.request_id });
             let audited = tx.record(Act::on("turn_settled", "message", turn.answer.id.0).now(after)).await?;
             tx.messages().update_answer(turn.answer.id, &update).await?;
@@ -158,7 +157,7 @@ impl Pump<'_> {
             let view = self.view(&tx, settlement, &update).await?;
             Ok(((last, view), audited))
         };
-        self.app.change_in(&turn.scope, Some(&turn.actor), work).await
+        self.app.at(Priority::Settlement).change_in(&turn.scope, Some(&turn.actor), work).await
     }
 
     /// Writes the search with what it cost, and what the call to the model cost; returns the latter's

@@ -8,6 +8,7 @@ use domain::{
     gateways::{ChatDelta, ChatModel, ChatRequest, ChatStream, GatewayErrorKind, ModelName, PromptRole},
     ids::RequestId,
     knowledge::{RetrievalMode, retrieval::DEFAULT_PASSAGES},
+    store::Priority,
     usage::{AgentType, ProviderCall, TokenUsage, call::CALL_LEASE_SECONDS, estimate},
 };
 use futures::StreamExt;
@@ -235,7 +236,7 @@ impl Alone {
             }
             Ok(((), audited))
         };
-        if let Err(error) = self.app.change_in(&self.scope, Some(&self.actor), work).await {
+        if let Err(error) = self.app.at(Priority::Settlement).change_in(&self.scope, Some(&self.actor), work).await {
             tracing::error!(request = %self.call.request_id, error = ?error, "a completion is left to the reconciler");
         }
     }
