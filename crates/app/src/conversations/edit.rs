@@ -12,6 +12,7 @@ use crate::{
     Error, ErrorKind, Idempotent, Outcome, Result,
     conversations::{
         Conversations, NewMessage, OpenedTurn,
+        models::Models,
         open::{Opening, Question, branch_in},
         tree::{locked, message_in},
     },
@@ -44,32 +45,36 @@ impl Conversations {
         new: NewMessage,
         idempotent: Option<&Idempotent<OpenedTurn>>,
     ) -> Result<Outcome<OpenedTurn>> {
-        let scope = self.app.allow(actor, Permission::ConversationsWrite)?;
+        let scope = &self.app.allow(actor, Permission::ConversationsWrite)?;
         new.parts.check_from_user()?;
-        let models = &self.resolve_models(&scope, id, &new.models).await?;
         let new = &new;
-        let work = |tx: Uow| async move {
-            let conversation = locked(&tx, id, new.expected_head).await?;
-            let old = message_in(&tx, &conversation, edited, "message_id").await?;
-            if old.role != MessageRole::User {
-                let message = "only a question can be edited; regenerate an answer instead";
-                return Err(Error::new(ErrorKind::Invalid, "not_a_question", message));
-            }
-            let above = match old.parent_id {
-                None => Vec::new(),
-                Some(parent) => branch_in(&tx, &conversation, parent, "message_id").await?,
+        let attempt = |models: Arc<Models>| async move {
+            let models = &models;
+            let work = |tx: Uow| async move {
+                let conversation = locked(&tx, id, new.expected_head).await?;
+                let models = self.models_of(models, &conversation)?;
+                let old = message_in(&tx, &conversation, edited, "message_id").await?;
+                if old.role != MessageRole::User {
+                    let message = "only a question can be edited; regenerate an answer instead";
+                    return Err(Error::new(ErrorKind::Invalid, "not_a_question", message));
+                }
+                let above = match old.parent_id {
+                    None => Vec::new(),
+                    Some(parent) => branch_in(&tx, &conversation, parent, "message_id").await?,
+                };
+                let opening = Opening {
+                    actor,
+                    conversation: &conversation,
+                    above,
+                    question: Some(Question { parts: new.parts.clone(), edited_from: Some(edited) }),
+                    models: &models,
+                    options: &new.options,
+                    regenerated_from: None,
+                };
+                self.open(&tx, opening).await
             };
-            let opening = Opening {
-                actor,
-                conversation: &conversation,
-                above,
-                question: Some(Question { parts: new.parts.clone(), edited_from: Some(edited) }),
-                models,
-                options: &new.options,
-                regenerated_from: None,
-            };
-            self.open(&tx, opening).await
+            self.app.change_once(actor, scope, idempotent, work).await
         };
-        self.app.change_once(actor, &scope, idempotent, work).await
+        self.with_models(&new.models, attempt).await
     }
 }

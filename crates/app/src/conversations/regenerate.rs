@@ -13,6 +13,7 @@ use crate::{
     Error, ErrorKind, Idempotent, Outcome, Result,
     conversations::{
         Conversations, OpenedTurn,
+        models::Models,
         open::{Opening, branch_in},
         tree::{locked, message_in},
     },
@@ -49,28 +50,32 @@ impl Conversations {
         expected_head: Option<i64>,
         idempotent: Option<&Idempotent<OpenedTurn>>,
     ) -> Result<Outcome<OpenedTurn>> {
-        let scope = self.app.allow(actor, Permission::ConversationsWrite)?;
-        let models = &self.resolve_models(&scope, id, &models).await?;
-        let work = |tx: Uow| async move {
-            let conversation = locked(&tx, id, expected_head).await?;
-            let target = message_in(&tx, &conversation, target, "message_id").await?;
-            let (question, regenerated_from) = question_of(&target)?;
-            let above = branch_in(&tx, &conversation, question, "message_id").await?;
-            if above.last().is_none_or(|question| question.role != MessageRole::User) {
-                return Err(not_an_answer("this answer has no question above it"));
-            }
-            let opening = Opening {
-                actor,
-                conversation: &conversation,
-                above,
-                question: None,
-                models,
-                options: &ChatOptions::default(),
-                regenerated_from,
+        let scope = &self.app.allow(actor, Permission::ConversationsWrite)?;
+        let attempt = |models: Arc<Models>| async move {
+            let models = &models;
+            let work = |tx: Uow| async move {
+                let conversation = locked(&tx, id, expected_head).await?;
+                let models = self.models_of(models, &conversation)?;
+                let target = message_in(&tx, &conversation, target, "message_id").await?;
+                let (question, regenerated_from) = question_of(&target)?;
+                let above = branch_in(&tx, &conversation, question, "message_id").await?;
+                if above.last().is_none_or(|question| question.role != MessageRole::User) {
+                    return Err(not_an_answer("this answer has no question above it"));
+                }
+                let opening = Opening {
+                    actor,
+                    conversation: &conversation,
+                    above,
+                    question: None,
+                    models: &models,
+                    options: &ChatOptions::default(),
+                    regenerated_from,
+                };
+                self.open(&tx, opening).await
             };
-            self.open(&tx, opening).await
+            self.app.change_once(actor, scope, idempotent, work).await
         };
-        self.app.change_once(actor, &scope, idempotent, work).await
+        self.with_models(&models, attempt).await
     }
 }
 

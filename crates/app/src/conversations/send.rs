@@ -14,6 +14,7 @@ use crate::{
     Error, ErrorKind, Idempotent, Outcome, Result,
     conversations::{
         Conversations, OpenedTurn,
+        models::Models,
         open::{Opening, Question, branch_in},
         tree::locked,
     },
@@ -59,29 +60,33 @@ impl Conversations {
         message: NewMessage,
         idempotent: Option<&Idempotent<OpenedTurn>>,
     ) -> Result<Outcome<OpenedTurn>> {
-        let scope = self.app.allow(actor, Permission::ConversationsWrite)?;
+        let scope = &self.app.allow(actor, Permission::ConversationsWrite)?;
         message.parts.check_from_user()?;
-        let models = &self.resolve_models(&scope, id, &message.models).await?;
         let message = &message;
-        let work = |tx: Uow| async move {
-            let conversation = locked(&tx, id, message.expected_head).await?;
-            let above = match message.parent_id.or(conversation.current_message_id) {
-                None => Vec::new(),
-                Some(parent) => branch_in(&tx, &conversation, parent, "parent_id").await?,
+        let attempt = |models: Arc<Models>| async move {
+            let models = &models;
+            let work = |tx: Uow| async move {
+                let conversation = locked(&tx, id, message.expected_head).await?;
+                let models = self.models_of(models, &conversation)?;
+                let above = match message.parent_id.or(conversation.current_message_id) {
+                    None => Vec::new(),
+                    Some(parent) => branch_in(&tx, &conversation, parent, "parent_id").await?,
+                };
+                check_parent(above.last())?;
+                let opening = Opening {
+                    actor,
+                    conversation: &conversation,
+                    above,
+                    question: Some(Question { parts: message.parts.clone(), edited_from: None }),
+                    models: &models,
+                    options: &message.options,
+                    regenerated_from: None,
+                };
+                self.open(&tx, opening).await
             };
-            check_parent(above.last())?;
-            let opening = Opening {
-                actor,
-                conversation: &conversation,
-                above,
-                question: Some(Question { parts: message.parts.clone(), edited_from: None }),
-                models,
-                options: &message.options,
-                regenerated_from: None,
-            };
-            self.open(&tx, opening).await
+            self.app.change_once(actor, scope, idempotent, work).await
         };
-        self.app.change_once(actor, &scope, idempotent, work).await
+        self.with_models(&message.models, attempt).await
     }
 }
 
