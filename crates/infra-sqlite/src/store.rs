@@ -15,7 +15,7 @@ use domain::{
     usage::{ModelPrice, ProviderCall},
 };
 use futures::FutureExt;
-use infra_sql::{SqlRepos, append_by_tenant, waited};
+use infra_sql::{IndexMemory, SqlRepos, append_by_tenant, waited};
 use migration::MigrateError;
 use sea_orm::DatabaseConnection;
 use sqlx::{
@@ -24,7 +24,6 @@ use sqlx::{
 };
 
 use crate::{
-    index::{MatrixCache, matrix_cache},
     options::SqliteOptions,
     unit::{SqliteUnit, queue_error},
     write_queue::{Durability, WriteQueue},
@@ -68,7 +67,7 @@ pub enum SqliteError {
 pub struct SqliteStore {
     queue: Arc<WriteQueue>,
     readers: SqlitePool,
-    matrices: Arc<MatrixCache>,
+    memory: Arc<IndexMemory>,
     clock: Arc<dyn Clock>,
 }
 
@@ -99,8 +98,8 @@ impl SqliteStore {
             .acquire_timeout(settings.acquire_timeout)
             .test_before_acquire(false)
             .connect_lazy_with(options.pragma("query_only", "ON"));
-        let matrices = Arc::new(matrix_cache(settings.vector_cache_bytes));
-        Ok(Self { queue: Arc::new(queue), readers, matrices, clock })
+        let memory = Arc::new(IndexMemory::new(settings.words_cache_bytes, settings.vector_cache_bytes));
+        Ok(Self { queue: Arc::new(queue), readers, memory, clock })
     }
 }
 
@@ -141,7 +140,7 @@ impl Store for SqliteStore {
                 let snapshot = waited("readers", self.readers.begin())
                     .await
                     .map_err(|error| StoreError::Unavailable(Box::new(error)))?;
-                SqliteUnit::reading(snapshot, scope.clone(), Arc::clone(&self.matrices))
+                SqliteUnit::reading(snapshot, scope.clone(), Arc::clone(&self.memory))
             }
             Mode::Write => writing(&self.queue, scope.clone(), Durability::Disk).await?,
         };
