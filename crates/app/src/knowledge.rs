@@ -5,6 +5,7 @@ use crate::App;
 mod collections;
 mod embed;
 mod ingest;
+mod keep;
 mod plain_parser;
 mod retrieve;
 mod search;
@@ -14,6 +15,7 @@ mod worker;
 
 pub use collections::NewCollection;
 pub(crate) use embed::Payer;
+pub(crate) use keep::SearchKeeper;
 pub use plain_parser::PlainParser;
 pub(crate) use retrieve::{Retrieval, Retrieved};
 pub use search::{SearchRequest, SearchResult};

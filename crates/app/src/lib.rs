@@ -94,6 +94,7 @@ struct Parts {
     actors: identity::ActorCache,
     live: conversations::LiveStreams,
     flusher: conversations::Flusher,
+    searches: knowledge::SearchKeeper,
     tasks: TaskTracker,
     /// Nothing new begins.
     shutdown: CancellationToken,
@@ -195,6 +196,7 @@ impl AppBuilder {
                 actors: identity::ActorCache::new(),
                 live: conversations::LiveStreams::default(),
                 flusher: conversations::Flusher::default(),
+                searches: knowledge::SearchKeeper::default(),
                 tasks: TaskTracker::new(),
                 shutdown: CancellationToken::new(),
                 halt: CancellationToken::new(),

@@ -10,4 +10,4 @@ mod sources;
 mod words;
 
 pub(crate) use index_rows::{Posting, StoredVector};
-pub(crate) use rows::StoredHit;
+pub(crate) use rows::StoredHits;

@@ -15,7 +15,7 @@ use domain::{
 use crate::{
     check::conflict,
     conversations::{ChosenCollection, StoredEvent},
-    knowledge::{Posting, StoredHit, StoredVector},
+    knowledge::{Posting, StoredHits, StoredVector},
     references::{AnyTable, Gone},
     table::{Row, Table},
 };
@@ -108,7 +108,7 @@ tables! {
     streams: Stream,
     stream_events: StoredEvent,
     retrieval_runs: RetrievalRun,
-    retrieval_hits: StoredHit,
+    retrieval_hits: StoredHits,
     citations: Citation,
     model_prices: ModelPrice,
     usage_logs: UsageLog,

@@ -1,17 +1,24 @@
-//! The index of chunks on PostgreSQL: pgvector and full text, the right to read in each query.
+//! The index of chunks on PostgreSQL: from memory what is read often enough, else by pgvector and full text; the
+//! right to read is in each query.
 
 mod bm25;
 mod lexical;
 mod nearest;
+
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use domain::{
     access::{Purpose, TenantScope},
     gateways::{ChunkIndex, IndexEntry, IndexHit, Readable},
     ids::{ChunkId, SourceId, SourceVersionId},
-    store::StoreError,
+    store::{Mode, StoreError},
 };
-use infra_sql::{Met, Sql, SqlBackend, readable, store_error};
+use infra_sql::{
+    IndexQuestion, Met, Sql, SqlBackend,
+    readable::{self, Reached},
+    search_words, store_error,
+};
 use pgvector::HalfVector;
 use sea_orm::{ConnectionTrait, DbBackend, QueryResult};
 use uuid::Uuid;
@@ -24,9 +31,16 @@ const INSERT_ROWS: usize = 1_000;
 /// Where a question looks.
 struct Place {
     /// The collections with chunks that it may read.
-    collections: Vec<Uuid>,
+    collections: Arc<[Reached]>,
     /// Chunks in them.
     chunks: i64,
+}
+
+impl Place {
+    fn of(collections: Arc<[Reached]>) -> Self {
+        let chunks = collections.iter().map(|collection| collection.chunk_count).sum();
+        Self { collections, chunks }
+    }
 }
 
 impl PostgresUnit {
@@ -39,22 +53,24 @@ impl PostgresUnit {
         self.query_all_raw(sql.statement(DbBackend::Postgres)).await.map_err(store_error)
     }
 
-    /// The collections that a question may look into, decided once for the queries that follow in
-    /// this transaction. In the same round trip the planner is told to look at the values of each
-    /// query, without which it cannot tell a small tenant from a large one, or a rare word from a
-    /// frequent one.
+    /// The collections that a question may look into, asked for once in a snapshot.
     async fn in_reach(&self, scope: &TenantScope, readable: &Readable) -> Result<Place, StoreError> {
-        let mut statement = readable::collections(scope, readable).statement(DbBackend::Postgres);
-        statement.sql = format!(
-            "SELECT id, chunk_count, set_config('plan_cache_mode', 'force_custom_plan', true) AS plan FROM ({}) reach",
-            statement.sql
-        );
-        let mut place = Place { collections: Vec::new(), chunks: 0 };
-        for row in self.query_all_raw(statement).await.map_err(store_error)? {
-            place.collections.push(row.try_get("", "id").map_err(store_error)?);
-            place.chunks += row.try_get::<i64>("", "chunk_count").map_err(store_error)?;
+        if let Some(collections) = self.last_reached.get(readable) {
+            return Ok(Place::of(collections));
         }
-        Ok(place)
+        let collections: Arc<[Reached]> =
+            Reached::read(&self.rows(readable::collections(scope, readable)).await?)?.into();
+        if self.mode() == Mode::Read {
+            self.last_reached.set(readable, &collections);
+        }
+        Ok(Place::of(collections))
+    }
+
+    /// Tells the planner to look at the values of each query that follows, without which it cannot tell a small
+    /// tenant from a large one, or a rare word from a frequent one.
+    async fn plan_by_values(&self) -> Result<(), StoreError> {
+        let setting = "SET LOCAL plan_cache_mode = force_custom_plan";
+        self.execute_unprepared(setting).await.map(drop).map_err(store_error)
     }
 
     /// Adds one batch, each column as an array.
@@ -165,10 +181,18 @@ impl ChunkIndex for PostgresUnit {
         if limit == 0 || vector.is_empty() {
             return Ok(Vec::new());
         }
-        self.nearest_chunks(&nearest::Question { scope, model, vector, readable, limit }).await
+        self.nearest_chunks(nearest::Question { asked: IndexQuestion { scope, readable, limit }, model, vector }).await
     }
 
     async fn lexical(&self, query: &str, readable: &Readable, limit: u32) -> Result<Vec<IndexHit>, StoreError> {
-        self.chunks_with_words(self.tenant()?, query, readable, limit).await
+        let scope = self.tenant()?;
+        let place = self.in_reach(scope, readable).await?;
+        if let Some(memory) = &self.memory {
+            let question = IndexQuestion { scope, readable, limit };
+            if let Some(hits) = search_words(self, memory, question, query, &place.collections).await? {
+                return Ok(hits);
+            }
+        }
+        self.chunks_with_words(scope, &place, query, readable, limit).await
     }
 }

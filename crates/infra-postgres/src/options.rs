@@ -27,6 +27,10 @@ pub struct PostgresOptions {
     pub idle_in_transaction_timeout: Duration,
     /// A connection that rested longer is tried before it is used.
     pub test_after_idle: Duration,
+    /// Bytes of memory for the words of collections; 0: the database's own index answers.
+    pub words_cache_bytes: u64,
+    /// Bytes of memory for their vectors, as codes; 0: the same.
+    pub vector_cache_bytes: u64,
 }
 
 impl Default for PostgresOptions {
@@ -41,6 +45,8 @@ impl Default for PostgresOptions {
             lock_timeout: Duration::from_secs(5),
             idle_in_transaction_timeout: Duration::from_secs(20),
             test_after_idle: Duration::from_secs(30),
+            words_cache_bytes: 256 * 1024 * 1024,
+            vector_cache_bytes: 256 * 1024 * 1024,
         }
     }
 }

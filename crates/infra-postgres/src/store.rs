@@ -11,7 +11,7 @@ use domain::{
     usage::{ModelPrice, ProviderCall},
 };
 use futures::FutureExt;
-use infra_sql::{SqlRepos, append_by_tenant, record_call_at_once, recorded_price};
+use infra_sql::{IndexMemory, SqlRepos, append_by_tenant, record_call_at_once, recorded_price};
 use migration::postgres::{APP, JOBS};
 use sqlx::{Connection, postgres::PgConnectOptions};
 
@@ -30,6 +30,7 @@ pub struct PostgresStore {
     app: Arc<RolePool>,
     jobs: Arc<RolePool>,
     jobs_options: PgConnectOptions,
+    memory: Arc<IndexMemory>,
     clock: Arc<dyn Clock>,
 }
 
@@ -60,7 +61,8 @@ impl PostgresStore {
         let app = pool::open("app", pool::as_role(&options, APP, settings), settings.app_connections, settings)?;
         let jobs_options = pool::as_role(&options, JOBS, settings);
         let jobs = pool::open("jobs", jobs_options.clone(), settings.job_connections, settings)?;
-        Ok(Self { app: Arc::new(app), jobs: Arc::new(jobs), jobs_options, clock })
+        let memory = Arc::new(IndexMemory::new(settings.words_cache_bytes, settings.vector_cache_bytes));
+        Ok(Self { app: Arc::new(app), jobs: Arc::new(jobs), jobs_options, memory, clock })
     }
 
     /// The pool that serves tenants, as `banyan_app`. It takes a connection back as it is left, so leave it
@@ -107,7 +109,7 @@ impl Store for PostgresStore {
                 &self.jobs
             }
         };
-        let unit = PostgresUnit::begin(pool, scope.clone(), mode, priority).await?;
+        let unit = PostgresUnit::begin(pool, scope.clone(), mode, priority).await?.with_memory(&self.memory);
         Ok(Box::new(SqlRepos::new(unit, Arc::clone(&self.clock))))
     }
 

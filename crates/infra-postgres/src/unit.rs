@@ -1,13 +1,13 @@
 //! A unit of work: a transaction that knows its tenant.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
 use domain::{
     access::Scope,
     store::{Mode, Priority, StoreError},
 };
-use infra_sql::{SqlBackend, store_error};
+use infra_sql::{IndexMemory, SqlBackend, readable::LastReached, store_error};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, RuntimeErr, Statement};
 use sea_query_sqlx::SqlxValues;
 use sqlx::{AssertSqlSafe, PgConnection, Postgres, postgres::PgArguments, query::Query};
@@ -32,6 +32,9 @@ pub struct PostgresUnit {
     statements: Mutex<Statements>,
     scope: Scope,
     mode: Mode,
+    /// A writer, which may see what is never committed, keeps out of it.
+    pub(crate) memory: Option<Arc<IndexMemory>>,
+    pub(crate) last_reached: LastReached,
 }
 
 impl fmt::Debug for PostgresUnit {
@@ -56,6 +59,12 @@ impl PostgresUnit {
         Self::begin_with(pool, begin.to_owned(), scope, mode, priority).await
     }
 
+    /// The same for reads that may search.
+    pub(crate) fn with_memory(mut self, memory: &Arc<IndexMemory>) -> Self {
+        self.memory = (self.mode == Mode::Read).then(|| Arc::clone(memory));
+        self
+    }
+
     /// The same for what streams have told, whose commit does not wait for the disk.
     pub(crate) async fn begin_flush(pool: &RolePool, scope: Scope) -> Result<Self, StoreError> {
         let begin = "BEGIN; SET LOCAL synchronous_commit = off".to_owned();
@@ -76,7 +85,8 @@ impl PostgresUnit {
             None => begin,
         };
         let lease = Lease::begin(pool, tenant, priority, statement).await?;
-        Ok(Self { statements: Mutex::new(Statements { lease, is_cut_off: false }), scope, mode })
+        let statements = Mutex::new(Statements { lease, is_cut_off: false });
+        Ok(Self { statements, scope, mode, memory: None, last_reached: LastReached::default() })
     }
 
     /// The right to run one statement, marked as cut off until [`finish`] is called.

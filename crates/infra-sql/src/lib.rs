@@ -18,6 +18,7 @@ mod conversations;
 mod dialect;
 mod error;
 mod identity;
+mod index;
 mod knowledge;
 mod mapping;
 mod measure;
@@ -46,6 +47,7 @@ pub use self::{
     conversations::append_by_tenant,
     dialect::{record_call_at_once, recorded_price},
     error::store_error,
+    index::{Best, IndexMemory, IndexQuestion, Scored, VectorIndex, cosine, search_vectors, search_words},
     measure::{POOL_WAIT_SECONDS, STATEMENT_SECONDS},
     repos::SqlRepos,
     sql::{Met, Open, Sql},

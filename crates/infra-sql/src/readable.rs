@@ -1,12 +1,17 @@
 //! The right to read knowledge, as SQL: for the repositories here and for the backends' indexes.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use domain::{
     access::{Purpose, Rows, TenantScope},
     gateways::Readable,
     knowledge::Collection,
+    store::StoreError,
 };
+use sea_orm::{QueryResult, prelude::Uuid};
 
 use crate::{
+    error::store_error,
     knowledge::rows::collections as stored,
     sql::{Met, Sql},
 };
@@ -61,5 +66,47 @@ pub fn collections(scope: &TenantScope, readable: &Readable) -> Sql<Met> {
     match &readable.collections {
         Some(ids) => sql.text(" AND k.id IN ").bind_list(ids.iter().map(|id| id.0)),
         None => sql,
+    }
+}
+
+/// A collection that [`collections`] found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reached {
+    /// Its id.
+    pub id: Uuid,
+    /// Chunks in it.
+    pub chunk_count: i64,
+    /// Its generation in the snapshot of the query.
+    pub generation: i64,
+}
+
+impl Reached {
+    /// Reads the rows of [`collections`].
+    ///
+    /// # Errors
+    /// For a row that cannot be read.
+    pub fn read(rows: &[QueryResult]) -> Result<Vec<Self>, StoreError> {
+        let reached = |row: &QueryResult| {
+            let (id, chunk_count) = (row.try_get("", "id")?, row.try_get("", "chunk_count")?);
+            Ok(Self { id, chunk_count, generation: row.try_get("", "generation")? })
+        };
+        rows.iter().map(reached).collect::<Result<_, _>>().map_err(store_error)
+    }
+}
+
+/// What the last question of a unit of work reached, for the next one in the same snapshot.
+#[derive(Debug, Default)]
+pub struct LastReached(Mutex<Option<(Readable, Arc<[Reached]>)>>);
+
+impl LastReached {
+    /// The collections, if the last question looked there too.
+    pub fn get(&self, readable: &Readable) -> Option<Arc<[Reached]>> {
+        let last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        last.as_ref().filter(|(of, _)| of == readable).map(|(_, reached)| Arc::clone(reached))
+    }
+
+    /// Keeps them.
+    pub fn set(&self, readable: &Readable, reached: &Arc<[Reached]>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((readable.clone(), Arc::clone(reached)));
     }
 }

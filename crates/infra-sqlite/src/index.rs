@@ -1,21 +1,25 @@
-//! The index of chunks on SQLite: vectors by a scan of codes in memory, words by FTS5.
+//! The index of chunks on SQLite: from memory what is read often enough, else by FTS5 and a scan of the table.
 
 mod lexical;
-mod matrix;
 mod nearest;
 mod words;
+
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use domain::{
     access::{Purpose, TenantScope},
     gateways::{ChunkIndex, IndexEntry, IndexHit, Readable},
     ids::{SourceId, SourceVersionId},
-    store::StoreError,
+    store::{Mode, StoreError},
 };
-use infra_sql::{Met, Sql, readable, store_error};
+use infra_sql::{
+    IndexQuestion, Met, Sql, SqlBackend,
+    readable::{self, Reached},
+    search_words, store_error,
+};
 use sea_orm::{ConnectionTrait, DbBackend, QueryResult, Value};
 
-pub(crate) use self::matrix::{MatrixCache, matrix_cache};
 use crate::unit::SqliteUnit;
 
 /// Vectors of one INSERT: SQLite takes 32,766 values at most, and a vector's row has eight.
@@ -24,7 +28,7 @@ const INSERT_ROWS: usize = 500;
 impl SqliteUnit {
     /// The tenant's part of the scope, without which there is no index.
     fn tenant(&self) -> Result<&TenantScope, StoreError> {
-        infra_sql::SqlBackend::scope(self).tenant().ok_or(StoreError::OutOfScope("the index outside a tenant"))
+        self.scope().tenant().ok_or(StoreError::OutOfScope("the index outside a tenant"))
     }
 
     async fn run(&self, sql: Sql<Met>) -> Result<(), StoreError> {
@@ -33,6 +37,18 @@ impl SqliteUnit {
 
     async fn rows(&self, sql: Sql<Met>) -> Result<Vec<QueryResult>, StoreError> {
         self.query_all_raw(sql.statement(DbBackend::Sqlite)).await.map_err(store_error)
+    }
+
+    /// The collections that a question may look into.
+    async fn reached(&self, scope: &TenantScope, readable: &Readable) -> Result<Arc<[Reached]>, StoreError> {
+        if let Some(reached) = self.last_reached.get(readable) {
+            return Ok(reached);
+        }
+        let reached: Arc<[Reached]> = Reached::read(&self.rows(readable::collections(scope, readable)).await?)?.into();
+        if self.mode() == Mode::Read {
+            self.last_reached.set(readable, &reached);
+        }
+        Ok(reached)
     }
 
     /// Refuses a source that the scope does not reach, and versions that are not the source's.
@@ -83,7 +99,7 @@ impl ChunkIndex for SqliteUnit {
                     entry.chunk_id.0.into(),
                     entry.model.as_str().into(),
                     nearest::dimension(&entry.vector).into(),
-                    matrix::to_bytes(&entry.vector).into(),
+                    nearest::to_bytes(&entry.vector).into(),
                 ];
                 sql = sql.text(if number == 0 { "" } else { ", " }).bind_list(values);
             }
@@ -132,10 +148,18 @@ impl ChunkIndex for SqliteUnit {
         if limit == 0 || vector.is_empty() {
             return Ok(Vec::new());
         }
-        self.nearest_chunks(&nearest::Question { scope, model, vector, readable, limit: limit as usize }).await
+        self.nearest_chunks(nearest::Question { asked: IndexQuestion { scope, readable, limit }, model, vector }).await
     }
 
     async fn lexical(&self, query: &str, readable: &Readable, limit: u32) -> Result<Vec<IndexHit>, StoreError> {
-        self.chunks_with_words(self.tenant()?, query, readable, limit).await
+        let scope = self.tenant()?;
+        if let Some(memory) = &self.memory {
+            let reached = self.reached(scope, readable).await?;
+            let question = IndexQuestion { scope, readable, limit };
+            if let Some(hits) = search_words(self, memory, question, query, &reached).await? {
+                return Ok(hits);
+            }
+        }
+        self.chunks_with_words(scope, query, readable, limit).await
     }
 }

@@ -11,8 +11,10 @@ pub struct SqliteOptions {
     pub acquire_timeout: Duration,
     /// How long SQLite waits for another process that has locked the file (a backup, say).
     pub busy_timeout: Duration,
-    /// Bytes of memory for the vectors of collections, as codes.
+    /// Bytes of memory for the vectors of collections, as codes; 0: the database's own index answers.
     pub vector_cache_bytes: u64,
+    /// Bytes of memory for the words of collections; 0: the database's own index answers.
+    pub words_cache_bytes: u64,
     /// Bytes of memory for pages of the file, per connection.
     pub page_cache_bytes: u64,
 }
@@ -24,6 +26,7 @@ impl Default for SqliteOptions {
             acquire_timeout: Duration::from_secs(2),
             busy_timeout: Duration::from_secs(5),
             vector_cache_bytes: 512 * 1024 * 1024,
+            words_cache_bytes: 256 * 1024 * 1024,
             page_cache_bytes: 16 * 1024 * 1024,
         }
     }

@@ -15,7 +15,7 @@ use domain::{
     usage::{ModelPrice, ProviderCall},
 };
 use futures::FutureExt;
-use infra_sql::{Admission, SqlRepos, append_by_tenant};
+use infra_sql::{Admission, IndexMemory, SqlRepos, append_by_tenant};
 use migration::MigrateError;
 use sea_orm::DatabaseConnection;
 use sqlx::{
@@ -24,7 +24,6 @@ use sqlx::{
 };
 
 use crate::{
-    index::{MatrixCache, matrix_cache},
     options::SqliteOptions,
     unit::{SqliteUnit, queue_error},
     write_queue::{Durability, WriteQueue},
@@ -69,7 +68,7 @@ pub struct SqliteStore {
     queue: Arc<WriteQueue>,
     readers: SqlitePool,
     reading: Admission,
-    matrices: Arc<MatrixCache>,
+    memory: Arc<IndexMemory>,
     clock: Arc<dyn Clock>,
 }
 
@@ -100,15 +99,15 @@ impl SqliteStore {
             .acquire_timeout(settings.acquire_timeout)
             .test_before_acquire(false)
             .connect_lazy_with(options.pragma("query_only", "ON"));
-        let matrices = Arc::new(matrix_cache(settings.vector_cache_bytes));
+        let memory = Arc::new(IndexMemory::new(settings.words_cache_bytes, settings.vector_cache_bytes));
         let reading = Admission::new("readers", settings.readers as usize, settings.acquire_timeout);
-        Ok(Self { queue: Arc::new(queue), readers, reading, matrices, clock })
+        Ok(Self { queue: Arc::new(queue), readers, reading, memory, clock })
     }
 
     async fn read(&self, scope: &Scope, priority: Priority) -> Result<SqliteUnit, StoreError> {
         let admitted = self.reading.enter(scope.tenant_id(), priority).await?;
         let snapshot = self.readers.begin().await.map_err(|error| StoreError::Unavailable(Box::new(error)))?;
-        Ok(SqliteUnit::reading(snapshot, admitted, scope.clone(), Arc::clone(&self.matrices)))
+        Ok(SqliteUnit::reading(snapshot, admitted, scope.clone(), Arc::clone(&self.memory)))
     }
 }
 

@@ -8,16 +8,13 @@ use domain::{
     store::{Mode, StoreError},
 };
 use futures::TryStreamExt;
-use infra_sql::{Admitted, SqlBackend};
+use infra_sql::{Admitted, IndexMemory, SqlBackend, readable::LastReached};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, RuntimeErr, Statement};
 use sea_query_sqlx::SqlxValues;
 use sqlx::{AssertSqlSafe, Executor, Sqlite, SqliteConnection, Transaction, query::Query, sqlite::SqliteQueryResult};
 use tokio::sync::{Mutex, MutexGuard};
 
-use crate::{
-    index::MatrixCache,
-    write_queue::{QueuedTx, WriteQueueError},
-};
+use crate::write_queue::{QueuedTx, WriteQueueError};
 
 /// Where the statements of a unit of work run.
 enum Place {
@@ -49,8 +46,9 @@ pub struct SqliteUnit {
     statements: Mutex<Statements>,
     scope: Scope,
     mode: Mode,
-    /// Matrices of vectors; a writer, which may see what is never committed, keeps out of it.
-    pub(crate) matrices: Option<Arc<MatrixCache>>,
+    /// A writer, which may see what is never committed, keeps out of it.
+    pub(crate) memory: Option<Arc<IndexMemory>>,
+    pub(crate) last_reached: LastReached,
 }
 
 impl fmt::Debug for SqliteUnit {
@@ -64,15 +62,19 @@ impl SqliteUnit {
         snapshot: Transaction<'static, Sqlite>,
         admitted: Admitted,
         scope: Scope,
-        matrices: Arc<MatrixCache>,
+        memory: Arc<IndexMemory>,
     ) -> Self {
         let statements = Statements { place: Place::Reader { snapshot, _admitted: admitted }, is_cut_off: false };
-        Self { statements: Mutex::new(statements), scope, mode: Mode::Read, matrices: Some(matrices) }
+        Self::new(statements, scope, Mode::Read, Some(memory))
     }
 
     pub(crate) fn writing(turn: QueuedTx, scope: Scope) -> Self {
         let statements = Statements { place: Place::WriteQueue(turn), is_cut_off: false };
-        Self { statements: Mutex::new(statements), scope, mode: Mode::Write, matrices: None }
+        Self::new(statements, scope, Mode::Write, None)
+    }
+
+    fn new(statements: Statements, scope: Scope, mode: Mode, memory: Option<Arc<IndexMemory>>) -> Self {
+        Self { statements: Mutex::new(statements), scope, mode, memory, last_reached: LastReached::default() }
     }
 
     /// The right to run one statement, marked as cut off until [`finish`] is called.

@@ -47,8 +47,6 @@ INSERT INTO stream_events (tenant_id, stream_id, number, event_type, data) VALUE
 
 INSERT INTO retrieval_runs (id, tenant_id, user_id, conversation_id, message_id, query, mode, parameters, duration_ms)
     VALUES (#101, #1, #13, #21, #32, 'trees', 'lexical', '{}', 1);
-INSERT INTO retrieval_hits (tenant_id, retrieval_run_id, chunk_id, rank, score, is_used)
-    VALUES (#1, #101, #71, 1, 0.5, true);
 INSERT INTO citations (id, tenant_id, conversation_id, message_id, citation_index, chunk_id, source_id,
     source_version_id, filename, quote, quote_start, quote_end)
     VALUES (#111, #1, #21, #32, 1, #71, #51, #61, 'a.md', 'trees', 8, 13);

@@ -83,7 +83,6 @@ async fn deletions_take_what_belongs_to_them(database: TestDatabase) {
     let gone = [
         ("chunks", 0),
         ("chunk_embeddings", 0),
-        ("retrieval_hits", 0),
         ("sources", 2),
         ("source_versions", 0),
         ("jobs", 0),

@@ -110,3 +110,50 @@ async fn a_source_keeps_one_live_job_on_sqlite() {
 async fn a_source_keeps_one_live_job_on_postgres() {
     a_source_keeps_one_live_job(TestDatabase::postgres().await).await;
 }
+
+const HITS_IN_RUNS: &str = "m20261127_000013_hits_in_runs";
+
+/// Hits of the fixture's search `#101`, the last of which is the better one.
+const HITS: &str = "
+    INSERT INTO chunks (id, tenant_id, collection_id, source_id, source_version_id, ordinal, content, heading_path,
+        start_offset, end_offset, token_count) VALUES (#72, #1, #41, #51, #61, 1, 'more', '[]', 0, 4, 1);
+    INSERT INTO retrieval_hits (tenant_id, retrieval_run_id, chunk_id, rank, score, vector_rank, vector_score,
+        lexical_rank, lexical_score, is_used) VALUES
+        (#1, #101, #71, 2, 0.25, NULL, NULL, 1, 3.5, false),
+        (#1, #101, #72, 1, 0.5, 1, 0.75, NULL, NULL, true)";
+
+async fn hits_move_into_their_search_and_back(database: TestDatabase) {
+    let database = database.migrated_before(HITS_IN_RUNS).await;
+    fill_first(&database).await;
+    run(database.admin(), HITS).await.unwrap();
+    migration::up(&database.db).await.unwrap();
+    let of_rank = |place: usize, condition: &str| {
+        let hit = if database.is_postgres() { format!("hits -> {place}") } else { format!("(hits -> '$[{place}]')") };
+        format!("retrieval_runs WHERE id = #101 AND {}", condition.replace("hit", &hit))
+    };
+    let better =
+        "hit ->> 'chunk_id' = '00000000-0000-0000-0000-000000000048' AND CAST(hit ->> 'vector_score' AS real) = 0.75";
+    assert_eq!(count(database.admin(), &of_rank(0, better)).await, 1);
+    let worse = "hit ->> 'lexical_rank' IS NOT NULL AND hit ->> 'vector_rank' IS NULL";
+    assert_eq!(count(database.admin(), &of_rank(1, worse)).await, 1);
+
+    // Taken back, they are rows again, but for those whose chunk is gone meanwhile.
+    run(database.admin(), "DELETE FROM chunks WHERE id = #71").await.unwrap();
+    let steps = Migrator::migrations().iter().rev().position(|migration| migration.name() == HITS_IN_RUNS);
+    migration::down(&database.db, u32::try_from(steps.unwrap() + 1).unwrap()).await.unwrap();
+    let back = "chunk_id = #72 AND rank = 1 AND score = 0.5 AND vector_rank = 1 AND vector_score = 0.75 \
+        AND lexical_rank IS NULL AND lexical_score IS NULL AND is_used";
+    assert_eq!(count(database.admin(), &format!("retrieval_hits WHERE {back}")).await, 1);
+    assert_eq!(count(database.admin(), "retrieval_hits").await, 1);
+    database.remove().await;
+}
+
+#[tokio::test]
+async fn hits_move_into_their_search_and_back_on_sqlite() {
+    hits_move_into_their_search_and_back(TestDatabase::sqlite().await).await;
+}
+
+#[tokio::test]
+async fn hits_move_into_their_search_and_back_on_postgres() {
+    hits_move_into_their_search_and_back(TestDatabase::postgres().await).await;
+}

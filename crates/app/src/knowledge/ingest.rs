@@ -22,6 +22,8 @@ mod embed;
 
 /// Most bytes of a parsed document as JSON.
 const MAX_PARSED_BYTES: usize = 256 * 1024 * 1024;
+/// Bytes of a text whose file is not parsed twice, should cutting it fail.
+const LARGE_TEXT_BYTES: usize = 64 * 1024;
 /// Chunks written in one statement.
 const CHUNK_BATCH: usize = 200;
 /// Window of chunks when no embedder sets one, in tokens.
@@ -70,14 +72,16 @@ impl<'a> Ingest<'a> {
             // The worker before died between publishing and ending its job.
             return self.finish().await;
         }
-        if version.chunk_count == 0 {
+        let cut = if version.chunk_count == 0 {
             let document = self.parse(&source, &mut version).await?;
-            self.cut(&mut version, &document).await?;
+            Some(self.cut(&mut version, &document).await?)
+        } else {
+            None
+        };
+        match &self.app.parts.embedder {
+            Some(embedder) => self.embed(version, embedder, cut).await,
+            None => self.publish(&version).await,
         }
-        if let Some(embedder) = &self.app.parts.embedder {
-            self.embed(&mut version, embedder).await?;
-        }
-        self.publish(&version).await
     }
 
     /// Marks source and version as being worked on.
@@ -100,7 +104,8 @@ impl<'a> Ingest<'a> {
         found.ok_or_else(|| StepError::Permanent("the source was deleted".to_owned()))
     }
 
-    /// The parsed document: the one that an earlier try kept, or a new one, which it keeps.
+    /// The parsed document: the one that an earlier try kept, or a new one, which is kept at once where it is
+    /// large, else with its chunks.
     async fn parse(&self, source: &Source, version: &mut SourceVersion) -> Result<ParsedDocument, StepError> {
         if let Some(key) = &version.text_storage_key
             && let Some(document) = self.kept_document(key).await?
@@ -117,12 +122,14 @@ impl<'a> Ingest<'a> {
         version.text_storage_key = Some(key);
         version.character_count = document.text.chars().count() as u64;
         version.page_count = document.page_count;
-        let version = &*version;
-        let work = |tx: Uow| async move {
-            tx.sources().update_version(version).await?;
-            Ok(tx.jobs().record_progress(self.lease, "chunk", 0, 1).await?)
-        };
-        self.step(work).await?;
+        if document.text.len() >= LARGE_TEXT_BYTES {
+            let version = &*version;
+            let work = |tx: Uow| async move {
+                tx.sources().update_version(version).await?;
+                Ok(tx.jobs().record_progress(self.lease, "chunk", 0, 1).await?)
+            };
+            self.step(work).await?;
+        }
         Ok(document)
     }
 
@@ -147,19 +154,20 @@ impl<'a> Ingest<'a> {
         }
     }
 
-    /// Cuts the document and commits its chunks.
-    async fn cut(&self, version: &mut SourceVersion, document: &ParsedDocument) -> Result<(), StepError> {
+    /// Cuts the document and commits its chunks, with where its text lies.
+    async fn cut(&self, version: &mut SourceVersion, document: &ParsedDocument) -> Result<Vec<Chunk>, StepError> {
         let chunks = self.chunks(version, document).await?;
         version.chunk_count = chunks.len() as u64;
-        let (version, chunks) = (&*version, &chunks);
+        let (version, rows) = (&*version, &chunks);
         let work = |tx: Uow| async move {
-            for batch in chunks.chunks(CHUNK_BATCH) {
+            for batch in rows.chunks(CHUNK_BATCH) {
                 tx.chunks().insert(batch).await?;
             }
             tx.sources().update_version(version).await?;
             Ok(tx.jobs().record_progress(self.lease, "embed", 0, version.chunk_count).await?)
         };
-        Ok(self.step(work).await?)
+        self.step(work).await?;
+        Ok(chunks)
     }
 
     /// The document in chunks that fit the embedder's window.
@@ -202,29 +210,34 @@ impl<'a> Ingest<'a> {
         Ok((0..).zip(drafts).map(chunk).collect())
     }
 
-    /// Flips the source to the new version and ends the job, in one transaction.
+    /// Publishes a version in a transaction of its own.
     async fn publish(&self, version: &SourceVersion) -> Result<(), StepError> {
-        let now = self.app.now();
-        let processed = &VersionProgress { status: Some(ProcessingStatus::Processed), error: None, at: now };
         let work = |tx: Uow| async move {
             tx.jobs().hold(self.lease).await?;
-            let previous = tx.sources().publish(self.source_id, version.id, now).await?;
-            tx.chunk_index().publish(self.source_id, version.id, previous).await?;
-            let before = match previous {
-                Some(previous) => tx.chunks().count(previous).await?,
-                None => 0,
-            };
-            let signed = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
-            let added = signed(version.chunk_count) - signed(before);
-            tx.collections().record_change(version.collection_id, added).await?;
-            tx.sources().set_version_status(version.id, processed).await?;
-            if previous.is_none() {
-                tx.sources().set_status(self.source_id, processed).await?;
-            }
-            tx.jobs().finish(self.lease, now).await?;
-            Ok(((), Act::on("source_published", "source", self.source_id.0)))
+            Ok(((), self.publish_in(&tx, version).await?))
         };
         Ok(self.app.change_in(&self.scope, None, work).await?)
+    }
+
+    /// Flips the source to the new version and ends the job.
+    async fn publish_in(&self, tx: &Uow, version: &SourceVersion) -> Result<Act> {
+        let now = tx.now();
+        let processed = &VersionProgress { status: Some(ProcessingStatus::Processed), error: None, at: now };
+        let previous = tx.sources().publish(self.source_id, version.id, now).await?;
+        tx.chunk_index().publish(self.source_id, version.id, previous).await?;
+        let before = match previous {
+            Some(previous) => tx.chunks().count(previous).await?,
+            None => 0,
+        };
+        let signed = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+        let added = signed(version.chunk_count) - signed(before);
+        tx.collections().record_change(version.collection_id, added).await?;
+        tx.sources().set_version_status(version.id, processed).await?;
+        if previous.is_none() {
+            tx.sources().set_status(self.source_id, processed).await?;
+        }
+        tx.jobs().finish(self.lease, now).await?;
+        Ok(Act::on("source_published", "source", self.source_id.0))
     }
 
     async fn finish(&self) -> Result<(), StepError> {

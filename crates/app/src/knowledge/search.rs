@@ -12,7 +12,7 @@ use domain::{
     text,
 };
 
-use super::{Knowledge, Retrieval};
+use super::{Knowledge, Retrieval, Retrieved, keep::KeptSearch};
 use crate::{Error, Result, unit_of_work::Uow};
 
 /// Most bytes of a question.
@@ -41,7 +41,7 @@ pub struct SearchResult {
 }
 
 impl Knowledge {
-    /// Searches. The search is kept, with its hits and what it cost.
+    /// Searches. The search is kept, with its hits and what it cost, soon after it was answered.
     ///
     /// # Errors
     /// `invalid`; `not_found` for a collection that the actor may not read.
@@ -78,17 +78,10 @@ impl Knowledge {
                     conversation_id: None,
                     message_id: None,
                 };
-                let found = app.retrieve(&actor, &scope, wanted).await?;
-                let (app, kept) = (&app, &found);
-                let keep = |tx: Uow| async move {
-                    tx.retrieval().insert_run(&kept.run, &kept.hits).await?;
-                    match &kept.spent {
-                        Some(spent) => app.settle_call(&tx, spent).await,
-                        None => Ok(()),
-                    }
-                };
-                app.unaudited(&scope, "the kept search is the record", keep).await?;
-                Ok(SearchResult { items: found.items, mode: found.run.mode })
+                let Retrieved { run, hits, items, spent, .. } = app.retrieve(&actor, &scope, wanted).await?;
+                let mode = run.mode;
+                app.keep_search(scope, KeptSearch { run, hits, spent }).await?;
+                Ok(SearchResult { items, mode })
             })
             .await
     }

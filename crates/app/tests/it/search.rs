@@ -86,7 +86,7 @@ async fn modes_limits_and_blank_questions() {
     for (mode, paid) in [(RetrievalMode::Lexical, 0), (RetrievalMode::Vector, 1), (RetrievalMode::Hybrid, 2)] {
         let found = knowledge.search(&ada, request("acorns of the oak", mode)).await.unwrap();
         assert_eq!((found.items[0].filename.as_str(), found.mode), ("oak.md", mode));
-        assert_eq!(bench.ledger(&ada).await.len() - before, paid, "{mode:?}");
+        assert_eq!(bench.ledger_of(&ada, before + paid).await.len() - before, paid, "{mode:?}");
     }
     assert!(bench.ledger(&ada).await.iter().all(|row| row.agent_type == AgentType::Embedding && !row.is_estimated));
     let one = SearchRequest { limit: Some(1), ..request("tree", RetrievalMode::Vector) };

@@ -199,6 +199,18 @@ impl Bench {
         rows
     }
 
+    /// The same, once it has so many rows: a search is written down after it was answered.
+    pub(crate) async fn ledger_of(&self, actor: &Actor, rows: usize) -> Vec<UsageLog> {
+        let begun = std::time::Instant::now();
+        loop {
+            let ledger = self.ledger(actor).await;
+            if ledger.len() >= rows || begun.elapsed() > PATIENCE {
+                return ledger;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
     /// What the audit log of a tenant says was done.
     pub(crate) async fn audit(&self, tenant: TenantId) -> Vec<AuditLog> {
         let page = PageRequest::new(Some(200), None);

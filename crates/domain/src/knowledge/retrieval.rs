@@ -55,8 +55,8 @@ pub struct RetrievalRun {
 
 protected!(RetrievalRun: Knowledge, tenant |row| Some(row.tenant_id), owner |row| row.user_id, adding ByActor);
 
-/// A chunk that a search found, with all its ranks.
-#[derive(Debug, Clone, Copy, PartialEq)]
+/// A chunk that a search found, with all its ranks. It names the chunk as it was; the chunk may be gone since.
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
 pub struct RetrievalHit {
     /// The chunk.
     pub chunk_id: ChunkId,

@@ -9,14 +9,14 @@ use domain::{
     store::StoreError,
 };
 
-use super::rows::StoredHit;
+use super::rows::StoredHits;
 use crate::{state::State, store::MemoryTx, table::place};
 
 impl State {
     fn insert_run(&mut self, run: &RetrievalRun, hits: &[RetrievalHit]) -> Result<(), StoreError> {
         let RetrievalRun { id: retrieval_run_id, tenant_id, .. } = *run;
         self.insert(run.clone())?;
-        hits.iter().try_for_each(|hit| self.insert(StoredHit { tenant_id, retrieval_run_id, hit: *hit }))
+        self.insert(StoredHits { tenant_id, retrieval_run_id, hits: hits.to_vec() })
     }
 
     fn cited(&self, sources: Filter, citation: &Citation) -> CitedPassage {

@@ -112,36 +112,33 @@ impl Row for RetrievalRun {
     }
 }
 
-/// A hit, and the search that it is of.
+/// What a search found.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct StoredHit {
+pub(crate) struct StoredHits {
     pub(crate) tenant_id: TenantId,
     pub(crate) retrieval_run_id: RetrievalRunId,
-    pub(crate) hit: RetrievalHit,
+    pub(crate) hits: Vec<RetrievalHit>,
 }
 
-impl Row for StoredHit {
-    type Id = (RetrievalRunId, ChunkId);
-    const REFERENCES: &'static [Reference<Self>] = &[
-        Reference::to::<RetrievalRun>(&["tenant_id", "retrieval_run_id"]).cascades(),
-        Reference::to::<Chunk>(&["tenant_id", "chunk_id"]).cascades(),
-    ];
+impl Row for StoredHits {
+    type Id = RetrievalRunId;
+    const REFERENCES: &'static [Reference<Self>] =
+        &[Reference::to::<RetrievalRun>(&["tenant_id", "retrieval_run_id"]).cascades()];
 
     fn id(&self) -> Self::Id {
-        (self.retrieval_run_id, self.hit.chunk_id)
+        self.retrieval_run_id
     }
 
     fn column(&self, name: &str) -> Option<Uuid> {
         match name {
             "tenant_id" => Some(self.tenant_id.0),
             "retrieval_run_id" => Some(self.retrieval_run_id.0),
-            "chunk_id" => Some(self.hit.chunk_id.0),
             _ => None,
         }
     }
 
     fn check(&self) -> Result<(), StoreError> {
-        require(self.hit.rank >= 1, "ranks count from 1")
+        Ok(())
     }
 }
 

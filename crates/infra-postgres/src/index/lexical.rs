@@ -10,8 +10,11 @@ use domain::{
     gateways::{IndexHit, Readable},
     store::StoreError,
 };
-use infra_sql::{Sql, readable, store_error};
-use uuid::Uuid;
+use infra_sql::{
+    Sql,
+    readable::{self, Reached},
+    store_error,
+};
 
 use super::{Place, bm25, hits};
 use crate::unit::PostgresUnit;
@@ -24,12 +27,12 @@ const MAX_QUESTION_BYTES: usize = 4_096;
 const MAX_COLLECTIONS: usize = 256;
 
 /// The tokens that a row must have one of, as a `tsquery`.
-fn tokens(scope: &TenantScope, readable: &Readable, collections: &[Uuid]) -> String {
+fn tokens(scope: &TenantScope, readable: &Readable, collections: &[Reached]) -> String {
     let is_all = scope.reach(Area::Knowledge) == Reach::Tenant && readable.collections.is_none();
     if is_all || collections.len() > MAX_COLLECTIONS {
         return format!("'t:{}'", scope.tenant_id.0);
     }
-    let tokens: Vec<String> = collections.iter().map(|id| format!("'c:{id}'")).collect();
+    let tokens: Vec<String> = collections.iter().map(|reached| format!("'c:{}'", reached.id)).collect();
     tokens.join(" | ")
 }
 
@@ -42,15 +45,17 @@ impl PostgresUnit {
     pub(super) async fn chunks_with_words(
         &self,
         scope: &TenantScope,
+        place: &Place,
         question: &str,
         readable: &Readable,
         limit: u32,
     ) -> Result<Vec<IndexHit>, StoreError> {
-        let Place { collections, chunks } = self.in_reach(scope, readable).await?;
-        if collections.is_empty() {
+        let chunks = place.chunks;
+        if place.collections.is_empty() {
             return Ok(Vec::new());
         }
-        let tokens = tokens(scope, readable, &collections);
+        self.plan_by_values().await?;
+        let tokens = tokens(scope, readable, &place.collections);
         let words = self.count_words(scope, &tokens, chunks, question).await?;
         let Some(choice) = bm25::choose(words, chunks) else { return Ok(Vec::new()) };
         // The rank of one word under equal weights is the sum of 1/i² over its occurrences, divided by

@@ -121,7 +121,17 @@ impl TestDatabase {
 
     /// A store on it, with small pools, so that tests may run at once.
     pub(crate) async fn store_by(&self, clock: Arc<dyn Clock>) -> PostgresStore {
-        let options = PostgresOptions { app_connections: 8, job_connections: 4, ..PostgresOptions::default() };
+        self.store_with(PostgresOptions::default(), clock).await
+    }
+
+    /// The same whose searches are answered by the database alone.
+    pub(crate) async fn store_without_memory(&self, clock: Arc<dyn Clock>) -> PostgresStore {
+        let options = PostgresOptions { words_cache_bytes: 0, vector_cache_bytes: 0, ..PostgresOptions::default() };
+        self.store_with(options, clock).await
+    }
+
+    async fn store_with(&self, options: PostgresOptions, clock: Arc<dyn Clock>) -> PostgresStore {
+        let options = PostgresOptions { app_connections: 8, job_connections: 4, ..options };
         PostgresStore::connect(&self.url, &options, clock).await.unwrap()
     }
 

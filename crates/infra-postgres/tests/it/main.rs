@@ -42,4 +42,17 @@ async fn harness(clock: Arc<dyn Clock>) -> PostgresHarness {
     PostgresHarness { database, store }
 }
 
+async fn harness_without_memory(clock: Arc<dyn Clock>) -> PostgresHarness {
+    let database = TestDatabase::create().await;
+    let store = Arc::new(database.store_without_memory(clock).await);
+    PostgresHarness { database, store }
+}
+
 storage_testkit::contract_tests!(harness);
+
+/// The index as PostgreSQL itself answers, where memory does not.
+mod without_memory {
+    use super::harness_without_memory as harness;
+
+    storage_testkit::contract_tests!(harness; chunk_index, index_reach);
+}

@@ -1,16 +1,24 @@
-//! Search at a size where the graph answers.
+//! Search at a size where the graph answers, or the codes in memory.
 
 use storage_testkit::{Harness, World, recall};
 
 use crate::{
+    PostgresHarness,
     database::{run, system_clock},
-    harness,
+    harness, harness_without_memory,
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn small_tenants_and_narrow_rights_find_what_an_exact_scan_finds() {
-    let harness = harness(system_clock()).await;
-    // More than the 10,000 chunks up to which everything is compared.
+async fn small_tenants_and_narrow_rights_find_by_the_graph_what_an_exact_scan_finds() {
+    find_what_an_exact_scan_finds(harness_without_memory(system_clock()).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn small_tenants_and_narrow_rights_find_in_memory_what_an_exact_scan_finds() {
+    find_what_an_exact_scan_finds(harness(system_clock()).await).await;
+}
+
+async fn find_what_an_exact_scan_finds(harness: PostgresHarness) {
     let settings = recall::RecallSettings { chunks: 12_000, dimension: 384, questions: 20, seed: 7 };
     // Built at once the graph takes a tenth of the time that it takes row by row.
     let mut admin = harness.database.superuser().await;

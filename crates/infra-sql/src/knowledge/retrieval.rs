@@ -9,7 +9,7 @@ use domain::{
 };
 use sea_orm::{FromQueryResult, QueryResult};
 
-use super::rows::{citations, retrieval_hits, retrieval_runs};
+use super::rows::{citations, retrieval_runs};
 use crate::{SqlBackend, SqlRepos, sql::Sql};
 
 /// A citation with what decides its standing.
@@ -56,9 +56,7 @@ impl TryFrom<CitedRow> for CitedPassage {
 impl<B: SqlBackend> RetrievalRepo for SqlRepos<B> {
     async fn insert_run(&self, run: &RetrievalRun, hits: &[RetrievalHit]) -> Result<(), StoreError> {
         self.backend.scope().may_add(run)?;
-        self.insert_parts_later("retrieval.insert_run", vec![retrieval_runs::Model::try_from(run)?]).await?;
-        let hits = hits.iter().map(|hit| retrieval_hits::Model::new(run, hit)).collect();
-        self.insert_parts_later("retrieval.insert_hits", hits).await
+        self.insert_parts_later("retrieval.insert_run", vec![retrieval_runs::Model::with_hits(run, hits)?]).await
     }
 
     async fn insert_citations(&self, citations: &[Citation]) -> Result<(), StoreError> {

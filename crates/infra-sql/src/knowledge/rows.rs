@@ -3,7 +3,6 @@
 pub(crate) mod chunks;
 pub(crate) mod citations;
 pub(crate) mod collections;
-pub(crate) mod retrieval_hits;
 pub(crate) mod retrieval_runs;
 pub(crate) mod source_versions;
 pub(crate) mod sources;

@@ -46,4 +46,18 @@ fn system_clock() -> Arc<dyn Clock> {
     Arc::new(SystemClock)
 }
 
+async fn harness_without_memory(clock: Arc<dyn Clock>) -> SqliteHarness {
+    let folder = tempfile::tempdir().unwrap();
+    let options = SqliteOptions { words_cache_bytes: 0, vector_cache_bytes: 0, ..SqliteOptions::default() };
+    let store = open(&folder, &options, clock).await;
+    SqliteHarness { store, folder }
+}
+
 storage_testkit::contract_tests!(harness);
+
+/// The index as SQLite itself answers, where memory does not.
+mod without_memory {
+    use super::harness_without_memory as harness;
+
+    storage_testkit::contract_tests!(harness; chunk_index, index_reach);
+}

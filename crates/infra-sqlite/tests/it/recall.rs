@@ -7,7 +7,7 @@ use crate::{harness, system_clock};
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn small_tenants_and_narrow_rights_find_what_an_exact_scan_finds() {
     let harness = harness(system_clock()).await;
-    // The shared seventh of it is more than the 2,000 chunks that are compared in the table.
+    // The shared seventh of it is more than the chunks that are compared in the table.
     let settings = recall::RecallSettings { chunks: 15_000, dimension: 384, questions: 20, seed: 7 };
     let report = recall::measure(&World::new(harness.store()), settings, async || ()).await;
     println!("{report:?}");

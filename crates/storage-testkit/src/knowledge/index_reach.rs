@@ -10,8 +10,11 @@ use domain::{
     store::{StoreError, Tx},
 };
 
-use super::{MODEL, published, shelf};
+use super::{MODEL, add_chunks, publish, published, shelf};
 use crate::{World, normalised, scopes};
+
+/// More chunks than a backend looks through one by one.
+const MANY: u32 = 700;
 
 async fn found(world: &World, scope: &Scope, collections: Option<Vec<CollectionId>>) -> [BTreeSet<ChunkId>; 2] {
     let readable = Readable { collections };
@@ -75,6 +78,66 @@ pub async fn a_choice_of_collections_narrows(world: World) {
         let expected: BTreeSet<ChunkId> = seen.iter().copied().collect();
         assert_eq!(found(&world, &scope, choice).await, [expected.clone(), expected]);
     }
+}
+
+/// Among many chunks, too, what is narrowed to others takes no place, is not found by its words, and is gone for
+/// everybody once another version is published.
+pub async fn many_chunks_are_found_by_right(world: World) {
+    let cast = world.cast().await;
+    let collection = Collection { visibility: CollectionVisibility::Shared, ..world.make.collection(&cast.ada) };
+    let shown = world.make.source(&collection);
+    let hidden = Source { visibility: Some(CollectionVisibility::Private), ..world.make.source(&collection) };
+    let question = normalised(&[1.0, 1.0]);
+    let mut versions = Vec::new();
+    world.write(&scopes::own(&cast.ada), async |tx| tx.collections().insert(&collection).await).await;
+    for (source, count, text) in [(&shown, MANY, "green apples"), (&hidden, 20, "red apples, apples of a zebra")] {
+        let version = world.make.version(source, 1);
+        let chunks: Vec<_> = (0..count)
+            .map(|ordinal| {
+                // The shown ones point away from the question, each a little farther; the hidden ones at it.
+                let turn = if source.id == shown.id { 1.0 + ordinal as f32 / MANY as f32 } else { 0.0 };
+                (world.make.chunk(&version, ordinal, text), normalised(&[1.0 + turn, 1.0 - turn]))
+            })
+            .collect();
+        world
+            .write(&scopes::own(&cast.ada), async |tx| {
+                tx.sources().insert(source).await?;
+                tx.sources().insert_version(&version).await?;
+                add_chunks(tx, &world, &chunks).await?;
+                publish(tx, &world, &version).await
+            })
+            .await;
+        versions.push(chunks.iter().map(|(chunk, _)| chunk.id).collect::<BTreeSet<_>>());
+    }
+    let find = async |scope: &Scope, words: &str| {
+        let readable = Readable { collections: None };
+        let index = async |tx: &dyn Tx| {
+            let near = tx.chunk_index().nearest(MODEL, &question, &readable, 10).await?;
+            Ok([near, tx.chunk_index().lexical(words, &readable, 10).await?])
+        };
+        world.read(scope, index).await.map(|hits| hits.iter().map(|hit| hit.chunk_id).collect::<Vec<_>>())
+    };
+    // More than once: what is asked for often may be answered from elsewhere.
+    for _ in 0..3 {
+        let [near, words] = find(&scopes::visible(&cast.bob), "apples of a zebra").await;
+        assert_eq!((near.len(), words.len()), (10, 10));
+        assert!(near.iter().chain(&words).all(|id| versions[0].contains(id)));
+        let [near, words] = find(&scopes::visible(&cast.ada), "apples of a zebra").await;
+        assert_eq!((near.len(), words.len()), (10, 10));
+        assert!(near.iter().chain(&words).all(|id| versions[1].contains(id)));
+    }
+    let second = world.make.version(&shown, 2);
+    let last = world.make.chunk(&second, 0, "a single pear");
+    world
+        .write(&scopes::own(&cast.ada), async |tx| {
+            tx.sources().insert_version(&second).await?;
+            add_chunks(tx, &world, &[(last.clone(), question.clone())]).await?;
+            publish(tx, &world, &second).await
+        })
+        .await;
+    assert_eq!(find(&scopes::visible(&cast.bob), "pear").await, [vec![last.id], vec![last.id]]);
+    assert_eq!(find(&scopes::visible(&cast.bob), "apples").await, [vec![last.id], vec![]]);
+    assert_eq!(find(&scopes::visible(&cast.ada), "apples").await[1].len(), 10);
 }
 
 /// Nobody indexes a source that is out of reach, or publishes a version of it; what is merely shown is

@@ -7,6 +7,7 @@ mod figures;
 mod floors;
 mod ingestion;
 mod process;
+mod questions;
 mod search;
 mod streams;
 mod turns;
@@ -22,6 +23,8 @@ const PARTS: &[&str] = &[
     "streams-sqlite",
     "conversation",
     "search",
+    "questions",
+    "questions-sqlite",
     "ingestion",
     "process",
     "encoder",
@@ -42,6 +45,8 @@ async fn main() -> Result<ExitCode> {
             "streams-sqlite" => streams::on_sqlite().await,
             "conversation" => conversation::measure().await,
             "search" => search::measure().await,
+            "questions" => questions::on_postgres().await,
+            "questions-sqlite" => questions::on_sqlite().await,
             "ingestion" => ingestion::measure().await,
             "process" => process::measure().await,
             _ => process::encoder().await,

@@ -4,37 +4,53 @@ use std::sync::Arc;
 
 use domain::{
     gateways::{Embedder, EmbeddingInput, EmbeddingPurpose, IndexEntry},
+    ids::SourceVersionId,
     knowledge::{Chunk, SourceVersion},
 };
 
 use super::{Ingest, StepError};
-use crate::{Error, knowledge::Payer, unit_of_work::Uow};
+use crate::{Error, audit::Audited, knowledge::Payer, unit_of_work::Uow};
 
 impl Ingest<'_> {
-    /// Embeds what has no vector yet, batch by batch, each committed with its account.
+    /// Embeds what has no vector yet, batch by batch, each committed with its account; with the last one the
+    /// version is published. `cut`: the chunks, where this try has made them.
     pub(super) async fn embed(
         &self,
-        version: &mut SourceVersion,
+        mut version: SourceVersion,
         embedder: &Arc<dyn Embedder>,
+        cut: Option<Vec<Chunk>>,
     ) -> Result<(), StepError> {
         let name = embedder.model().full_name();
         let (id, model) = (version.id, name.as_str());
-        let mut done = self.step(|tx| async move { Ok(tx.chunk_index().count(id, model).await?) }).await?;
-        let batch = u32::try_from(embedder.max_batch()).unwrap_or(u32::MAX);
+        let mut done = match &cut {
+            Some(_) => 0,
+            None => self.app.query_in(&self.scope, async |tx| Ok(tx.chunk_index().count(id, model).await?)).await?,
+        };
+        if done >= version.chunk_count {
+            return self.publish(&version).await;
+        }
         while done < version.chunk_count {
-            let from = u32::try_from(done).unwrap_or(u32::MAX);
-            let read = async |tx: &Uow| Ok(tx.chunks().of_version(id, from, batch).await?);
-            let chunks = self.app.query_in(&self.scope, read).await?;
+            let from = usize::try_from(done).unwrap_or(usize::MAX);
+            let chunks = match &cut {
+                Some(chunks) => chunks.iter().skip(from).take(embedder.max_batch()).cloned().collect(),
+                None => self.stored_chunks(id, from, embedder.max_batch()).await?,
+            };
             if chunks.is_empty() {
                 return Err(Error::internal("the chunks of a version are not all there").into());
             }
             done += chunks.len() as u64;
-            self.embed_batch(version, embedder, &name, &chunks, done).await?;
+            self.embed_batch(&mut version, embedder, &name, &chunks, done).await?;
         }
         Ok(())
     }
 
-    /// Embeds chunks, and commits their vectors with what they cost.
+    async fn stored_chunks(&self, version: SourceVersionId, from: usize, most: usize) -> Result<Vec<Chunk>, StepError> {
+        let [from, most] = [from, most].map(|number| u32::try_from(number).unwrap_or(u32::MAX));
+        let read = async |tx: &Uow| Ok(tx.chunks().of_version(version, from, most).await?);
+        Ok(self.app.query_in(&self.scope, read).await?)
+    }
+
+    /// Embeds chunks, and commits their vectors with what they cost; if they are the last, the version too.
     async fn embed_batch(
         &self,
         version: &mut SourceVersion,
@@ -69,13 +85,18 @@ impl Ingest<'_> {
         let entries: Vec<IndexEntry> = chunks.iter().zip(embeddings.vectors).map(entry).collect();
         let (version, entries, spent) = (&*version, &entries, &spent);
         let work = |tx: Uow| async move {
+            tx.jobs().hold(self.lease).await?;
             if is_first {
                 tx.sources().update_version(version).await?;
             }
             tx.chunk_index().insert(entries).await?;
             self.app.settle_call(&tx, spent).await?;
-            Ok(tx.jobs().record_progress(self.lease, "embed", done, version.chunk_count).await?)
+            if done >= version.chunk_count {
+                return Ok(((), Audited::from(self.publish_in(&tx, version).await?)));
+            }
+            tx.jobs().record_progress(self.lease, "embed", done, version.chunk_count).await?;
+            Ok(((), Audited::nothing("a step of a job whose end is audited")))
         };
-        Ok(self.step(work).await?)
+        Ok(self.app.change_in(&self.scope, None, work).await?)
     }
 }

@@ -16,7 +16,7 @@ use storage_testkit::{Fixtures, Harness, matrix, run};
 
 use crate::{
     conversations::{ChosenCollection, StoredEvent},
-    knowledge::{Posting, StoredHit, StoredVector},
+    knowledge::{Posting, StoredHits, StoredVector},
     state::State,
     store::MemoryStore,
     table::Row,
@@ -201,7 +201,7 @@ fn add_records(state: &mut State, make: &Fixtures, things: &Things, other: &Thin
         is_used: true,
     };
     add(state, run.clone());
-    add(state, StoredHit { tenant_id, retrieval_run_id: run.id, hit });
+    add(state, StoredHits { tenant_id, retrieval_run_id: run.id, hits: vec![hit] });
     let citation: Citation = make.citation(&things.answer, &other.chunk, 1);
     add(state, citation);
     let price_id = state.model_prices.iter().next().map(|price| price.id);
