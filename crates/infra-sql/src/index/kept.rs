@@ -6,10 +6,11 @@ use std::{
     future::Future,
     hash::{BuildHasher, Hash, RandomState},
     sync::Arc,
+    time::Duration,
 };
 
 use domain::store::StoreError;
-use moka::sync::Cache;
+use moka::{policy::EvictionPolicy, sync::Cache};
 use sea_orm::{ConnectionTrait, prelude::Uuid};
 use tokio::sync::Mutex;
 
@@ -22,6 +23,10 @@ const LOAD_BATCH: u64 = 500;
 const LOAD_CHUNKS: u64 = 4_000;
 /// Collections whose versions are asked for by one query.
 const LOAD_COLLECTIONS: usize = 256;
+/// How long a collection that found no room is left to the database.
+const BEGIN_AGAIN: Duration = Duration::from_secs(60);
+/// Most collections of which that is remembered.
+const MOST_BEGUN: u64 = 100_000;
 /// Locks under which tenants' collections are read.
 const LOCKS: usize = 64;
 
@@ -66,6 +71,9 @@ struct Key<K> {
 /// What is kept of collections, within a bound of memory.
 pub(super) struct Kept<K, P> {
     collections: Cache<Key<K>, Arc<P>>,
+    /// Those that were begun a while ago. One that is among them and not kept found no room: it is not read
+    /// again for every question.
+    begun: Cache<Key<K>, ()>,
     is_off: bool,
     /// One question of a tenant reads at a time. A lock serves some tenants.
     reading: Vec<Mutex<()>>,
@@ -82,8 +90,10 @@ impl<K: Clone + Eq + Hash + Send + Sync + 'static, P: Part> Kept<K, P> {
     /// Keeps about so many bytes at most; 0: nothing is read at all.
     pub(super) fn new(bytes: u64) -> Self {
         let kibibytes = |_: &Key<K>, part: &Arc<P>| u32::try_from(part.bytes() / 1024 + 1).unwrap_or(u32::MAX);
+        let collections = Cache::builder().max_capacity(bytes / 1024).weigher(kibibytes);
         Self {
-            collections: Cache::builder().max_capacity(bytes / 1024).weigher(kibibytes).build(),
+            collections: collections.eviction_policy(EvictionPolicy::lru()).build(),
+            begun: Cache::builder().max_capacity(MOST_BEGUN).time_to_live(BEGIN_AGAIN).build(),
             is_off: bytes == 0,
             reading: (0..LOCKS).map(|_| Mutex::default()).collect(),
             state: RandomState::new(),
@@ -134,6 +144,12 @@ impl<K: Clone + Eq + Hash + Send + Sync + 'static, P: Part> Kept<K, P> {
                 }
                 let current = current.remove(&reached.id).unwrap_or_default();
                 let before = self.collections.get(&key(reached));
+                if before.is_none() {
+                    if self.begun.contains_key(&key(reached)) {
+                        return Ok(None);
+                    }
+                    self.begun.insert(key(reached), ());
+                }
                 let part = advance(before.clone(), reached.generation, current, &mut budget, &load).await?;
                 // An older snapshot does not undo what a newer one brought.
                 if before.is_none_or(|before| before.generation() < part.generation() || before.is_partial()) {

@@ -46,9 +46,10 @@ fn system_clock() -> Arc<dyn Clock> {
     Arc::new(SystemClock)
 }
 
-async fn harness_without_memory(clock: Arc<dyn Clock>) -> SqliteHarness {
+/// One whose searches have so many bytes of memory.
+async fn harness_with_memory(bytes: u64, clock: Arc<dyn Clock>) -> SqliteHarness {
     let folder = tempfile::tempdir().unwrap();
-    let options = SqliteOptions { words_cache_bytes: 0, vector_cache_bytes: 0, ..SqliteOptions::default() };
+    let options = SqliteOptions { words_cache_bytes: bytes, vector_cache_bytes: bytes, ..SqliteOptions::default() };
     let store = open(&folder, &options, clock).await;
     SqliteHarness { store, folder }
 }
@@ -57,7 +58,22 @@ storage_testkit::contract_tests!(harness);
 
 /// The index as SQLite itself answers, where memory does not.
 mod without_memory {
-    use super::harness_without_memory as harness;
+    use super::*;
+
+    async fn harness(clock: Arc<dyn Clock>) -> SqliteHarness {
+        harness_with_memory(0, clock).await
+    }
+
+    storage_testkit::contract_tests!(harness; chunk_index, index_reach);
+}
+
+/// The same where memory has no room for a single collection.
+mod without_room {
+    use super::*;
+
+    async fn harness(clock: Arc<dyn Clock>) -> SqliteHarness {
+        harness_with_memory(1, clock).await
+    }
 
     storage_testkit::contract_tests!(harness; chunk_index, index_reach);
 }
