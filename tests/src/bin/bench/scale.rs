@@ -6,7 +6,7 @@ mod chunks;
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use domain::clock::{Clock, SystemClock};
 use e2e::{Client, Installation, installation::message, program};
 use infra_providers::scripted::Script;
@@ -39,16 +39,32 @@ const SIZES: [Size; 3] = [
 ];
 /// Conversations of a user. The admin, who calls, is one of them.
 const OF_USER: i64 = 100;
-/// Messages of the conversation `c.i`: 2, 4 … 18, 10 on average, and answers of ten conversations.
+/// Messages of the conversation `c.i`: 2, 4 … 18, 10 on average. Half of them are answers.
 const LENGTH: &str = "(2 + 2 * (c.i % 9))";
 const LONGEST: i64 = 18;
-const ANSWERS_OF_TEN: i64 = 50;
 
 /// Blocks of calls; in each every kind is called in every size. One more before them is not counted.
 const BLOCKS: usize = 10;
 /// Calls of one kind in a block.
 const CALLS: usize = 20;
+/// How long the server is looked at to see whether it rests, the share of a processor that it may use then,
+/// and how long that may take.
+const LOOK: Duration = Duration::from_secs(3);
+const AT_REST: f64 = 0.03;
+const REST_LIMIT: Duration = Duration::from_secs(20 * 60);
 const GIGABYTE: f64 = 1e9;
+
+impl Size {
+    /// Answers in all conversations, by [`LENGTH`].
+    fn answers(&self) -> i64 {
+        (1..=self.conversations).map(|number| 1 + number % 9).sum()
+    }
+
+    /// Those who own the conversations.
+    const fn users(&self) -> i64 {
+        self.conversations / OF_USER
+    }
+}
 
 /// What is called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,63 +103,58 @@ impl Call {
 
 /// On PostgreSQL, with chunks.
 pub(crate) async fn on_postgres() -> Result<Vec<Figure>> {
-    let mut filled = Vec::new();
-    for _ in &SIZES {
-        filled.push(Installation::on_postgres().await?);
-    }
-    measure(filled).await
+    measure(Installation::on_postgres).await
 }
 
 /// On SQLite, without.
 pub(crate) async fn on_sqlite() -> Result<Vec<Figure>> {
-    let mut filled = Vec::new();
-    for _ in &SIZES {
-        filled.push(Installation::on_sqlite().await?);
-    }
-    measure(filled).await
+    measure(Installation::on_sqlite).await
 }
 
-async fn measure(mut installations: Vec<Installation>) -> Result<Vec<Figure>> {
-    let mut figures = Vec::new();
-    for (size, installation) in SIZES.iter().zip(&mut installations) {
+async fn measure(set_up: impl AsyncFn() -> Result<Installation>) -> Result<Vec<Figure>> {
+    let (mut figures, mut installations) = (Vec::new(), Vec::new());
+    for size in &SIZES {
+        let mut installation = set_up().await?;
         installation.upstream.set_default(Script::reply(answer(64)));
-        figures.extend(fill(installation, size).await?);
+        figures.extend(fill(&mut installation, size).await?);
+        installations.push(installation);
     }
+    let clients = installations.iter().map(Installation::client).collect::<Result<Vec<_>>>()?;
     let has_chunks = installations.iter().all(|installation| installation.database.is_some());
-    let kinds: Vec<Call> = Call::ALL.into_iter().filter(|kind| has_chunks || *kind != Call::Search).collect();
-    let mut measured: Vec<Vec<InTurn>> =
-        kinds.iter().map(|_| SIZES.iter().map(|_| InTurn::default()).collect()).collect();
+    let calls: Vec<Call> = Call::ALL.into_iter().filter(|call| has_chunks || *call != Call::Search).collect();
+    let mut measured: Vec<[InTurn; SIZES.len()]> = calls.iter().map(|_| Default::default()).collect();
     for block in 0..=BLOCKS {
-        for (&kind, measured) in kinds.iter().zip(&mut measured) {
-            for ((size, installation), measured) in SIZES.iter().zip(&installations).zip(measured) {
-                let client = installation.client()?;
-                let calls = InTurn::call(installation, CALLS, async |number| {
-                    make(kind, &client, size, block * CALLS + number).await
+        for (&call, measured) in calls.iter().zip(&mut measured) {
+            for (place, measured) in measured.iter_mut().enumerate() {
+                let size = &SIZES[place];
+                let made = InTurn::call(&installations[place], CALLS, async |number| {
+                    make(call, &clients[place], size, block * CALLS + number).await
                 });
-                let calls = calls.await.with_context(|| format!("{} in {}", kind.name(), size.name))?;
+                let made = made.await.with_context(|| format!("{}, {}", call.name(), size.name))?;
                 if block > 0 {
-                    measured.extend(calls);
+                    measured.extend(made);
                 }
             }
         }
     }
-    for (kind, measured) in kinds.iter().zip(&measured) {
-        for (size, calls) in SIZES.iter().zip(measured) {
-            figures.extend(calls.figures(&format!("{}, {}", kind.name(), size.name), Goal::None));
-        }
-        let [others @ .., filled] = measured.as_slice() else { continue };
-        for (size, other) in SIZES.iter().zip(others) {
-            let name = format!("{}: filled over {}", kind.name(), size.name);
-            figures.push(Figure::new(
-                format!("{name}, p50"),
-                filled.median() / other.median(),
-                "ratio",
-                Goal::AtMost(kind.most()),
-            ));
-            figures.push(Figure::plain(format!("{name}, processor time"), filled.each() / other.each(), "ratio"));
-        }
-    }
+    figures.extend(calls.into_iter().zip(&measured).flat_map(|(call, measured)| growth(call, measured)));
     Ok(figures)
+}
+
+/// What a call took in each size, and how that grew up to the greatest.
+fn growth(call: Call, measured: &[InTurn; SIZES.len()]) -> Vec<Figure> {
+    let mut figures = Vec::new();
+    for (size, made) in SIZES.iter().zip(measured) {
+        figures.extend(made.figures(&format!("{}, {}", call.name(), size.name), Goal::None));
+    }
+    let [others @ .., filled] = measured;
+    for (size, other) in SIZES.iter().zip(others) {
+        let name = format!("{}: filled over {}", call.name(), size.name);
+        let grown = filled.median() / other.median();
+        figures.push(Figure::new(format!("{name}, p50"), grown, "ratio", Goal::AtMost(call.most())));
+        figures.push(Figure::plain(format!("{name}, processor time"), filled.each() / other.each(), "ratio"));
+    }
+    figures
 }
 
 /// Fills one size. The server is away meanwhile.
@@ -155,11 +166,11 @@ async fn fill(installation: &mut Installation, size: &Size) -> Result<Vec<Figure
     let is_smallest = size.conversations == SIZES[0].conversations;
     // What is written is the same in each size. So the smallest is written with every key, trigger and check
     // that the schema has, and its books are checked; the others are spared what that costs.
-    database.run(begin(database.dialect(), is_smallest)).await?;
-    let users = size.conversations / OF_USER;
+    let begin = begin(database.dialect(), is_smallest);
+    database.run(begin).await?;
+    let (users, answers) = (size.users(), size.answers());
     let conversations =
         Conversations { from: 1, to: size.conversations, length: LENGTH.to_owned(), longest: LONGEST, users };
-    let answers = size.conversations / 10 * ANSWERS_OF_TEN;
     let statements =
         [filler.users(users), filler.conversations(&conversations), filler.calls(1, size.calls - answers, users)];
     for statement in &statements {
@@ -169,18 +180,21 @@ async fn fill(installation: &mut Installation, size: &Size) -> Result<Vec<Figure
     let name = |figure: &str| format!("{}: {figure}", size.name);
     let mut figures = vec![
         Figure::plain(name("conversations"), size.conversations as f64, "rows"),
+        Figure::plain(name("messages"), 2.0 * answers as f64, "rows"),
         Figure::plain(name("calls in the ledger"), size.calls as f64, "rows"),
         Figure::plain(name("filling them"), start.elapsed().as_secs_f64() / 60.0, "minutes"),
     ];
     if let Database::Postgres(connection) = &mut database {
-        let Chunks { filling, indexing } = chunks::fill(connection, installation, size.chunks).await?;
+        let Chunks { filling, indexing } = chunks::fill(connection, installation, begin, size.chunks).await?;
         figures.extend([
             Figure::plain(name("chunks"), size.chunks as f64, "rows"),
             Figure::plain(name("filling them and their vectors"), filling.as_secs_f64() / 60.0, "minutes"),
             Figure::plain(name("building their indexes"), indexing.as_secs_f64() / 60.0, "minutes"),
         ]);
     }
-    database.run(end(database.dialect())).await?;
+    for statement in end(database.dialect()) {
+        database.run(statement).await?;
+    }
     figures.push(Figure::plain(name("size"), database.size().await? / GIGABYTE, "GB"));
     println!("{}: filled in {:.1} minutes", size.name, start.elapsed().as_secs_f64() / 60.0);
     drop(database);
@@ -188,7 +202,22 @@ async fn fill(installation: &mut Installation, size: &Size) -> Result<Vec<Figure
         books(installation).await?;
     }
     installation.server.restart().await?;
+    figures.push(Figure::plain(name("until the server rests after its start"), rest(installation).await?, "s"));
     Ok(figures)
+}
+
+/// Waits until the server has done what it does behind its start with what it finds; gives the seconds.
+async fn rest(installation: &Installation) -> Result<f64> {
+    let begun = Instant::now();
+    while begun.elapsed() < REST_LIMIT {
+        let meter = installation.meter()?;
+        tokio::time::sleep(LOOK).await;
+        let spent = meter.spent()?;
+        if spent.server + spent.database < LOOK.mul_f64(AT_REST) {
+            return Ok((begun.elapsed() - LOOK).as_secs_f64());
+        }
+    }
+    bail!("the server still works {} minutes after its start", REST_LIMIT.as_secs() / 60)
 }
 
 const fn begin(dialect: Dialect, with_checks: bool) -> &'static str {
@@ -204,10 +233,10 @@ const fn begin(dialect: Dialect, with_checks: bool) -> &'static str {
 }
 
 /// What happens by itself within some minutes where rows come one by one.
-const fn end(dialect: Dialect) -> &'static str {
+const fn end(dialect: Dialect) -> &'static [&'static str] {
     match dialect {
-        Dialect::Postgres => "VACUUM (ANALYZE); CHECKPOINT",
-        Dialect::Sqlite => "PRAGMA journal_mode = WAL",
+        Dialect::Postgres => &["VACUUM (ANALYZE)", "CHECKPOINT"],
+        Dialect::Sqlite => &["PRAGMA journal_mode = WAL"],
     }
 }
 
@@ -230,8 +259,7 @@ fn thirty_days_ago() -> String {
 /// Makes the call of this number.
 async fn make(call: Call, client: &Client, size: &Size, number: usize) -> Result<()> {
     // The admin's conversations, round and round.
-    let users = size.conversations / OF_USER;
-    let conversation = (number as i64 % OF_USER + 1) * users;
+    let conversation = (number as i64 % OF_USER + 1) * size.users();
     let path = format!("/api/v1/conversations/{}/messages", conversation_id(conversation));
     match call {
         Call::List => page(client, "/api/v1/conversations", None, (50, 50)).await.map(drop),

@@ -79,8 +79,16 @@ async fn measure(installation: &Installation, disk: &Path, wanted: Wanted) -> Re
                 if has_goals && clients == PROCESSOR_CLIENTS { Goal::AtMost(wanted.processor) } else { Goal::None };
             let rate = if has_goals && clients == RATE_CLIENTS { Goal::AtLeast(wanted.rate) } else { Goal::None };
             figures.push(direct(installation, tokens, clients).await?);
+            let client = installation.client()?;
+            let paths: Arc<[String]> = conversations(&client, CONVERSATIONS).await?.into();
+            installation.analyze().await?;
             let left = Left::now(installation).await?;
-            let load = turns(installation, clients).await?;
+            let load = Load::run(installation, clients, move |number, round| {
+                let (client, paths) = (client.clone(), Arc::clone(&paths));
+                let place = (number + round * clients) % paths.len();
+                async move { streamed(&client, &paths[place], &message("Hello?")).await }
+            });
+            let load = load.await?;
             figures.extend(load.figures(&name, Some(tokens), rate, processor));
             if has_goals && clients == PROCESSOR_CLIENTS {
                 figures.extend(left.since(installation, &name, &text).await?);
@@ -132,17 +140,6 @@ async fn alone(installation: &Installation, tokens: usize, flush: f64, has_goals
             "ratio",
         ),
     ])
-}
-
-async fn turns(installation: &Installation, clients: usize) -> Result<Load> {
-    let client = installation.client()?;
-    let paths: Arc<[String]> = conversations(&client, CONVERSATIONS).await?.into();
-    installation.analyze().await?;
-    Load::run(installation, clients, move |number, round| {
-        let (client, paths) = (client.clone(), Arc::clone(&paths));
-        async move { streamed(&client, &paths[(number + round * clients) % paths.len()], &message("Hello?")).await }
-    })
-    .await
 }
 
 async fn direct(installation: &Installation, tokens: usize, clients: usize) -> Result<Figure> {

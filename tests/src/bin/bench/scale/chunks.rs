@@ -36,8 +36,13 @@ pub(super) struct Chunks {
     pub(super) indexing: Duration,
 }
 
-/// Fills so many chunks.
-pub(super) async fn fill(connection: &mut PgConnection, installation: &Installation, chunks: i64) -> Result<Chunks> {
+/// Fills so many chunks in a transaction that begins with these statements.
+pub(super) async fn fill(
+    connection: &mut PgConnection,
+    installation: &Installation,
+    begin: &str,
+    chunks: i64,
+) -> Result<Chunks> {
     let start = Instant::now();
     let mut definitions = Vec::new();
     for index in INDEXES {
@@ -52,7 +57,7 @@ pub(super) async fn fill(connection: &mut PgConnection, installation: &Installat
     }
     let owner = |field: &str| installation.admin[field]["id"].as_str().context("setup named no owner");
     let statements = [tenants(owner("tenant")?, owner("user")?, chunks), sources(), texts(), vectors()];
-    run(connection, "BEGIN; SET LOCAL session_replication_role = replica").await?;
+    run(connection, begin).await?;
     for statement in &statements {
         run(connection, statement).await?;
     }
