@@ -73,11 +73,33 @@ pub(crate) async fn timed(call: impl Future<Output = Result<()>>) -> Result<Dura
     Ok(start.elapsed())
 }
 
+/// Clients at once.
+pub(crate) const CLIENTS: [usize; 3] = [1, 16, 64];
+/// Clients of the goal for processor time, and of that for calls a second.
+pub(crate) const PROCESSOR_CLIENTS: usize = 16;
+const RATE_CLIENTS: usize = 64;
+
+/// What is wanted of a backend when many call.
+pub(crate) struct Wanted {
+    /// Milliseconds of processor time of a call, at most, of 16 clients.
+    pub(crate) processor: f64,
+    /// Calls a second, at least, of 64 clients.
+    pub(crate) rate: f64,
+}
+
 /// What clients saw that called for some seconds, and what that took.
 pub(crate) struct Load {
-    done: u64,
-    times: Times,
+    clients: usize,
+    seen: Seen,
     spent: Spent,
+}
+
+#[derive(Default)]
+struct Seen {
+    times: Times,
+    refused: u64,
+    /// The first reason for a refusal.
+    reason: Option<String>,
 }
 
 impl Load {
@@ -90,62 +112,75 @@ impl Load {
     {
         let start = Instant::now() + WARM_UP;
         let end = start + COUNTED;
-        let clients = (0..clients).map(|client| {
+        let tasks = (0..clients).map(|client| {
             let call = call.clone();
             tokio::spawn(async move {
-                let mut times = Times::default();
+                let mut seen = Seen::default();
                 for number in 0.. {
                     let begun = Instant::now();
-                    call(client, number).await?;
+                    let called = call(client, number).await;
                     let now = Instant::now();
                     if now >= end {
                         break;
                     }
-                    if now >= start {
-                        times.add(now - begun);
+                    match called {
+                        _ if now < start => {}
+                        Ok(()) => seen.times.add(now - begun),
+                        Err(error) => {
+                            seen.refused += 1;
+                            seen.reason.get_or_insert(format!("{error:#}"));
+                        }
                     }
                 }
-                anyhow::Ok(times)
+                seen
             })
         });
-        let clients: Vec<_> = clients.collect();
+        let tasks: Vec<_> = tasks.collect();
         tokio::time::sleep_until(start.into()).await;
         let meter = installation.meter()?;
         tokio::time::sleep_until(end.into()).await;
         let spent = meter.spent()?;
-        let mut times = Times::default();
-        for client in clients {
-            times.extend(client.await??);
+        let mut all = Seen::default();
+        for task in tasks {
+            let seen = task.await?;
+            all.times.extend(seen.times);
+            all.refused += seen.refused;
+            all.reason = all.reason.or(seen.reason);
         }
-        Ok(Self { done: times.count(), times, spent })
+        if let Some(reason) = &all.reason {
+            println!("{clients} clients: the first refusal: {reason}");
+        }
+        Ok(Self { clients, seen: all, spent })
     }
 
     /// Calls a second.
     pub(crate) fn rate(&self) -> f64 {
-        self.done as f64 / COUNTED.as_secs_f64()
+        self.seen.times.count() as f64 / COUNTED.as_secs_f64()
     }
 
-    /// What it was, as figures: calls a second, their times, and the processor time of each, of which
-    /// `tokens` are told apart where there are any.
-    pub(crate) fn figures(&self, name: &str, tokens: Option<usize>, rate: Goal, processor: Goal) -> Vec<Figure> {
-        let mut figures = vec![
-            Figure::new(name, self.rate(), "1/s", rate),
-            Figure::plain(format!("{name}: p50"), self.times.median(), "ms"),
-            Figure::plain(format!("{name}: p99"), self.times.quantile(0.99), "ms"),
+    /// What it was, as figures: calls a second, their times, the processor time of each and of each of its
+    /// tokens.
+    pub(crate) fn figures(&self, name: &str, tokens: usize, wanted: Option<&Wanted>) -> Vec<Figure> {
+        let goal =
+            |clients, goal: fn(&Wanted) -> Goal| wanted.filter(|_| self.clients == clients).map_or(Goal::None, goal);
+        let (Seen { times, refused, .. }, spent) = (&self.seen, self.spent);
+        let (count, name) = (times.count(), |figure: &str| format!("{name}: {figure}"));
+        let token = spent.each(count) * 1e3 / tokens as f64;
+        vec![
+            Figure::new(name("a second"), self.rate(), "1/s", goal(RATE_CLIENTS, |wanted| Goal::AtLeast(wanted.rate))),
+            Figure::new(name("refused"), *refused as f64, "calls", Goal::AtMost(0.0)),
+            Figure::plain(name("p50"), times.median(), "ms"),
+            Figure::plain(name("p99"), times.quantile(0.99), "ms"),
             Figure::new(
-                format!("{name}: processor time of each, server and database"),
-                self.spent.each(self.done),
+                name("processor time of each, server and database"),
+                spent.each(count),
                 "ms",
-                processor,
+                goal(PROCESSOR_CLIENTS, |wanted| Goal::AtMost(wanted.processor)),
             ),
-            Figure::plain(format!("{name}: of the server alone"), self.spent.server_each(self.done), "ms"),
-            Figure::plain(format!("{name}: of clients and provider, for each"), self.spent.own_each(self.done), "ms"),
-        ];
-        if let Some(tokens) = tokens {
-            let each = self.spent.each(self.done) * 1e3 / tokens as f64;
-            figures.push(Figure::plain(format!("{name}: processor time of a token, server and database"), each, "µs"));
-        }
-        figures
+            Figure::plain(name("processor time of each, server"), spent.server_each(count), "ms"),
+            Figure::plain(name("processor time of a token, server and database"), token, "µs"),
+            Figure::plain(name("of clients and provider, for each"), spent.own_each(count), "ms"),
+        ]
     }
 }
 

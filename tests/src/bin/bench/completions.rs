@@ -6,8 +6,8 @@ use e2e::{Client, Installation};
 use infra_providers::scripted::Script;
 
 use super::{
-    calls::{Load, answer, completion, direct_completion, timed, whole},
-    figures::{Figure, Goal, Times},
+    calls::{CLIENTS, Load, Wanted, answer, completion, direct_completion, timed, whole},
+    figures::{Figure, Times},
     floors::Hop,
 };
 
@@ -16,19 +16,6 @@ const TOKENS: usize = 64;
 /// Rounds of one client; in each every kind is called once. Those before them are not counted.
 const ROUNDS: usize = 1_000;
 const WARM_UP: usize = 300;
-/// Clients at once.
-const CLIENTS: [usize; 3] = [1, 16, 64];
-/// Clients of the goal for processor time, and of that for completions a second.
-const PROCESSOR_CLIENTS: usize = 16;
-const RATE_CLIENTS: usize = 64;
-
-/// What is wanted of a backend.
-struct Wanted {
-    /// Milliseconds of processor time of a completion, at most.
-    processor: f64,
-    /// Completions a second, at least.
-    rate: f64,
-}
 
 /// On PostgreSQL.
 pub(crate) async fn on_postgres() -> Result<Vec<Figure>> {
@@ -44,8 +31,6 @@ async fn measure(installation: &Installation, wanted: Wanted) -> Result<Vec<Figu
     installation.upstream.set_default(Script::reply(answer(TOKENS)));
     let mut figures = alone(installation).await?;
     for clients in CLIENTS {
-        let processor = if clients == PROCESSOR_CLIENTS { Goal::AtMost(wanted.processor) } else { Goal::None };
-        let rate = if clients == RATE_CLIENTS { Goal::AtLeast(wanted.rate) } else { Goal::None };
         let direct = Client::new(&format!("http://{}", installation.upstream.address()))?;
         let floor = Load::run(installation, clients, move |_, _| {
             let client = direct.clone();
@@ -59,7 +44,7 @@ async fn measure(installation: &Installation, wanted: Wanted) -> Result<Vec<Figu
             async move { whole(&client, &completion(false)).await }
         });
         let name = format!("{clients} clients: completions");
-        figures.extend(load.await?.figures(&name, Some(TOKENS), rate, processor));
+        figures.extend(load.await?.figures(&name, TOKENS, Some(&wanted)));
     }
     Ok(figures)
 }

@@ -190,7 +190,7 @@ impl Dialect {
 impl Kind {
     /// The id that [`Dialect::id`] gives the row of this number.
     pub(crate) fn id(self, number: u64) -> Uuid {
-        let low = u128::from(number * 31 & 4095);
+        let low = u128::from((number * 31) & 4095);
         let scattered = u128::from(number.wrapping_mul(2_654_435_761) & 0xffff_ffff);
         let whole = u128::from(number & 0xffff_ffff_ffff);
         Uuid::from_u128(scattered << 96 | (self as u128) << 80 | 4 << 76 | low << 64 | 8 << 60 | low << 48 | whole)

@@ -7,7 +7,10 @@ use e2e::{Client, Installation, installation::message};
 use infra_providers::scripted::Script;
 
 use super::{
-    calls::{COMPLETIONS, Load, answer, conversations, direct_completion, streamed, timed},
+    calls::{
+        CLIENTS, COMPLETIONS, Load, PROCESSOR_CLIENTS, Wanted, answer, conversations, direct_completion, streamed,
+        timed,
+    },
     figures::{Figure, Goal, Times},
     floors::{self, Hop},
     left::Left,
@@ -21,23 +24,10 @@ const WARM_UP: usize = 300;
 /// Conversations that the turns of one measurement go round among, so that no branch becomes long: a
 /// multiple of every number of clients, each of which has its own.
 const CONVERSATIONS: usize = 1_536;
-/// Clients at once.
-const CLIENTS: [usize; 3] = [1, 16, 64];
-/// Clients of the goal for processor time, and of that for turns a second.
-const PROCESSOR_CLIENTS: usize = 16;
-const RATE_CLIENTS: usize = 64;
 /// Milliseconds that one turn alone may add, p50 and p99.
 const ADDED: (f64, f64) = (2.5, 6.0);
 /// How long the database's own transactions are counted.
 const TRANSACTIONS: Duration = Duration::from_secs(4);
-
-/// What is wanted of a backend.
-struct Wanted {
-    /// Milliseconds of processor time of a turn, at most.
-    processor: f64,
-    /// Turns a second, at least.
-    rate: f64,
-}
 
 /// On PostgreSQL, with the floors of its database.
 pub(crate) async fn on_postgres() -> Result<Vec<Figure>> {
@@ -75,9 +65,6 @@ async fn measure(installation: &Installation, disk: &Path, wanted: Wanted) -> Re
         figures.extend(alone(installation, tokens, flush, has_goals).await?);
         for clients in CLIENTS {
             let name = format!("{tokens} tokens, {clients} clients: turns");
-            let processor =
-                if has_goals && clients == PROCESSOR_CLIENTS { Goal::AtMost(wanted.processor) } else { Goal::None };
-            let rate = if has_goals && clients == RATE_CLIENTS { Goal::AtLeast(wanted.rate) } else { Goal::None };
             figures.push(direct(installation, tokens, clients).await?);
             let client = installation.client()?;
             let paths: Arc<[String]> = conversations(&client, CONVERSATIONS).await?.into();
@@ -89,7 +76,7 @@ async fn measure(installation: &Installation, disk: &Path, wanted: Wanted) -> Re
                 async move { streamed(&client, &paths[place], &message("Hello?")).await }
             });
             let load = load.await?;
-            figures.extend(load.figures(&name, Some(tokens), rate, processor));
+            figures.extend(load.figures(&name, tokens, has_goals.then_some(&wanted)));
             if has_goals && clients == PROCESSOR_CLIENTS {
                 figures.extend(left.since(installation, &name, &text).await?);
             }
