@@ -1,11 +1,13 @@
 //! A server that is set up and has a scripted provider: what most benchmarks and long faults begin
 //! with.
 
+use std::path::PathBuf;
+
 use anyhow::{Context, Result};
 use infra_providers::scripted::ScriptedServer;
 use serde_json::{Value, json};
 
-use crate::{Client, Database, Server, server::Builder};
+use crate::{Client, Database, Server, processor::Meter, server::Builder};
 
 /// The scripted chat model, as requests name it.
 pub const CHAT_MODEL: &str = "openai/scripted";
@@ -84,6 +86,16 @@ impl Installation {
     /// On SQLite.
     pub fn postgres(&self) -> Result<&Database> {
         self.database.as_ref().context("this installation is not on PostgreSQL")
+    }
+
+    /// Begins to count the processor time of the server and its database.
+    pub fn meter(&self) -> Result<Meter> {
+        Meter::start(self.server.process_id()?, self.database.as_ref().map(Database::name))
+    }
+
+    /// The file of the database on SQLite.
+    pub fn sqlite_file(&self) -> PathBuf {
+        self.server.folder().join("data/banyan.db")
     }
 
     /// Collects PostgreSQL's statistics now. Autovacuum does so within a minute; until then a query of

@@ -22,11 +22,13 @@ const PROFILE: &str = "dist";
 pub(crate) fn bench(arguments: &[&str]) -> Result<ExitCode> {
     match arguments {
         [] => run("bench", &[], None),
+        // Minutes of filling, so only when it is asked for.
+        ["scale"] => run("bench", &["scale", "scale-sqlite"], None),
         ["--with-reference"] => {
             println!("installing sentence-transformers on PyTorch: gigabytes");
             run("bench", arguments, Some((REFERENCE_PYTHON, fixtures::reference()?)))
         }
-        _ => bail!("usage: cargo xtask bench [--with-reference]"),
+        _ => bail!("usage: cargo xtask bench [scale | --with-reference]"),
     }
 }
 

@@ -18,6 +18,7 @@ const USAGE: &str = "usage: cargo xtask <command>
   test                      format, lints, dependencies and every test, on all storage backends
   db up|down|url|psql       a development database that lasts (url --admin: the superuser's)
   bench [--with-reference]  the benchmarks, on a PostgreSQL with fsync
+  bench scale               how calls grow in filled databases: 20 GB of disk, and half an hour
   chaos [--seed N]          the long fault tests, on a PostgreSQL with fsync
   openapi [--check]         write docs/openapi.json, or compare it with the server's routes";
 

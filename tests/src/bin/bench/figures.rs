@@ -82,6 +82,11 @@ impl Times {
         self.0.push(time.as_secs_f64() * 1e3);
     }
 
+    /// How many there are.
+    pub(crate) fn count(&self) -> u64 {
+        self.0.len() as u64
+    }
+
     /// Takes in others.
     pub(crate) fn extend(&mut self, other: Self) {
         self.0.extend(other.0);

@@ -3,16 +3,14 @@
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use e2e::{
-    Client, Installation,
-    installation::{CHAT_MODEL, conversation, message},
-    processor,
-};
+use e2e::{Client, Installation, installation::message};
 use infra_providers::scripted::Script;
-use serde_json::json;
-use sqlx::Row;
 
-use super::figures::{Figure, Goal, Times};
+use super::{
+    calls::{COMPLETIONS, answer, conversations, direct_completion},
+    figures::{Figure, Goal, Times},
+    left::Left,
+};
 
 /// Pieces of an answer, and the time between two.
 const PIECES: usize = 64;
@@ -32,7 +30,7 @@ const LOADS: &[(usize, [f64; 5])] = &[
 struct Seen {
     first: Times,
     gaps: Times,
-    answers: usize,
+    answers: u64,
     refused: usize,
     /// The first reason for a refusal.
     reason: Option<String>,
@@ -49,34 +47,27 @@ pub(crate) async fn on_sqlite() -> Result<Vec<Figure>> {
 }
 
 async fn measure(installation: &Installation) -> Result<Vec<Figure>> {
-    let words: String = (0..PIECES).map(|number| format!("word{number} ")).collect();
-    installation.upstream.set_default(Script {
-        chunk_delay: PACE,
-        first_delay: PACE,
-        ..Script::reply(words.trim_end())
-    });
+    let text = answer(PIECES);
+    let script = Script::reply(&text);
+    installation.upstream.set_default(Script { chunk_delay: PACE, first_delay: PACE, ..script });
     let direct = Client::new(&format!("http://{}", installation.upstream.address()))?;
     let mut figures = Vec::new();
     for &(streams, wanted) in LOADS {
         let ours = installation.client()?;
-        let mut paths = Vec::with_capacity(streams);
-        for _ in 0..streams {
-            paths.push(format!("/api/v1/conversations/{}/messages", conversation(&ours).await?));
-        }
+        let paths = conversations(&ours, streams).await?;
         installation.analyze().await?;
         load(&ours, &paths, 1, true).await?;
-        let before = (processor::of_process(installation.server.process_id()?)?, database_time(installation)?);
+        let left = Left::now(installation).await?;
+        let meter = installation.meter()?;
         let seen = load(&ours, &paths, ROUNDS, true).await?;
-        let server = processor::of_process(installation.server.process_id()?)? - before.0;
-        let database = database_time(installation)? - before.1;
-        let floor = load(&direct, &vec!["/v1/chat/completions".to_owned(); streams], ROUNDS, false).await?;
+        let spent = meter.spent()?;
+        let floor = load(&direct, &vec![COMPLETIONS.to_owned(); streams], ROUNDS, false).await?;
         if let Some(reason) = &seen.reason {
             println!("{streams} streams: the first refusal: {reason}");
         }
         let [refused, p50, p99, gap, processor] =
             wanted.map(|most| if most.is_nan() { Goal::None } else { Goal::AtMost(most) });
         let name = |figure: &str| format!("{streams} streams: {figure}");
-        let each = |time: Duration| time.as_secs_f64() * 1e3 / seen.answers.max(1) as f64;
         let over = |share| seen.first.quantile(share) - floor.first.quantile(share);
         figures.extend([
             Figure::new(name("refused"), seen.refused as f64, "turns", refused),
@@ -88,37 +79,16 @@ async fn measure(installation: &Installation) -> Result<Vec<Figure>> {
             Figure::new(name("between pieces, p99"), seen.gaps.quantile(0.99), "ms", gap),
             Figure::new(
                 name("processor time of a turn, server and database"),
-                each(server + database),
+                spent.each(seen.answers),
                 "ms",
                 processor,
             ),
-            Figure::plain(name("processor time of a turn, server"), each(server), "ms"),
+            Figure::plain(name("processor time of a turn, server"), spent.server_each(seen.answers), "ms"),
+            Figure::plain(name("of clients and provider, for each"), spent.own_each(seen.answers), "ms"),
         ]);
+        figures.extend(left.since(installation, &format!("{streams} streams"), &text).await?);
     }
-    figures.extend(left_behind(installation).await?);
     Ok(figures)
-}
-
-fn database_time(installation: &Installation) -> Result<Duration> {
-    installation.database.as_ref().map_or(Ok(Duration::ZERO), |database| processor::of_database(database.name()))
-}
-
-/// Rows of events of an answer, and their bytes beside the text, on PostgreSQL.
-async fn left_behind(installation: &Installation) -> Result<Vec<Figure>> {
-    let Some(database) = &installation.database else { return Ok(Vec::new()) };
-    let query = "SELECT count(*)::float8 / count(DISTINCT stream_id) AS rows, \
-                 sum(pg_column_size(e.*))::float8 / count(DISTINCT stream_id) AS bytes FROM stream_events e";
-    let row = sqlx::query(query).fetch_one(&mut database.superuser().await?).await?;
-    let text: usize = (0..PIECES).map(|number| format!("word{number} ").len()).sum();
-    Ok(vec![
-        Figure::new("rows of events of an answer", row.try_get("rows")?, "rows", Goal::AtMost(4.0)),
-        Figure::new(
-            "bytes of them, beside the text",
-            row.try_get::<f64, _>("bytes")? - text as f64,
-            "bytes",
-            Goal::AtMost(2048.0),
-        ),
-    ])
 }
 
 /// Reads answers on each path, one behind the other, all paths at once; they begin one after the other within
@@ -157,12 +127,7 @@ async fn load(client: &Client, paths: &[String], rounds: usize, is_ours: bool) -
 }
 
 async fn read(client: &Client, path: &str, is_ours: bool, seen: &mut Seen) -> Result<()> {
-    let body = if is_ours {
-        message("Tell me more.")
-    } else {
-        let model = CHAT_MODEL.trim_start_matches("openai/");
-        json!({ "model": model, "stream": true, "messages": [{ "role": "user", "content": "Tell me more." }] })
-    };
+    let body = if is_ours { message("Tell me more.") } else { direct_completion(true) };
     let begun = Instant::now();
     let mut events = client.post_stream(path, &body).await?;
     let mut last: Option<Instant> = None;

@@ -1,48 +1,50 @@
-//! What a durable turn, and a call of `/v1` that keeps only usage and audit, add to the provider.
+//! What a durable turn adds to the provider, alone and among many.
 
-use std::{
-    path::Path,
-    time::{Duration, Instant},
-};
+use std::{path::Path, sync::Arc, time::Duration};
 
-use anyhow::{Result, ensure};
-use e2e::{
-    Client, Installation,
-    installation::{conversation, message},
-};
-use serde_json::{Value, json};
+use anyhow::Result;
+use e2e::{Client, Installation, installation::message};
+use infra_providers::scripted::Script;
 
 use super::{
+    calls::{
+        CLIENTS, COMPLETIONS, Load, PROCESSOR_CLIENTS, Wanted, answer, conversations, direct_completion, streamed,
+        timed,
+    },
     figures::{Figure, Goal, Times},
     floors::{self, Hop},
+    left::Left,
 };
 
-/// Rounds of one client; in each every kind is called once.
-const ROUNDS: usize = 300;
-/// Rounds that are not counted. Turns go over all connections of the pool, and each of them prepares
-/// every statement, which PostgreSQL plans anew for its first five runs.
-const WARM_UP: usize = 600;
-/// Clients at once.
-const CLIENTS: usize = 16;
-/// Conversations of a client; turns go round among them.
-const CONVERSATIONS: usize = 24;
-/// How long all clients send, and how long before that is counted.
-const LOAD: Duration = Duration::from_secs(8);
-const LOAD_WARM_UP: Duration = Duration::from_secs(4);
-/// Turns a second of all clients that are wanted on PostgreSQL.
-const WANTED_TURNS: f64 = 500.0;
+/// Tokens of the answers. The goals are those of the first; the other is told beside it.
+const TOKENS: [usize; 2] = [64, 512];
+/// Rounds of one client; in each every kind is called once. Those before them are not counted.
+const ROUNDS: usize = 1_000;
+const WARM_UP: usize = 300;
+/// Conversations that the turns of one measurement go round among, so that no branch becomes long: a
+/// multiple of every number of clients, each of which has its own.
+const CONVERSATIONS: usize = 1_536;
+/// Milliseconds that one turn alone may add, p50 and p99.
+const ADDED: (f64, f64) = (2.5, 6.0);
+/// How long the database's own transactions are counted.
+const TRANSACTIONS: Duration = Duration::from_secs(4);
 
 /// On PostgreSQL, with the floors of its database.
 pub(crate) async fn on_postgres() -> Result<Vec<Figure>> {
     let installation = Installation::on_postgres().await?;
-    let folder = std::env::current_exe()?;
-    let mut figures = measure(&installation, folder.parent().unwrap_or(Path::new(".")), WANTED_TURNS).await?;
+    let program = std::env::current_exe()?;
+    let wanted = Wanted { processor: 1.5, rate: 1_000.0 };
+    let mut figures = measure(&installation, program.parent().unwrap_or(Path::new(".")), wanted).await?;
     let url = installation.postgres()?.superuser_url().to_owned();
     let (one, two) = floors::commits(&url).await?;
     figures.push(Figure::plain("floor: commit of one row, p50", one, "ms"));
     figures.push(Figure::plain("floor: transaction of two rows, p50", two, "ms"));
-    let rate = floors::transactions(&url, CLIENTS, LOAD / 2).await?;
-    figures.push(Figure::plain(format!("floor: transactions of two rows, {CLIENTS} connections"), rate, "1/s"));
+    let rate = floors::transactions(&url, PROCESSOR_CLIENTS, TRANSACTIONS).await?;
+    figures.push(Figure::plain(
+        format!("floor: transactions of two rows, {PROCESSOR_CLIENTS} connections"),
+        rate,
+        "1/s",
+    ));
     Ok(figures)
 }
 
@@ -50,129 +52,89 @@ pub(crate) async fn on_postgres() -> Result<Vec<Figure>> {
 pub(crate) async fn on_sqlite() -> Result<Vec<Figure>> {
     let installation = Installation::on_sqlite().await?;
     let folder = installation.server.folder().to_owned();
-    measure(&installation, &folder, f64::NAN).await
+    measure(&installation, &folder, Wanted { processor: 1.0, rate: 900.0 }).await
 }
 
-async fn measure(installation: &Installation, disk: &Path, wanted: f64) -> Result<Vec<Figure>> {
+async fn measure(installation: &Installation, disk: &Path, wanted: Wanted) -> Result<Vec<Figure>> {
+    let flush = floors::flush(disk)?;
+    let mut figures = vec![Figure::plain("floor: one flush of this disk, p50", flush, "ms")];
+    for tokens in TOKENS {
+        let has_goals = tokens == TOKENS[0];
+        let text = answer(tokens);
+        installation.upstream.set_default(Script::reply(&text));
+        figures.extend(alone(installation, tokens, flush, has_goals).await?);
+        for clients in CLIENTS {
+            let name = format!("{tokens} tokens, {clients} clients: turns");
+            figures.push(direct(installation, tokens, clients).await?);
+            let client = installation.client()?;
+            let paths: Arc<[String]> = conversations(&client, CONVERSATIONS).await?.into();
+            installation.analyze().await?;
+            let left = Left::now(installation).await?;
+            let load = Load::run(installation, clients, move |number, round| {
+                let (client, paths) = (client.clone(), Arc::clone(&paths));
+                let place = (number + round * clients) % paths.len();
+                async move { streamed(&client, &paths[place], &message("Hello?")).await }
+            });
+            let load = load.await?;
+            figures.extend(load.figures(&name, tokens, has_goals.then_some(&wanted)));
+            if has_goals && clients == PROCESSOR_CLIENTS {
+                figures.extend(left.since(installation, &name, &text).await?);
+            }
+        }
+    }
+    Ok(figures)
+}
+
+/// One turn after the other, beside the provider and a bare hop.
+async fn alone(installation: &Installation, tokens: usize, flush: f64, has_goals: bool) -> Result<Vec<Figure>> {
     let provider = format!("http://{}", installation.upstream.address());
     let hop = Hop::start(&provider)?;
     let (direct, through, ours) = (Client::new(&provider)?, hop.client()?, installation.client()?);
-    let flush = floors::flush(disk)?;
     let mut times: [Times; _] = Default::default();
     let mut open = Vec::new();
     for round in 0..WARM_UP + ROUNDS {
         // What is measured begins in conversations of its own.
         if round == 0 || round == WARM_UP {
             installation.analyze().await?;
-            open.clear();
-            for _ in 0..CONVERSATIONS {
-                open.push(conversation(&ours).await?);
-            }
+            open = conversations(&ours, ROUNDS / 10).await?;
         }
-        let conversation = &open[round % CONVERSATIONS];
         let calls = [
-            timed(stream(&direct, "/v1/chat/completions", &completion("scripted", true))).await?,
-            timed(stream(&through, "/v1/chat/completions", &completion("scripted", true))).await?,
-            timed(stream(&ours, &format!("/api/v1/conversations/{conversation}/messages"), &message("Hello?"))).await?,
-            timed(whole(&direct, &completion("scripted", false))).await?,
-            timed(whole(&ours, &completion("openai/scripted", false))).await?,
+            timed(streamed(&direct, COMPLETIONS, &direct_completion(true))).await?,
+            timed(streamed(&through, COMPLETIONS, &direct_completion(true))).await?,
+            timed(streamed(&ours, &open[round % open.len()], &message("Hello?"))).await?,
         ];
         if round >= WARM_UP {
             times.iter_mut().zip(calls).for_each(|(times, call)| times.add(call));
         }
     }
-    let [direct_stream, hop_stream, turn, direct_whole, completed] = &times;
-    let base = direct_stream.median();
-    let (added, added_whole) = (turn.median() - base, completed.median() - direct_whole.median());
-    let rate = load(installation, Kind::Turns).await?;
-    let direct_rate = load(installation, Kind::Direct).await?;
     hop.stop().await;
-    let goal = if wanted.is_nan() { Goal::None } else { Goal::AtLeast(wanted) };
+    let [direct, through, turn] = &times;
+    let added = |share| turn.quantile(share) - direct.quantile(share);
+    let goal = |most| if has_goals { Goal::AtMost(most) } else { Goal::None };
+    let name = |figure: &str| format!("{tokens} tokens, alone: {figure}");
     Ok(vec![
-        Figure::plain("floor: one flush of this disk, p50", flush, "ms"),
-        Figure::plain("floor: provider called directly, stream, p50", base, "ms"),
-        Figure::plain("floor: through a bare hop, stream, p50", hop_stream.median(), "ms"),
-        Figure::plain("durable turn, stream, p50", turn.median(), "ms"),
-        Figure::plain("durable turn, stream, p99", turn.quantile(0.99), "ms"),
-        Figure::new("durable turn: added p50", added, "ms", Goal::AtMost(2.0 * flush + 3.0)),
-        Figure::plain("durable turn: added p50 in flushes", added / flush, "flushes"),
+        Figure::plain(name("floor: provider called directly, p50"), direct.median(), "ms"),
+        Figure::plain(name("floor: provider called directly, p99"), direct.quantile(0.99), "ms"),
+        Figure::plain(name("floor: through a bare hop, p50"), through.median(), "ms"),
+        Figure::plain(name("durable turn, p50"), turn.median(), "ms"),
+        Figure::plain(name("durable turn, p99"), turn.quantile(0.99), "ms"),
+        Figure::new(name("added p50"), added(0.5), "ms", goal(ADDED.0)),
+        Figure::new(name("added p99"), added(0.99), "ms", goal(ADDED.1)),
+        Figure::plain(name("added p50 in flushes"), added(0.5) / flush, "flushes"),
         Figure::plain(
-            "durable turn: added p50 over the added p50 of a bare hop",
-            added / (hop_stream.median() - base),
+            name("added p50 over that of a bare hop"),
+            added(0.5) / (through.median() - direct.median()),
             "ratio",
         ),
-        Figure::plain("floor: provider called directly, whole answer, p50", direct_whole.median(), "ms"),
-        Figure::plain("/v1/chat/completions, nothing kept, whole answer, p50", completed.median(), "ms"),
-        Figure::new("/v1/chat/completions, nothing kept: added p50", added_whole, "ms", Goal::AtMost(flush + 1.0)),
-        Figure::new(format!("durable turns, {CLIENTS} clients"), rate, "1/s", goal),
-        Figure::plain(format!("floor: provider called directly, {CLIENTS} clients"), direct_rate, "1/s"),
     ])
 }
 
-fn completion(model: &str, stream: bool) -> Value {
-    json!({ "model": model, "stream": stream, "messages": [{ "role": "user", "content": "Hello?" }] })
-}
-
-async fn timed(call: impl Future<Output = Result<()>>) -> Result<Duration> {
-    let start = Instant::now();
-    call.await?;
-    Ok(start.elapsed())
-}
-
-async fn stream(client: &Client, path: &str, body: &Value) -> Result<()> {
-    let events = client.post_stream(path, body).await?.rest().await?;
-    let last = events.last().map_or("", |event| if event.name.is_empty() { &event.data } else { &event.name });
-    ensure!(matches!(last, "turn.completed" | "[DONE]"), "the stream ended with {last:?}");
-    Ok(())
-}
-
-async fn whole(client: &Client, body: &Value) -> Result<()> {
-    client.post("/v1/chat/completions", body).await?.expect(200).map(drop)
-}
-
-#[derive(Clone, Copy, PartialEq)]
-enum Kind {
-    Turns,
-    Direct,
-}
-
-/// Streams per second of all clients, each with conversations of its own.
-async fn load(installation: &Installation, kind: Kind) -> Result<f64> {
-    let mut paths = Vec::new();
-    let client = match kind {
-        Kind::Turns => installation.client()?,
-        Kind::Direct => Client::new(&format!("http://{}", installation.upstream.address()))?,
-    };
-    for _ in 0..CLIENTS {
-        let mut own = Vec::new();
-        for _ in 0..CONVERSATIONS {
-            own.push(match kind {
-                Kind::Turns => format!("/api/v1/conversations/{}/messages", conversation(&client).await?),
-                Kind::Direct => "/v1/chat/completions".to_owned(),
-            });
-        }
-        paths.push(own);
-    }
-    let start = Instant::now() + LOAD_WARM_UP;
-    let tasks = paths.into_iter().map(|own| {
+async fn direct(installation: &Installation, tokens: usize, clients: usize) -> Result<Figure> {
+    let client = Client::new(&format!("http://{}", installation.upstream.address()))?;
+    let load = Load::run(installation, clients, move |_, _| {
         let client = client.clone();
-        tokio::spawn(async move {
-            let body = if kind == Kind::Turns { message("Hello?") } else { completion("scripted", true) };
-            let mut done = 0_u64;
-            for path in own.iter().cycle() {
-                stream(&client, path, &body).await?;
-                let now = Instant::now();
-                if now >= start + LOAD {
-                    break;
-                }
-                done += u64::from(now >= start);
-            }
-            anyhow::Ok(done)
-        })
+        async move { streamed(&client, COMPLETIONS, &direct_completion(true)).await }
     });
-    let mut done = 0;
-    for task in tasks.collect::<Vec<_>>() {
-        done += task.await??;
-    }
-    Ok(done as f64 / LOAD.as_secs_f64())
+    let name = format!("{tokens} tokens, {clients} clients: floor: provider called directly");
+    Ok(Figure::plain(name, load.await?.rate(), "1/s"))
 }
