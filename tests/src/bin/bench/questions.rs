@@ -10,7 +10,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail, ensure};
-use e2e::{Client, Installation, fixtures, installation::id_of, processor};
+use e2e::{Client, Installation, fixtures, installation::id_of, processor::Meter};
 use serde_json::{Value, json};
 
 use super::figures::{Figure, Goal, Times};
@@ -204,19 +204,14 @@ struct Cost {
 
 async fn cost(installation: &Installation, client: &Client, questions: &[String], mode: &str) -> Result<Cost> {
     let server = installation.server.process_id()?;
-    let used = || -> Result<[Duration; 2]> {
-        let database = match &installation.database {
-            Some(database) => processor::of_database(database.name())?,
-            None => Duration::ZERO,
-        };
-        Ok([processor::of_process(server)?, database])
-    };
+    let database = installation.database.as_ref().map(|database| database.name());
+    let begin = || Meter::start(server, database);
     let mut times = Times::default();
-    let mut before = used()?;
+    let mut meter = begin()?;
     for (round, question) in questions.iter().cycle().take(WARM_UP + ROUNDS).enumerate() {
         if round == WARM_UP {
             tokio::time::sleep(REST).await;
-            before = used()?;
+            meter = begin()?;
         }
         let start = Instant::now();
         search(client, question, mode, 10).await?;
@@ -225,7 +220,7 @@ async fn cost(installation: &Installation, client: &Client, questions: &[String]
         }
     }
     tokio::time::sleep(REST).await;
-    let after = used()?;
-    let of = |index: usize| after[index].saturating_sub(before[index]).as_secs_f64() * 1e3 / ROUNDS as f64;
-    Ok(Cost { times, processor: [of(0), of(1)] })
+    let spent = meter.spent()?;
+    let of = |time: Duration| time.as_secs_f64() * 1e3 / ROUNDS as f64;
+    Ok(Cost { times, processor: [of(spent.server), of(spent.database)] })
 }
