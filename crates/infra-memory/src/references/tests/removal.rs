@@ -22,13 +22,17 @@ type Name = (String, String);
 /// The columns of a row that the schema's references name.
 type Columns = BTreeMap<String, Option<Uuid>>;
 
-/// The schema's references, and the one that a trigger keeps on SQLite.
+/// The schema's references, the one that a trigger keeps on SQLite, and that of a search's hits, which are a column
+/// there.
 fn rules() -> BTreeSet<ForeignKey> {
     let mut rules = foreign_keys();
     let of_chunks = |key: &&ForeignKey| key.from.0 == "chunk_embeddings";
     let mut words = rules.iter().find(of_chunks).unwrap().clone();
     words.from.0 = "chunk_words".to_owned();
-    rules.insert(words);
+    let mut hits = words.clone();
+    hits.from = ("retrieval_hits".to_owned(), vec!["tenant_id".to_owned(), "retrieval_run_id".to_owned()]);
+    hits.to = ("retrieval_runs".to_owned(), vec!["tenant_id".to_owned(), "id".to_owned()]);
+    rules.extend([words, hits]);
     rules
 }
 
