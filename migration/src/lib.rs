@@ -35,6 +35,7 @@ mod m20261121_000007_administration;
 mod m20261127_000008_rights_and_limits;
 mod m20261127_000009_social_links;
 mod m20261127_000010_events_kept;
+mod m20261127_000012_usage_daily;
 mod new_tables;
 pub mod postgres;
 mod prices;
@@ -62,6 +63,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261127_000008_rights_and_limits::Migration),
             Box::new(m20261127_000009_social_links::MIGRATION),
             Box::new(m20261127_000010_events_kept::Migration),
+            Box::new(m20261127_000012_usage_daily::Migration),
         ]
     }
 }

@@ -23,6 +23,7 @@ use crate::{
     options::PostgresOptions,
     pool::{self, ConnectionPool},
     unit::{PostgresUnit, failed, query},
+    writers,
 };
 
 /// Banyan's data on PostgreSQL, behind row-level security.
@@ -112,6 +113,10 @@ impl Store for PostgresStore {
             async move { Ok(SqlRepos::new(PostgresUnit::begin_without_disk(&pool, scope).await?, clock)) }.boxed()
         };
         append_by_tenant(self, begin, appends).await
+    }
+
+    async fn outlive_ledger_writers(&self) -> Result<bool, StoreError> {
+        writers::outlive(&self.app).await
     }
 
     fn capabilities(&self) -> Capabilities {
