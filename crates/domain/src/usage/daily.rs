@@ -11,8 +11,9 @@
 //! those of the rows that are there and not noted, and the notes that were seen before are gone. Adding up a day
 //! anew also takes in what came late, merges what deletions of users made alike, and repairs.
 //!
-//! A summary reads, of one snapshot, the sums of whole days, the noted rows of these days, and the ledger for
-//! the rest: parts of days at both ends, and everything that is not folded yet.
+//! A summary reads, of one snapshot, the sums of days, the noted rows of these days, and the ledger for the
+//! rest: parts of days at both ends, and everything that is not folded yet. Of a day that is asked for in its greater
+//! part the ledger tells what is too much.
 
 use chrono::{Days, NaiveTime};
 
@@ -74,36 +75,68 @@ impl Span {
     }
 }
 
-/// Where the parts of a summary come from. The spans do not overlap and are together the one asked for.
+/// Where the parts of a summary come from. Days and rows that count, less rows that are too much, are together
+/// the span asked for, each row once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SummaryParts {
     /// The days whose kept sums count, with the rows noted as late of the same span.
     pub days: Option<Span>,
     /// The rows of the ledger that count.
     pub log: Vec<Span>,
+    /// Rows of these days that are not asked for.
+    pub except: Vec<Span>,
 }
 
 impl SummaryParts {
     /// What the sums of a filter's rows are put together of, when the ledger is folded before a time.
     ///
     /// The sums know nothing of conversations.
-    // A day's sums hold its rows up to `folded`, so they may stand for the day where the span holds all of
-    // those. At its start that is so from the first midnight in it on. At its end it is so for every day if the
-    // span reaches `folded`, where the ledger takes over; else for the days before the end's own.
+    // A day's sums hold its rows up to `folded`. Where the span begins or ends within them, either those of its
+    // rows that are asked for are read from the ledger and the day's sums left out, or the sums count less those
+    // that are not, whichever span is shorter. Where it reaches `folded`, the ledger takes over from there. If no
+    // day is left between both ends, everything is read from the ledger.
     #[must_use]
     pub fn of(filter: UsageFilter, folded: Option<Timestamp>) -> Self {
         let UsageFilter { from, to, conversation } = filter;
-        let all = || Self { days: None, log: vec![Span { from, to }] };
+        let all = || Self { days: None, log: vec![Span { from, to }], except: Vec::new() };
         let Some(folded) = folded.filter(|_| conversation.is_none()) else { return all() };
-        let Some(first) = from.map_or(Some(None), |from| first_midnight(from).map(Some)) else { return all() };
-        let end = to.filter(|to| *to < folded).map_or(folded, midnight_of);
+        if from.is_some_and(|from| folded <= from) {
+            return all();
+        }
+        let (mut log, mut except) = (Vec::new(), Vec::new());
+        let span = |from, to| Span { from: Some(from), to: Some(to) };
+        let first = from.map(|from| {
+            let (midnight, end) = folded_day(from, folded);
+            let is_rest_longer = from - midnight < end - from;
+            let (parts, part) =
+                if is_rest_longer { (&mut except, span(midnight, from)) } else { (&mut log, span(from, end)) };
+            parts.extend(Some(part).filter(|part| part.from < part.to));
+            if is_rest_longer { midnight } else { end }
+        });
+        let end = match to.filter(|to| *to < folded) {
+            None => {
+                log.extend(Some(Span { from: Some(folded), to }).filter(|_| to != Some(folded)));
+                folded
+            }
+            Some(to) => {
+                let (midnight, end) = folded_day(to, folded);
+                let is_rest_longer = to - midnight < end - to;
+                let (parts, part) =
+                    if is_rest_longer { (&mut log, span(midnight, to)) } else { (&mut except, span(to, end)) };
+                parts.extend(Some(part).filter(|part| part.from < part.to));
+                if is_rest_longer { midnight } else { end }
+            }
+        };
         if first.is_some_and(|first| end <= first) {
             return all();
         }
-        let before = from.zip(first).filter(|(from, first)| from < first).map(|_| Span { from, to: first });
-        let after = to.is_none_or(|to| end < to).then_some(Span { from: Some(end), to });
-        Self { days: Some(Span { from: first, to: Some(end) }), log: [before, after].into_iter().flatten().collect() }
+        Self { days: Some(Span { from: first, to: Some(end) }), log, except }
     }
+}
+
+/// The day of a time before `folded`, as far as its sums hold it.
+fn folded_day(at: Timestamp, folded: Timestamp) -> (Timestamp, Timestamp) {
+    (midnight_of(at), next_midnight(at).map_or(folded, |next| next.min(folded)))
 }
 
 /// The midnight with which a time's UTC day begins.
@@ -116,11 +149,6 @@ pub fn midnight_of(at: Timestamp) -> Timestamp {
 #[must_use]
 pub fn next_midnight(at: Timestamp) -> Option<Timestamp> {
     midnight_of(at).checked_add_days(Days::new(1))
-}
-
-/// The first midnight at or after a time.
-fn first_midnight(at: Timestamp) -> Option<Timestamp> {
-    if midnight_of(at) == at { Some(at) } else { next_midnight(at) }
 }
 
 #[cfg(test)]
@@ -144,51 +172,59 @@ mod tests {
     }
 
     #[test]
-    fn whole_days_are_kept_and_the_rest_is_of_the_log() {
-        let log = |from, to| SummaryParts { days: None, log: vec![span(from, to)] };
-        let days = |from, to, log: &[(Option<i64>, Option<i64>)]| SummaryParts {
+    fn days_are_kept_and_the_rest_is_of_the_log() {
+        let spans = |list: &[(i64, i64)]| list.iter().map(|(from, to)| span(Some(*from), Some(*to))).collect();
+        let log = |from, to| SummaryParts { days: None, log: vec![span(from, to)], except: vec![] };
+        let days = |from, to, log: &[(i64, i64)], except: &[(i64, i64)]| SummaryParts {
             days: Some(span(from, Some(to))),
-            log: log.iter().map(|(from, to)| span(*from, *to)).collect(),
+            log: spans(log),
+            except: spans(except),
         };
         // Folded to the tenth hour of the third day.
         for (from, to, expected) in [
-            (None, None, days(None, 58, &[(Some(58), None)])),
-            (Some(0), Some(96), days(Some(0), 58, &[(Some(58), Some(96))])),
-            (Some(5), Some(96), days(Some(24), 58, &[(Some(5), Some(24)), (Some(58), Some(96))])),
-            (Some(0), Some(58), days(Some(0), 58, &[])),
-            (Some(0), Some(57), days(Some(0), 48, &[(Some(48), Some(57))])),
-            (Some(0), Some(48), days(Some(0), 48, &[])),
-            (Some(1), Some(49), days(Some(24), 48, &[(Some(1), Some(24)), (Some(48), Some(49))])),
-            (Some(48), None, days(Some(48), 58, &[(Some(58), None)])),
-            (None, Some(30), days(None, 24, &[(Some(24), Some(30))])),
-            // No whole day.
-            (Some(1), Some(47), log(Some(1), Some(47))),
-            (Some(49), None, log(Some(49), None)),
+            (None, Some(96), days(None, 58, &[(58, 96)], &[])),
+            (Some(0), Some(96), days(Some(0), 58, &[(58, 96)], &[])),
+            (Some(5), Some(96), days(Some(0), 58, &[(58, 96)], &[(0, 5)])),
+            (Some(19), Some(96), days(Some(24), 58, &[(19, 24), (58, 96)], &[])),
+            (Some(0), Some(58), days(Some(0), 58, &[], &[])),
+            (Some(0), Some(57), days(Some(0), 58, &[], &[(57, 58)])),
+            (Some(0), Some(49), days(Some(0), 48, &[(48, 49)], &[])),
+            (Some(0), Some(48), days(Some(0), 48, &[], &[])),
+            (Some(1), Some(47), days(Some(0), 48, &[], &[(0, 1), (47, 48)])),
+            (Some(48), Some(60), days(Some(48), 58, &[(58, 60)], &[])),
+            (Some(50), Some(60), days(Some(48), 58, &[(58, 60)], &[(48, 50)])),
+            (None, Some(30), days(None, 24, &[(24, 30)], &[])),
+            // No day is left.
+            (Some(1), Some(5), log(Some(1), Some(5))),
+            (Some(19), Some(23), log(Some(19), Some(23))),
+            (Some(55), None, log(Some(55), None)),
             (Some(58), None, log(Some(58), None)),
             (Some(72), Some(96), log(Some(72), Some(96))),
             (Some(24), Some(24), log(Some(24), Some(24))),
-            (Some(30), Some(10), log(Some(30), Some(10))),
         ] {
             assert_eq!(parts(from, to, 58), expected, "{from:?} to {to:?}");
         }
+        let open = SummaryParts { days: Some(span(None, Some(58))), log: vec![span(Some(58), None)], except: vec![] };
+        assert_eq!(parts(None, None, 58), open);
         // Folded to a midnight, nothing of the day that begins is.
         assert_eq!(parts(Some(48), None, 48), log(Some(48), None));
     }
 
     #[test]
     fn the_parts_hold_each_time_once() {
+        let counted = |spans: &[Span], at| spans.iter().filter(|span| span.holds(hour(at))).count();
         for folded in [0, 5, 24, 58, 72] {
             for from in (-30..100).step_by(7).map(Some).chain([None]) {
                 for to in (-27..100).step_by(9).map(Some).chain([None]) {
-                    let SummaryParts { days, log } = parts(from, to, folded);
+                    let SummaryParts { days, log, except } = parts(from, to, folded);
                     for at in -40..110 {
                         let by_days = days.is_some_and(|days| days.holds(midnight_of(hour(at))) && at < folded);
-                        let by_log = log.iter().filter(|span| span.holds(hour(at))).count();
+                        let found = usize::from(by_days) + counted(&log, at);
                         let is_wanted = usize::from(span(from, to).holds(hour(at)));
-                        assert_eq!(usize::from(by_days) + by_log, is_wanted, "{from:?} {to:?} {folded} {at}");
+                        let told = (from, to, folded, at);
+                        assert_eq!(found, is_wanted + counted(&except, at), "{told:?}");
                         // Late rows go by their own time, as the sums by their day's.
-                        let is_late = days.is_some_and(|days| days.holds(hour(at)));
-                        assert_eq!(is_late, by_days, "{from:?} {to:?} {folded} {at}");
+                        assert_eq!(days.is_some_and(|days| days.holds(hour(at))), by_days, "{told:?}");
                     }
                 }
             }
@@ -198,7 +234,7 @@ mod tests {
     #[test]
     fn what_the_sums_do_not_know_is_of_the_log() {
         let of = UsageFilter { conversation: Some(uuid::Uuid::nil().into()), ..UsageFilter::default() };
-        let log = |from| SummaryParts { days: None, log: vec![Span { from, to: None }] };
+        let log = |from| SummaryParts { days: None, log: vec![Span { from, to: None }], except: vec![] };
         assert_eq!(SummaryParts::of(of, Some(hour(0))), log(None));
         assert_eq!(SummaryParts::of(UsageFilter::default(), None), log(None));
         // After which no midnight comes.

@@ -65,6 +65,18 @@ impl UsageTotals {
             unknown_costs: self.unknown_costs + other.unknown_costs,
         })
     }
+
+    /// What is left without the other, or `None` where that is not part of it.
+    #[must_use]
+    pub fn checked_sub(self, other: Self) -> Option<Self> {
+        Some(Self {
+            requests: self.requests.checked_sub(other.requests)?,
+            input_tokens: self.input_tokens.checked_sub(other.input_tokens)?,
+            output_tokens: self.output_tokens.checked_sub(other.output_tokens)?,
+            cost: self.cost.checked_sub(other.cost)?,
+            unknown_costs: self.unknown_costs.checked_sub(other.unknown_costs)?,
+        })
+    }
 }
 
 /// The sums of one group.

@@ -75,7 +75,7 @@ impl State {
             }
             _ => None,
         };
-        let SummaryParts { days, log } = SummaryParts::of(filter, folded);
+        let SummaryParts { days, log, except } = SummaryParts::of(filter, folded);
         let mut groups: BTreeMap<String, UsageTotals> = BTreeMap::new();
         for Span { from, to } in log {
             for row in self.usage_rows(reach, UsageFilter { from, to, ..filter }) {
@@ -91,6 +91,14 @@ impl State {
                 add(groups.entry(key_of(row, by)).or_default(), totals_of(row))?;
             }
         }
+        for Span { from, to } in except {
+            for row in self.usage_rows(reach, UsageFilter { from, to, ..filter }) {
+                let sum = groups.entry(key_of(row, by)).or_default();
+                let less = sum.checked_sub(totals_of(row));
+                *sum = less.ok_or_else(|| StoreError::Corrupt("kept sums are less than their rows".to_owned()))?;
+            }
+        }
+        groups.retain(|_, totals| totals.requests > 0);
         Ok(groups.into_iter().map(|(key, totals)| UsageGroup { key, totals }).collect())
     }
 

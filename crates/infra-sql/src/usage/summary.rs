@@ -23,6 +23,8 @@ use crate::{
 
 #[derive(FromQueryResult)]
 struct GroupRow {
+    /// Whether it counts, or is too much.
+    counts: bool,
     key: String,
     requests: i64,
     input_tokens: i64,
@@ -30,6 +32,9 @@ struct GroupRow {
     cost: i64,
     unknown_costs: i64,
 }
+
+/// Adds to a sum, or takes from it.
+type Combine = fn(UsageTotals, UsageTotals) -> Option<UsageTotals>;
 
 #[derive(FromQueryResult)]
 struct FoldedRow {
@@ -40,7 +45,7 @@ impl TryFrom<GroupRow> for UsageGroup {
     type Error = StoreError;
 
     fn try_from(row: GroupRow) -> Result<Self, StoreError> {
-        let GroupRow { key, requests, input_tokens, output_tokens, cost, unknown_costs } = row;
+        let GroupRow { key, requests, input_tokens, output_tokens, cost, unknown_costs, .. } = row;
         // Ids come as hexadecimal, with or without dashes; no other key looks like one.
         let key = Uuid::try_parse(&key).map_or(key, |id| id.to_string());
         let totals = UsageTotals {
@@ -83,39 +88,54 @@ impl<B: SqlBackend> SqlRepos<B> {
         } else {
             self.find_folded_before(self.backend.mode() == Mode::Write).await?
         };
-        let SummaryParts { days, log } = SummaryParts::of(filter, folded);
+        let SummaryParts { days, log, except } = SummaryParts::of(filter, folded);
+        let of_log = log.into_iter().map(|span| (span, "SELECT true AS counts, "));
         let mut parts = Vec::new();
-        for span in log {
-            let UsageFilter { conversation, .. } = filter;
-            let rows = UsageFilter { from: span.from, to: span.to, conversation };
-            let sql = self.group_key(Sql::part("SELECT "), by, "u.requested_at").text(OF_ROWS);
-            parts.push(self.ledger_rows(sql, rows)?.text(" GROUP BY 1"));
+        for (span, begin) in of_log.chain(except.into_iter().map(|span| (span, "SELECT false AS counts, "))) {
+            let rows = UsageFilter { from: span.from, to: span.to, conversation: filter.conversation };
+            let sql = self.group_key(Sql::part(begin), by, "u.requested_at").text(OF_ROWS);
+            parts.push(self.ledger_rows(sql, rows)?.text(" GROUP BY 2"));
         }
         if let Some(days) = days {
-            let sql = self.group_key(Sql::part("SELECT "), by, "u.day").text(OF_DAYS);
-            let sql =
-                self.in_reach::<usage_daily::Entity, _>(sql.text(" FROM usage_daily u WHERE "), "u", Purpose::Read)?;
-            parts.push(within(sql, "u.day", days).text(" GROUP BY 1"));
-            let sql = self.group_key(Sql::part("SELECT "), by, "u.requested_at").text(OF_ROWS);
-            let sql = sql
-                .text(" FROM usage_late l JOIN usage_logs u ON u.tenant_id = l.tenant_id AND u.id = l.log_id WHERE ");
-            let sql = self.in_reach::<usage_logs::Entity, _>(sql, "u", Purpose::Read)?.text(" AND ");
-            let sql = self.of_tenant(sql, "l.tenant_id")?;
-            parts.push(within(sql, "l.requested_at", days).text(" GROUP BY 1"));
+            parts.push(self.kept_sums(days, by)?);
+            parts.push(self.late_sums(days, by)?);
         }
         let mut all = Sql::new("usage.summary", "").met();
         for (index, part) in parts.into_iter().enumerate() {
             all = all.text(if index == 0 { "" } else { " UNION ALL " }).append(part);
         }
+        let (count, except): (Vec<_>, Vec<_>) =
+            self.rows::<GroupRow>(all).await?.into_iter().partition(|row| row.counts);
         let mut groups: BTreeMap<String, UsageTotals> = BTreeMap::new();
-        for row in self.rows::<GroupRow>(all).await? {
-            let UsageGroup { key, totals } = row.try_into()?;
-            let sum = groups.entry(key).or_default();
-            *sum = sum
-                .checked_add(totals)
-                .ok_or_else(|| StoreError::Corrupt("the sum of the costs leaves its range".to_owned()))?;
+        let combine = [(count, UsageTotals::checked_add as Combine), (except, UsageTotals::checked_sub)];
+        for (rows, combine) in combine {
+            for row in rows {
+                let UsageGroup { key, totals } = row.try_into()?;
+                let sum = groups.entry(key).or_default();
+                *sum = combine(*sum, totals)
+                    .ok_or_else(|| StoreError::Corrupt("the sum of the costs leaves its range".to_owned()))?;
+            }
         }
+        groups.retain(|_, totals| totals.requests > 0);
         Ok(groups.into_iter().map(|(key, totals)| UsageGroup { key, totals }).collect())
+    }
+
+    /// The kept sums of days.
+    fn kept_sums(&self, days: Span, by: UsageGrouping) -> Result<Sql<Met>, StoreError> {
+        let sql = self.group_key(Sql::part("SELECT true AS counts, "), by, "u.day").text(OF_DAYS);
+        let sql =
+            self.in_reach::<usage_daily::Entity, _>(sql.text(" FROM usage_daily u WHERE "), "u", Purpose::Read)?;
+        Ok(within(sql, "u.day", days).text(" GROUP BY 2"))
+    }
+
+    /// The sums of the rows of these days that are noted as late.
+    fn late_sums(&self, days: Span, by: UsageGrouping) -> Result<Sql<Met>, StoreError> {
+        let sql = self.group_key(Sql::part("SELECT true AS counts, "), by, "u.requested_at").text(OF_ROWS);
+        let sql =
+            sql.text(" FROM usage_late l JOIN usage_logs u ON u.tenant_id = l.tenant_id AND u.id = l.log_id WHERE ");
+        let sql = self.in_reach::<usage_logs::Entity, _>(sql, "u", Purpose::Read)?.text(" AND ");
+        let sql = self.of_tenant(sql, "l.tenant_id")?;
+        Ok(within(sql, "l.requested_at", days).text(" GROUP BY 2"))
     }
 
     /// The time before which the tenant's rows are folded. A unit of work that writes sees what others
