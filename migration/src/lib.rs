@@ -36,6 +36,7 @@ mod m20261127_000008_rights_and_limits;
 mod m20261127_000009_social_links;
 mod m20261127_000010_events_kept;
 mod m20261127_000011_under_load;
+mod m20261127_000012_usage_daily;
 mod m20261127_000013_hits_in_runs;
 mod new_tables;
 pub mod postgres;
@@ -65,6 +66,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261127_000009_social_links::MIGRATION),
             Box::new(m20261127_000010_events_kept::Migration),
             Box::new(m20261127_000011_under_load::Migration),
+            Box::new(m20261127_000012_usage_daily::Migration),
             Box::new(m20261127_000013_hits_in_runs::Migration),
         ]
     }

@@ -1,4 +1,4 @@
-//! Background work: ingestion, recovery of what dead processes left, sweeps, shutdown.
+//! Background work: ingestion, recovery of what dead processes left, sweeps, daily sums, shutdown.
 
 use std::{future::Future, time::Duration};
 
@@ -14,6 +14,8 @@ use crate::{App, Result, unit_of_work::Uow};
 const RECONCILE_INTERVAL: Duration = Duration::from_secs(5);
 /// How often forgotten things are swept.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(10 * 60);
+/// How often it is looked which ledgers are to be folded into daily sums, which is by the hour.
+const FOLD_INTERVAL: Duration = Duration::from_secs(5 * 60);
 /// How often the gauges of what waits are set.
 const MEASURE_INTERVAL: Duration = Duration::from_secs(10);
 /// Expired things that are removed at once.
@@ -39,6 +41,7 @@ impl App {
             Ok(())
         });
         background.every(SWEEP_INTERVAL, "sweep", |app| async move { app.sweep().await });
+        background.every(FOLD_INTERVAL, "fold", |app| async move { app.fold_usage().await });
         background.every(MEASURE_INTERVAL, "measure", |app| async move { app.measure().await });
         let app = self.clone();
         self.parts.tasks.spawn(async move { app.forget_actors().await });

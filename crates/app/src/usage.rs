@@ -3,13 +3,14 @@
 use crate::App;
 
 mod account;
+mod fold;
 mod reconcile;
 mod record;
 mod summary;
 
 pub(crate) use account::Spent;
 pub(crate) use record::{CallRecorder, is_in_process};
-pub use summary::{UsageSummary, discrepancies_of};
+pub use summary::{UsageSummary, WrongDay, discrepancies_of, right_the_sums};
 
 /// The use cases of the ledger.
 #[derive(Clone)]

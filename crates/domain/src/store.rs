@@ -27,8 +27,10 @@ pub(crate) use unsupported::repository;
 
 use crate::{
     access::Scope,
+    clock::Timestamp,
     conversations::StreamAppend,
-    usage::{ModelPrice, ProviderCall},
+    ids::TenantId,
+    usage::{Folding, ModelPrice, ProviderCall},
 };
 
 /// Whether a unit of work may write.
@@ -163,6 +165,43 @@ pub trait Store: Send + Sync + 'static {
             outcomes.push(append_alone(self, append).await?);
         }
         Ok(outcomes)
+    }
+
+    /// Waits a moment until every unit of work that had written to the ledger when this was called has ended;
+    /// returns whether all have. What they wrote can then be seen, or was undone.
+    ///
+    /// For backends with one writer at a time: that one has ended once another has committed, which whoever
+    /// calls this has just done.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    async fn outlive_ledger_writers(&self) -> Result<bool, StoreError> {
+        Ok(true)
+    }
+
+    /// Folds a tenant's rows of the ledger that were requested before a time into the kept daily sums, at most
+    /// `days` of them, each in a unit of work of its own. See [`daily`](crate::usage::daily). Several may do so
+    /// at once, and each may be cut off anywhere.
+    ///
+    /// # Errors
+    /// Those of [`UsageRepo::fold`](crate::usage::UsageRepo::fold), and of the units of work.
+    async fn fold_usage(&self, tenant: TenantId, before: Timestamp, days: u32) -> Result<Folding, StoreError> {
+        let scope = Scope::system_in(tenant);
+        let tx = self.begin(&scope, Mode::Write).await?;
+        tx.usage().close(before).await?;
+        tx.commit().await?;
+        if !self.outlive_ledger_writers().await? {
+            return Ok(Folding::Waiting);
+        }
+        for _ in 0..days {
+            let tx = self.begin(&scope, Mode::Write).await?;
+            let is_more = tx.usage().fold(before).await?;
+            tx.commit().await?;
+            if !is_more {
+                return Ok(Folding::Done);
+            }
+        }
+        Ok(Folding::Unfinished)
     }
 
     /// What this backend can do.

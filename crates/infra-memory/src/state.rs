@@ -9,7 +9,7 @@ use domain::{
     knowledge::{Chunk, Citation, Collection, RetrievalRun, Source, SourceVersion},
     store::StoreError,
     tenancy::{SocialLink, Tenant},
-    usage::{ModelPrice, ProviderCall, UsageLog},
+    usage::{ModelPrice, ProviderCall, UsageDay, UsageLog},
 };
 
 use crate::{
@@ -18,6 +18,7 @@ use crate::{
     knowledge::{Posting, StoredHits, StoredVector},
     references::{AnyTable, Gone},
     table::{Row, Table},
+    usage::rows::{LateUsage, UsageFold},
 };
 
 /// A type of rows that has a table.
@@ -112,6 +113,9 @@ tables! {
     citations: Citation,
     model_prices: ModelPrice,
     usage_logs: UsageLog,
+    usage_folds: UsageFold,
+    usage_late: LateUsage,
+    usage_daily: UsageDay,
     provider_calls: ProviderCall,
     audit_logs: AuditLog,
     jobs: Job,

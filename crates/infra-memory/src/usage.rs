@@ -1,6 +1,7 @@
 //! The ledger, calls under way, prices.
 
+mod daily;
 mod ledger;
 mod prices;
-mod rows;
+pub(crate) mod rows;
 mod sums;

@@ -13,6 +13,7 @@ mod pool;
 mod store;
 mod unit;
 mod wakeups;
+mod writers;
 
 pub use migration::postgres::Prepared;
 

@@ -23,6 +23,7 @@ use crate::{
     options::PostgresOptions,
     pool::{self, ConnectionPool, RolePool},
     unit::{PostgresUnit, query},
+    writers,
 };
 
 /// Banyan's data on PostgreSQL, behind row-level security.
@@ -125,6 +126,10 @@ impl Store for PostgresStore {
             async move { Ok(SqlRepos::new(PostgresUnit::begin_flush(&pool, scope).await?, clock)) }.boxed()
         };
         append_by_tenant(self, begin, appends).await
+    }
+
+    async fn outlive_ledger_writers(&self) -> Result<bool, StoreError> {
+        writers::outlive(&self.app).await
     }
 
     fn capabilities(&self) -> Capabilities {

@@ -120,12 +120,12 @@ impl<B: SqlBackend> SqlRepos<B> {
         sql.bind(text.to_ascii_lowercase()).text(") > 0")
     }
 
-    /// Adds the UTC day of `u.requested_at` as text.
-    pub(crate) fn requested_day<S>(&self, sql: Sql<S>) -> Sql<S> {
+    /// Adds the UTC day of a column of times as text.
+    pub(crate) fn day_as_text<S>(&self, sql: Sql<S>, column: &'static str) -> Sql<S> {
         if self.is_postgres() {
-            sql.text("to_char(u.requested_at AT TIME ZONE 'UTC', 'YYYY-MM-DD')")
+            sql.text("to_char(").text(column).text(" AT TIME ZONE 'UTC', 'YYYY-MM-DD')")
         } else {
-            sql.text("substr(u.requested_at, 1, 10)")
+            sql.text("substr(").text(column).text(", 1, 10)")
         }
     }
 

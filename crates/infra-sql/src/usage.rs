@@ -1,6 +1,8 @@
 //! The ledger, calls under way, and prices.
 
 pub(crate) mod calls;
+mod daily;
 mod ledger;
 pub(crate) mod prices;
 pub(crate) mod rows;
+mod summary;

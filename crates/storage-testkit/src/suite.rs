@@ -249,6 +249,13 @@ suite! { ($)
         days_are_those_of_utc,
         sums_are_exact,
         wrong_books_are_found;
+    daily in usage::daily:
+        a_fold_changes_no_sum,
+        a_fold_is_done_in_steps,
+        a_late_row_is_counted_once,
+        tenants_that_lag_are_found,
+        kept_sums_are_reached_as_rows_are,
+        folds_and_settlements_meet;
     calls in usage::calls of ProviderCalls:
         round_trip, references_are_checked, strangers_are_kept_out, what_is_removed_is_gone and
         a_call_may_be_nobodys,

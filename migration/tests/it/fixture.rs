@@ -48,7 +48,12 @@ pub(crate) async fn count(db: &impl ConnectionTrait, rows: &str) -> i64 {
 
 /// Rows of tables that came after the first program was released.
 const LATER: &str = "INSERT INTO social_links (id, tenant_id, platform, url)
-    VALUES (#91, #1, 'twitter', 'https://x.com/one')";
+    VALUES (#91, #1, 'twitter', 'https://x.com/one');
+    INSERT INTO usage_folds (tenant_id, closed_before, folded_before) VALUES (#1, @now, NULL);
+    INSERT INTO usage_late (tenant_id, log_id, requested_at) VALUES (#1, #121, @now);
+    INSERT INTO usage_daily (tenant_id, day, number, user_id, agent_type, provider, model, request_count, input_tokens,
+        output_tokens, cost_nano_usd, unknown_cost_count)
+    VALUES (#1, @now, 1, #11, 'chat', 'openai', 'gpt-4o', 1, 1, 1, 3, 0)";
 
 /// Fills a migrated database, as its administrator.
 pub(crate) async fn fill(database: &TestDatabase) {

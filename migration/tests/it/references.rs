@@ -147,6 +147,8 @@ async fn a_user_goes_with_everything_but_the_books(database: TestDatabase) {
         ("sources", 1),
         ("chunks", 1),
         ("usage_logs WHERE user_id IS NULL AND api_key_id IS NULL AND message_deleted AND cost_nano_usd = 3", 1),
+        ("usage_daily WHERE user_id IS NULL AND cost_nano_usd = 3", 1),
+        ("usage_late", 1),
         ("provider_calls WHERE user_id IS NULL", 1),
         ("audit_logs WHERE user_id IS NULL", 1),
         ("jobs WHERE user_id IS NULL", 1),
@@ -166,6 +168,9 @@ async fn a_user_goes_with_everything_but_the_books(database: TestDatabase) {
         "streams",
         "retrieval_runs",
         "usage_logs",
+        "usage_folds",
+        "usage_late",
+        "usage_daily",
         "provider_calls",
         "jobs",
     ] {

@@ -121,3 +121,51 @@ async fn people_see_their_own_costs_and_admins_those_of_the_tenant() {
         assert_eq!(summary.total.requests, requests, "{}", actor.user_id);
     }
 }
+
+#[tokio::test]
+async fn the_ledger_is_folded_in_the_background_by_the_hour() {
+    let server = ScriptedServer::start().await.unwrap();
+    let bench = Bench::over_wire(&server);
+    let acme = bench.tenant("acme").await;
+    let ada = bench.user(&acme, "ada", SystemRole::User).await;
+    let root = bench.user(&acme, "root", SystemRole::TenantAdmin).await;
+    let id = bench.conversation(&ada, MODEL).await.id;
+    let scope = domain::access::Scope::system_in(acme.id);
+    let folded = async || bench.world.read(&scope, async |tx| tx.usage().folded_before().await).await;
+    let wrong = async || bench.world.read(&scope, async |tx| tx.usage().wrong_days().await).await;
+    let now = || domain::clock::Clock::now(bench.clock.as_ref());
+    let summary = async || {
+        let all = bench.app.usage().summary(&root, UsageFilter::default(), UsageGrouping::Day).await.unwrap();
+        (all.items.len(), all.total.requests)
+    };
+    // Noon, and the same time of the next days: an answer each.
+    let noon = now();
+    for _ in 0..3 {
+        bench.ask(&ada, id, "What do I cost?").await;
+        bench.clock.advance(chrono::TimeDelta::days(1));
+    }
+    let before = summary().await;
+    assert_eq!(before, (3, 3));
+    assert_eq!(folded().await, None);
+
+    let (app, _) = bench.instance(None, Settings { ingest_workers: 0, ..Settings::default() });
+    app.start_background();
+    // 12:00 less ten minutes, cut to the hour.
+    let hour = |at: domain::clock::Timestamp| chrono::DurationRound::duration_trunc(at, chrono::TimeDelta::hours(1));
+    let end = hour(now() - chrono::TimeDelta::minutes(10)).unwrap();
+    assert_eq!(end, hour(noon).unwrap() + chrono::TimeDelta::hours(3 * 24 - 1));
+    until("the ledger is folded", async || folded().await == Some(end)).await;
+    assert!(app.shutdown(std::time::Duration::from_secs(60)).await);
+    assert_eq!((summary().await, wrong().await), (before, vec![]));
+
+    // What is settled now counts at once, from the ledger; and later from the sums.
+    bench.ask(&ada, id, "And now?").await;
+    assert_eq!(summary().await, (4, 4));
+    bench.clock.advance(chrono::TimeDelta::minutes(71));
+    let (app, _) = bench.instance(None, Settings { ingest_workers: 0, ..Settings::default() });
+    app.start_background();
+    let end = hour(now()).unwrap();
+    until("the ledger is folded on", async || folded().await == Some(end)).await;
+    assert!(app.shutdown(std::time::Duration::from_secs(60)).await);
+    assert_eq!((summary().await, wrong().await), ((4, 4), vec![]));
+}

@@ -1,8 +1,10 @@
 //! Ports to the ledger and the prices.
 
+use chrono::NaiveDate;
+
 use crate::{
     clock::Timestamp,
-    ids::{ConversationId, RequestId},
+    ids::{ConversationId, RequestId, TenantId},
     money::Money,
     names::names,
     store::{StoreError, repository},
@@ -63,6 +65,18 @@ impl UsageTotals {
             unknown_costs: self.unknown_costs + other.unknown_costs,
         })
     }
+
+    /// What is left without the other, or `None` where that is not part of it.
+    #[must_use]
+    pub fn checked_sub(self, other: Self) -> Option<Self> {
+        Some(Self {
+            requests: self.requests.checked_sub(other.requests)?,
+            input_tokens: self.input_tokens.checked_sub(other.input_tokens)?,
+            output_tokens: self.output_tokens.checked_sub(other.output_tokens)?,
+            cost: self.cost.checked_sub(other.cost)?,
+            unknown_costs: self.unknown_costs.checked_sub(other.unknown_costs)?,
+        })
+    }
 }
 
 /// The sums of one group.
@@ -99,6 +113,38 @@ repository! {
         /// # Errors
         /// [`StoreError::OutOfScope`] unless the scope reaches all usage of the tenant.
         async fn discrepancies(&self) -> Result<Vec<(ConversationId, Money)>, StoreError>;
+        /// Tenants with rows requested before a time that are not folded, or with late ones, at most `limit`,
+        /// those first that are folded least far; in an installation scope.
+        async fn unfolded_tenants(&self, before: Timestamp, limit: u32) -> Result<Vec<TenantId>, StoreError>;
+        /// From the commit on, rows of the tenant that are added and were requested before this time are noted
+        /// as late; a time before one that was closed already changes nothing. See [`daily`](crate::usage::daily).
+        ///
+        /// # Errors
+        /// As [`discrepancies`](Self::discrepancies).
+        async fn close(&self, before: Timestamp) -> Result<(), StoreError>;
+        /// Adds up one day anew: the first with late rows, else the next that is not folded, as far as
+        /// `before`, which is closed. Returns whether there is more to do. Only
+        /// [`Store::fold_usage`](crate::store::Store::fold_usage), which has waited for others, may call it.
+        ///
+        /// # Errors
+        /// As [`discrepancies`](Self::discrepancies); [`StoreError::Stale`] where `before` is not closed.
+        async fn fold(&self, before: Timestamp) -> Result<bool, StoreError>;
+        /// Adds up a folded day anew, whatever its kept sums say; what is not folded is left alone.
+        ///
+        /// # Errors
+        /// As [`discrepancies`](Self::discrepancies).
+        async fn refold(&self, day: NaiveDate) -> Result<(), StoreError>;
+        /// Days of the tenant whose kept sums differ from those of their folded rows, in any group, with the
+        /// difference of cost (kept sums less rows), oldest first. Empty when the sums are right.
+        ///
+        /// # Errors
+        /// As [`discrepancies`](Self::discrepancies).
+        async fn wrong_days(&self) -> Result<Vec<(NaiveDate, Money)>, StoreError>;
+        /// The time before which the tenant's rows are folded.
+        ///
+        /// # Errors
+        /// As [`discrepancies`](Self::discrepancies).
+        async fn folded_before(&self) -> Result<Option<Timestamp>, StoreError>;
     }
 }
 

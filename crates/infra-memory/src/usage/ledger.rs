@@ -1,19 +1,31 @@
 //! The ledger, and calls under way.
 
 use async_trait::async_trait;
+use chrono::NaiveDate;
 use domain::{
     access::{Filter, Purpose, Rows},
     clock::Timestamp,
-    ids::{ConversationId, RequestId},
+    ids::{ConversationId, RequestId, TenantId},
     money::Money,
     store::StoreError,
     usage::{ModelPrice, ProviderCall, UsageFilter, UsageGroup, UsageGrouping, UsageLog, UsageRepo},
 };
 
+use super::rows::UsageFold;
 use crate::{
     store::MemoryTx,
     table::{Row, place},
 };
+
+impl MemoryTx {
+    /// The tenant, all usage of which the scope reaches.
+    fn need_the_books(&self) -> Result<TenantId, StoreError> {
+        match self.scope.filter::<UsageLog>(Purpose::Read)? {
+            Filter::Within(tenant, Rows::All) => Ok(tenant),
+            _ => Err(StoreError::OutOfScope("the books are checked by those who see the tenant's usage")),
+        }
+    }
+}
 
 #[async_trait]
 impl UsageRepo for MemoryTx {
@@ -68,6 +80,7 @@ impl UsageRepo for MemoryTx {
                 return row.check().map(|()| false);
             }
             state.insert(row.clone())?;
+            state.note_late_usage(row)?;
             Ok(true)
         })
     }
@@ -87,10 +100,40 @@ impl UsageRepo for MemoryTx {
     }
 
     async fn discrepancies(&self) -> Result<Vec<(ConversationId, Money)>, StoreError> {
-        let reach = self.scope.filter::<UsageLog>(Purpose::Read)?;
-        if !matches!(reach, Filter::Within(_, Rows::All)) {
-            return Err(StoreError::OutOfScope("the books are checked by those who see the tenant's usage"));
-        }
-        self.read(|state| state.usage_discrepancies(reach))
+        let tenant = self.need_the_books()?;
+        self.read(|state| state.usage_discrepancies(Filter::Within(tenant, Rows::All)))
+    }
+
+    async fn unfolded_tenants(&self, before: Timestamp, limit: u32) -> Result<Vec<TenantId>, StoreError> {
+        self.need_installation()?;
+        self.read(|state| Ok(state.unfolded_tenants(before, limit)))
+    }
+
+    async fn close(&self, before: Timestamp) -> Result<(), StoreError> {
+        let tenant_id = self.need_the_books()?;
+        self.write(|state| match state.usage_folds.get(&tenant_id).copied() {
+            None => state.insert(UsageFold { tenant_id, closed_before: before, folded_before: None }),
+            Some(fold) => state.replace(UsageFold { closed_before: fold.closed_before.max(before), ..fold }),
+        })
+    }
+
+    async fn fold(&self, before: Timestamp) -> Result<bool, StoreError> {
+        let tenant = self.need_the_books()?;
+        self.write(|state| state.fold_usage(tenant, before))
+    }
+
+    async fn refold(&self, day: NaiveDate) -> Result<(), StoreError> {
+        let tenant = self.need_the_books()?;
+        self.write(|state| state.refold_usage(tenant, day))
+    }
+
+    async fn wrong_days(&self) -> Result<Vec<(NaiveDate, Money)>, StoreError> {
+        let tenant = self.need_the_books()?;
+        self.read(|state| state.wrong_days(tenant))
+    }
+
+    async fn folded_before(&self) -> Result<Option<Timestamp>, StoreError> {
+        let tenant = self.need_the_books()?;
+        self.read(|state| Ok(state.usage_folds.get(&tenant).and_then(|fold| fold.folded_before)))
     }
 }

@@ -1,12 +1,13 @@
 //! Rows of the ledger, of calls under way, and of prices.
 
 use domain::{
+    clock::Timestamp,
     conversations::{Conversation, Message},
     identity::{ApiKey, User},
     ids::{ModelPriceId, RequestId, TenantId, UsageLogId},
     store::StoreError,
     tenancy::Tenant,
-    usage::{ModelPrice, ProviderCall, UsageLog},
+    usage::{ModelPrice, ProviderCall, UsageDay, UsageLog},
 };
 
 use crate::{
@@ -77,5 +78,72 @@ impl Row for ProviderCall {
     fn check(&self) -> Result<(), StoreError> {
         no_nul([&self.provider, &self.model])?;
         fits_column([self.estimated_input_tokens])
+    }
+}
+
+/// How far a tenant's ledger is folded into daily sums.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct UsageFold {
+    pub(crate) tenant_id: TenantId,
+    pub(crate) closed_before: Timestamp,
+    pub(crate) folded_before: Option<Timestamp>,
+}
+
+impl Row for UsageFold {
+    type Id = TenantId;
+    const REFERENCES: &'static [Reference<Self>] = &[Reference::to::<Tenant>(&["tenant_id"]).cascades()];
+    columns!(tenant_id);
+
+    fn id(&self) -> Self::Id {
+        self.tenant_id
+    }
+
+    fn check(&self) -> Result<(), StoreError> {
+        let is_closed = self.folded_before.is_none_or(|folded| folded <= self.closed_before);
+        require(is_closed, "what is folded has been closed")
+    }
+}
+
+/// A row of the ledger that came late.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct LateUsage {
+    pub(crate) tenant_id: TenantId,
+    pub(crate) log_id: UsageLogId,
+    pub(crate) requested_at: Timestamp,
+}
+
+impl Row for LateUsage {
+    type Id = (TenantId, UsageLogId);
+    const REFERENCES: &'static [Reference<Self>] = &[
+        Reference::to::<Tenant>(&["tenant_id"]).cascades(),
+        Reference::to::<UsageLog>(&["tenant_id", "log_id"]).cascades(),
+    ];
+    columns!(tenant_id, log_id);
+
+    fn id(&self) -> Self::Id {
+        (self.tenant_id, self.log_id)
+    }
+
+    fn check(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
+
+impl Row for UsageDay {
+    type Id = (TenantId, Timestamp, i64);
+    const REFERENCES: &'static [Reference<Self>] = &[
+        Reference::to::<Tenant>(&["tenant_id"]).cascades(),
+        Reference::to::<User>(&["user_id"]).clears(|row| row.user_id = None),
+    ];
+    columns!(tenant_id; user_id);
+
+    fn id(&self) -> Self::Id {
+        (self.tenant_id, self.day, self.number)
+    }
+
+    fn check(&self) -> Result<(), StoreError> {
+        no_nul([&self.provider, &self.model])?;
+        let sums = self.totals;
+        fits_column([sums.requests, sums.input_tokens, sums.output_tokens, sums.unknown_costs])
     }
 }

@@ -7,12 +7,15 @@ use domain::{
     ids::ConversationId,
     money::Money,
     store::StoreError,
-    usage::{UsageFilter, UsageGroup, UsageGrouping, UsageLog, UsageTotals},
+    usage::{
+        UsageDay, UsageFilter, UsageGroup, UsageGrouping, UsageLog, UsageTotals,
+        daily::{Span, SummaryParts},
+    },
 };
 
 use crate::state::State;
 
-fn totals_of(row: &UsageLog) -> UsageTotals {
+pub(super) fn totals_of(row: &UsageLog) -> UsageTotals {
     UsageTotals {
         requests: 1,
         input_tokens: row.tokens.input_tokens,
@@ -33,8 +36,18 @@ fn key_of(row: &UsageLog, by: UsageGrouping) -> String {
     }
 }
 
-fn add(sum: &mut UsageTotals, row: &UsageLog) -> Result<(), StoreError> {
-    let total = sum.checked_add(totals_of(row));
+fn day_key_of(row: &UsageDay, by: UsageGrouping) -> String {
+    match by {
+        UsageGrouping::Model => format!("{}/{}", row.provider, row.model),
+        UsageGrouping::User => row.user_id.map(|id| id.to_string()).unwrap_or_default(),
+        UsageGrouping::Day => row.day.format("%Y-%m-%d").to_string(),
+        // Sums by message are not kept.
+        UsageGrouping::Agent | UsageGrouping::Message => row.agent_type.as_str().to_owned(),
+    }
+}
+
+pub(super) fn add(sum: &mut UsageTotals, totals: UsageTotals) -> Result<(), StoreError> {
+    let total = sum.checked_add(totals);
     *sum = total.ok_or_else(|| StoreError::Corrupt("the sum of the costs leaves its range".to_owned()))?;
     Ok(())
 }
@@ -56,10 +69,36 @@ impl State {
         filter: UsageFilter,
         by: UsageGrouping,
     ) -> Result<Vec<UsageGroup>, StoreError> {
+        let folded = match reach {
+            Filter::Within(tenant, _) if by != UsageGrouping::Message => {
+                self.usage_folds.get(&tenant).and_then(|fold| fold.folded_before)
+            }
+            _ => None,
+        };
+        let SummaryParts { days, log, except } = SummaryParts::of(filter, folded);
         let mut groups: BTreeMap<String, UsageTotals> = BTreeMap::new();
-        for row in self.usage_rows(reach, filter) {
-            add(groups.entry(key_of(row, by)).or_default(), row)?;
+        for Span { from, to } in log {
+            for row in self.usage_rows(reach, UsageFilter { from, to, ..filter }) {
+                add(groups.entry(key_of(row, by)).or_default(), totals_of(row))?;
+            }
         }
+        if let Some(days) = days {
+            for row in self.all_reached::<UsageDay>(reach).filter(|row| days.holds(row.day)) {
+                add(groups.entry(day_key_of(row, by)).or_default(), row.totals)?;
+            }
+            let late = self.usage_late.iter().filter(|late| days.holds(late.requested_at));
+            for row in late.filter_map(|late| self.reached::<UsageLog>(reach, &late.log_id)) {
+                add(groups.entry(key_of(row, by)).or_default(), totals_of(row))?;
+            }
+        }
+        for Span { from, to } in except {
+            for row in self.usage_rows(reach, UsageFilter { from, to, ..filter }) {
+                let sum = groups.entry(key_of(row, by)).or_default();
+                let less = sum.checked_sub(totals_of(row));
+                *sum = less.ok_or_else(|| StoreError::Corrupt("kept sums are less than their rows".to_owned()))?;
+            }
+        }
+        groups.retain(|_, totals| totals.requests > 0);
         Ok(groups.into_iter().map(|(key, totals)| UsageGroup { key, totals }).collect())
     }
 
@@ -68,7 +107,7 @@ impl State {
         let mut sums: BTreeMap<ConversationId, UsageTotals> = BTreeMap::new();
         for row in self.all_reached::<UsageLog>(reach) {
             if let Some(conversation) = row.conversation_id {
-                add(sums.entry(conversation).or_default(), row)?;
+                add(sums.entry(conversation).or_default(), totals_of(row))?;
             }
         }
         let mut wrong = Vec::new();

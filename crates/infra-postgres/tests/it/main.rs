@@ -5,6 +5,7 @@
 mod boot;
 mod database;
 mod isolation;
+mod kept_sums;
 mod recall;
 mod stored_json;
 mod storm;

@@ -1,87 +1,23 @@
 //! The stored ledger.
 
 use async_trait::async_trait;
+use chrono::NaiveDate;
 use domain::{
-    access::{Purpose, Rows},
     clock::Timestamp,
-    ids::{ConversationId, RequestId},
+    ids::{ConversationId, RequestId, TenantId},
     money::Money,
     store::StoreError,
-    usage::{ModelPrice, ProviderCall, UsageFilter, UsageGroup, UsageGrouping, UsageLog, UsageRepo, UsageTotals},
+    usage::{ModelPrice, ProviderCall, UsageFilter, UsageGroup, UsageGrouping, UsageLog, UsageRepo},
 };
 use sea_orm::{FromQueryResult, prelude::Uuid, sea_query::OnConflict};
 
 use super::rows::usage_logs;
-use crate::{
-    SqlBackend, SqlRepos,
-    sql::{Met, Sql},
-    values::number,
-};
-
-#[derive(FromQueryResult)]
-struct GroupRow {
-    key: String,
-    requests: i64,
-    input_tokens: i64,
-    output_tokens: i64,
-    cost: i64,
-    unknown_costs: i64,
-}
+use crate::{SqlBackend, SqlRepos, sql::Sql};
 
 #[derive(FromQueryResult)]
 struct DiscrepancyRow {
     id: Uuid,
     difference: i64,
-}
-
-impl TryFrom<GroupRow> for UsageGroup {
-    type Error = StoreError;
-
-    fn try_from(row: GroupRow) -> Result<Self, StoreError> {
-        let GroupRow { key, requests, input_tokens, output_tokens, cost, unknown_costs } = row;
-        // Ids come as hexadecimal, with or without dashes; no other key looks like one.
-        let key = Uuid::try_parse(&key).map_or(key, |id| id.to_string());
-        let totals = UsageTotals {
-            requests: number(requests)?,
-            input_tokens: number(input_tokens)?,
-            output_tokens: number(output_tokens)?,
-            cost: Money(cost),
-            unknown_costs: number(unknown_costs)?,
-        };
-        Ok(Self { key, totals })
-    }
-}
-
-impl<B: SqlBackend> SqlRepos<B> {
-    /// Adds the table and the condition for the rows `u` that the filter means and the scope reaches.
-    fn ledger_rows(&self, sql: Sql, filter: UsageFilter) -> Result<Sql<Met>, StoreError> {
-        let UsageFilter { from, to, conversation } = filter;
-        let sql = sql.text(" FROM usage_logs u WHERE ");
-        let mut sql = self.in_reach::<usage_logs::Entity, _>(sql, "u", Purpose::Read)?;
-        if let Some(from) = from {
-            sql = sql.text(" AND u.requested_at >= ").bind(from);
-        }
-        if let Some(to) = to {
-            sql = sql.text(" AND u.requested_at < ").bind(to);
-        }
-        Ok(match conversation {
-            Some(id) => sql.text(" AND u.conversation_id = ").bind(id.0),
-            None => sql,
-        })
-    }
-
-    /// Adds the key of a row's group.
-    fn group_key(&self, sql: Sql, by: UsageGrouping) -> Sql {
-        match by {
-            UsageGrouping::Model => sql.text("u.provider || '/' || u.model"),
-            UsageGrouping::User => self.id_as_text(sql.text("COALESCE("), "u.user_id").text(", '')"),
-            UsageGrouping::Day => self.requested_day(sql),
-            UsageGrouping::Agent => sql.text("u.agent_type"),
-            UsageGrouping::Message => self
-                .id_as_text(sql.text("CASE WHEN u.message_id IS NOT NULL THEN "), "u.message_id")
-                .text(" WHEN u.message_deleted THEN 'deleted' ELSE '' END"),
-        }
-    }
 }
 
 #[async_trait]
@@ -115,14 +51,7 @@ impl<B: SqlBackend> UsageRepo for SqlRepos<B> {
     }
 
     async fn summary(&self, filter: UsageFilter, by: UsageGrouping) -> Result<Vec<UsageGroup>, StoreError> {
-        let sql = self
-            .group_key(Sql::new("usage.summary", "SELECT "), by)
-            .text(" AS key, COUNT(*) AS requests, CAST(SUM(u.input_tokens) AS bigint) AS input_tokens")
-            .text(", CAST(SUM(u.output_tokens) AS bigint) AS output_tokens")
-            .text(", CAST(COALESCE(SUM(u.cost_nano_usd), 0) AS bigint) AS cost")
-            .text(", COUNT(*) - COUNT(u.cost_nano_usd) AS unknown_costs");
-        let sql = self.ledger_rows(sql, filter)?.text(" GROUP BY 1 ORDER BY 1");
-        self.rows::<GroupRow>(sql).await?.into_iter().map(UsageGroup::try_from).collect()
+        self.sum_up(filter, by).await
     }
 
     async fn list(&self, filter: UsageFilter, limit: u32) -> Result<Vec<UsageLog>, StoreError> {
@@ -134,9 +63,7 @@ impl<B: SqlBackend> UsageRepo for SqlRepos<B> {
     }
 
     async fn discrepancies(&self) -> Result<Vec<(ConversationId, Money)>, StoreError> {
-        if self.tenant()?.rows::<UsageLog>(Purpose::Read) != Rows::All {
-            return Err(StoreError::OutOfScope("the books are checked by those who see the tenant's usage"));
-        }
+        self.need_the_books()?;
         let sql = Sql::new(
             "usage.discrepancies",
             "SELECT c.id, CAST(c.cost_nano_usd - COALESCE(SUM(u.cost_nano_usd), 0) AS bigint)",
@@ -153,5 +80,30 @@ impl<B: SqlBackend> UsageRepo for SqlRepos<B> {
             .text(" OR c.unknown_cost_count <> COUNT(u.id) - COUNT(u.cost_nano_usd) ORDER BY c.id");
         let rows: Vec<DiscrepancyRow> = self.rows(sql).await?;
         Ok(rows.into_iter().map(|DiscrepancyRow { id, difference }| (id.into(), Money(difference))).collect())
+    }
+
+    async fn unfolded_tenants(&self, before: Timestamp, limit: u32) -> Result<Vec<TenantId>, StoreError> {
+        self.find_unfolded_tenants(before, limit).await
+    }
+
+    async fn close(&self, before: Timestamp) -> Result<(), StoreError> {
+        self.close_ledger(before).await
+    }
+
+    async fn fold(&self, before: Timestamp) -> Result<bool, StoreError> {
+        self.fold_next(before).await
+    }
+
+    async fn refold(&self, day: NaiveDate) -> Result<(), StoreError> {
+        self.add_up_again(day).await
+    }
+
+    async fn wrong_days(&self) -> Result<Vec<(NaiveDate, Money)>, StoreError> {
+        self.find_wrong_days().await
+    }
+
+    async fn folded_before(&self) -> Result<Option<Timestamp>, StoreError> {
+        self.need_the_books()?;
+        self.find_folded_before(false).await
     }
 }

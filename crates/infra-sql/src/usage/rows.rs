@@ -2,4 +2,5 @@
 
 pub(crate) mod model_prices;
 pub(crate) mod provider_calls;
+pub(crate) mod usage_daily;
 pub(crate) mod usage_logs;

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "tests fail by panics")]
 
 mod groups;
+mod kept_sums;
 mod recall;
 mod stored_json;
 mod storm;

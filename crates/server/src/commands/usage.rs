@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use app::usage::discrepancies_of;
+use app::usage::{WrongDay, discrepancies_of, right_the_sums};
 use clap::Subcommand;
 
 use crate::{config::Config, error::StartError, wiring};
@@ -10,7 +10,8 @@ use crate::{config::Config, error::StartError, wiring};
 /// What to do about the books.
 #[derive(Debug, Subcommand)]
 pub(crate) enum UsageCommand {
-    /// Count the conversations whose totals differ from their rows of the ledger; 0 is right
+    /// Count the conversations and kept days whose sums differ from their rows of the ledger; 0 is right.
+    /// Days are added up anew
     Reconcile,
 }
 
@@ -21,6 +22,11 @@ pub(super) async fn run(command: UsageCommand, config: &Config) -> Result<ExitCo
     for (tenant, conversation, money) in &differences {
         println!("tenant {tenant} conversation {conversation} differs by {} USD", money.to_usd());
     }
-    println!("{}", differences.len());
-    Ok(if differences.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    let days = right_the_sums(&app).await?;
+    for WrongDay { tenant, day, difference } in &days {
+        println!("tenant {tenant} day {day} differed by {} USD and was added up anew", difference.to_usd());
+    }
+    let found = differences.len() + days.len();
+    println!("{found}");
+    Ok(if found == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

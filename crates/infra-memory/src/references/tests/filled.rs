@@ -9,7 +9,7 @@ use domain::{
     knowledge::{Chunk, Citation, Collection, CollectionVisibility, RetrievalHit, RetrievalMode, RetrievalRun, Source},
     store::Store,
     tenancy::Tenant,
-    usage::{ModelPrice, ProviderCall, UsageLog},
+    usage::{AgentType, ModelPrice, ProviderCall, UsageDay, UsageLog, UsageTotals},
 };
 use serde_json::json;
 use storage_testkit::{Fixtures, Harness, matrix, run};
@@ -20,6 +20,7 @@ use crate::{
     state::State,
     store::MemoryStore,
     table::Row,
+    usage::rows::{LateUsage, UsageFold},
 };
 
 /// What a user has that another's rows can refer to.
@@ -209,8 +210,26 @@ fn add_records(state: &mut State, make: &Fixtures, things: &Things, other: &Thin
         (Some(other.key.id), Some(other.conversation.id), Some(other.answer.id));
     let row = UsageLog { api_key_id, conversation_id, message_id, price_id, ..make.usage(&things.user) };
     let correction = UsageLog { corrects_id: Some(row.id), ..make.usage(&other.user) };
+    let (log_id, requested_at) = (row.id, row.requested_at);
     add(state, row);
     add(state, correction);
+    add(state, LateUsage { tenant_id, log_id, requested_at });
+    if state.usage_folds.get(&tenant_id).is_none() {
+        add(state, UsageFold { tenant_id, closed_before: requested_at, folded_before: None });
+    }
+    add(
+        state,
+        UsageDay {
+            tenant_id,
+            day: requested_at,
+            number: 1 + i64::try_from(state.usage_daily.len()).unwrap(),
+            user_id: Some(things.user.id),
+            agent_type: AgentType::Chat,
+            provider: "openai".to_owned(),
+            model: "gpt".to_owned(),
+            totals: UsageTotals::default(),
+        },
+    );
     add(state, ProviderCall { api_key_id, conversation_id, message_id, ..make.call(&things.user) });
     add(state, make.audit(&things.user));
     let mut job = make.job(&things.source);

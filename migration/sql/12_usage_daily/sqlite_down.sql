@@ -1,0 +1,1 @@
+DROP TRIGGER usage_logs_late;
