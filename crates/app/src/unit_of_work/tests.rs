@@ -218,15 +218,13 @@ async fn work_that_never_ends_is_undone_and_busy() {
             Ok(done)
         }
     };
-    let change = bench.app.change_in(&bench.scope(), None, work);
-    let (changed, read) = futures::future::join(
-        change,
-        bench.app.query_in(&bench.scope(), async |_: &Uow| {
-            tokio::time::sleep(DEADLINE * 4).await;
-            Ok(())
-        }),
-    )
-    .await;
+    let scope = bench.scope();
+    let read = async |_: &Uow| {
+        tokio::time::sleep(DEADLINE * 4).await;
+        Ok(())
+    };
+    let (changed, read) =
+        futures::future::join(bench.app.change_in(&scope, None, work), bench.app.query_in(&scope, read)).await;
     for error in [changed.unwrap_err(), read.unwrap_err()] {
         assert_eq!((error.kind, error.code), (ErrorKind::Unavailable, "busy"));
         assert!(error.retry_after.is_some());
