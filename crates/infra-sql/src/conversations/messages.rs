@@ -22,6 +22,7 @@ struct SiblingRow {
     conversation_id: Uuid,
     parent_id: Option<Uuid>,
     id: Uuid,
+    seq: i64,
 }
 
 #[derive(FromQueryResult)]
@@ -119,7 +120,9 @@ impl<B: SqlBackend> MessageRepo for SqlRepos<B> {
             let roots = reached(roots.bind(conversation.0).text(" AND m.parent_id IS NULL"))?;
             sql = sql.text(" UNION ALL ").append(roots);
         }
-        let rows = self.rows::<SiblingRow>(sql.text(" ORDER BY seq")).await?;
+        // Put in order here: asked for it, SQLite reads the roots of all conversations in that order.
+        let mut rows = self.rows::<SiblingRow>(sql).await?;
+        rows.sort_by_key(|row| row.seq);
         let here = rows.into_iter().filter(|row| row.conversation_id == conversation.0);
         Ok(here.map(|row| Sibling { parent_id: row.parent_id.map(Into::into), id: row.id.into() }).collect())
     }
