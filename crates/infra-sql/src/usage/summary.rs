@@ -165,7 +165,8 @@ impl<B: SqlBackend> SqlRepos<B> {
             UsageGrouping::Model => sql.text("u.provider || '/' || u.model"),
             UsageGrouping::User => self.id_as_text(sql.text("COALESCE("), "u.user_id").text(", '')"),
             UsageGrouping::Day => self.day_as_text(sql, time),
-            UsageGrouping::Agent => sql.text("u.agent_type"),
+            // An expression, so that SQLite does not go through all times in the order of an index by agent.
+            UsageGrouping::Agent => sql.text("u.agent_type || ''"),
             UsageGrouping::Message => self
                 .id_as_text(sql.text("CASE WHEN u.message_id IS NOT NULL THEN "), "u.message_id")
                 .text(" WHEN u.message_deleted THEN 'deleted' ELSE '' END"),
