@@ -94,15 +94,18 @@ impl<B: SqlBackend> SqlRepos<B> {
         for (span, begin) in of_log.chain(except.into_iter().map(|span| (span, "SELECT false AS counts, "))) {
             let rows = UsageFilter { from: span.from, to: span.to, conversation: filter.conversation };
             let sql = self.group_key(Sql::part(begin), by, "u.requested_at").text(OF_ROWS);
-            parts.push(self.ledger_rows(sql, rows)?.text(" GROUP BY 2"));
+            parts.push(self.ledger_rows(sql, rows)?);
         }
         if let Some(days) = days {
             parts.push(self.kept_sums(days, by)?);
             parts.push(self.late_sums(days, by)?);
         }
+        // A bound that is never met keeps the parts apart. Together PostgreSQL gives them to parallel workers,
+        // whose start takes longer than all of them; a part that is large by itself has workers of its own.
         let mut all = Sql::new("usage.summary", "").met();
         for (index, part) in parts.into_iter().enumerate() {
-            all = all.text(if index == 0 { "" } else { " UNION ALL " }).append(part);
+            let begin = if index == 0 { "SELECT * FROM (" } else { " UNION ALL SELECT * FROM (" };
+            all = all.text(begin).append(part).text(" GROUP BY 2 LIMIT 9223372036854775807) AS part");
         }
         let (count, except): (Vec<_>, Vec<_>) =
             self.rows::<GroupRow>(all).await?.into_iter().partition(|row| row.counts);
@@ -125,7 +128,7 @@ impl<B: SqlBackend> SqlRepos<B> {
         let sql = self.group_key(Sql::part("SELECT true AS counts, "), by, "u.day").text(OF_DAYS);
         let sql =
             self.in_reach::<usage_daily::Entity, _>(sql.text(" FROM usage_daily u WHERE "), "u", Purpose::Read)?;
-        Ok(within(sql, "u.day", days).text(" GROUP BY 2"))
+        Ok(within(sql, "u.day", days))
     }
 
     /// The sums of the rows of these days that are noted as late.
@@ -135,7 +138,7 @@ impl<B: SqlBackend> SqlRepos<B> {
             sql.text(" FROM usage_late l JOIN usage_logs u ON u.tenant_id = l.tenant_id AND u.id = l.log_id WHERE ");
         let sql = self.in_reach::<usage_logs::Entity, _>(sql, "u", Purpose::Read)?.text(" AND ");
         let sql = self.of_tenant(sql, "l.tenant_id")?;
-        Ok(within(sql, "l.requested_at", days).text(" GROUP BY 2"))
+        Ok(within(sql, "l.requested_at", days))
     }
 
     /// The time before which the tenant's rows are folded. A unit of work that writes sees what others
@@ -165,7 +168,8 @@ impl<B: SqlBackend> SqlRepos<B> {
             UsageGrouping::Model => sql.text("u.provider || '/' || u.model"),
             UsageGrouping::User => self.id_as_text(sql.text("COALESCE("), "u.user_id").text(", '')"),
             UsageGrouping::Day => self.day_as_text(sql, time),
-            UsageGrouping::Agent => sql.text("u.agent_type"),
+            // An expression, so that SQLite does not go through all times in the order of an index by agent.
+            UsageGrouping::Agent => sql.text("u.agent_type || ''"),
             UsageGrouping::Message => self
                 .id_as_text(sql.text("CASE WHEN u.message_id IS NOT NULL THEN "), "u.message_id")
                 .text(" WHEN u.message_deleted THEN 'deleted' ELSE '' END"),
