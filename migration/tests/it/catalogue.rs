@@ -6,13 +6,11 @@ use crate::database::{TestDatabase, column};
 
 /// Indexes that the data model names, by their columns.
 const INDEXES: &[(&str, &str)] = &[
-    ("usage_logs", "tenant_id, user_id, requested_at"),
-    ("usage_logs", "tenant_id, agent_type, requested_at"),
+    ("usage_logs", "user_id, requested_at"),
     ("usage_logs", "tenant_id, requested_at"),
     ("usage_daily", "tenant_id, day, number"),
     ("usage_daily", "user_id, day"),
     ("audit_logs", "tenant_id, entity_type, entity_id"),
-    ("audit_logs", "tenant_id, user_id"),
     ("audit_logs", "tenant_id, created_at, id"),
     ("sessions", "tenant_id, expires_at"),
     ("api_keys", "tenant_id, expires_at"),
