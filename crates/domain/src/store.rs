@@ -149,7 +149,7 @@ pub trait Store: Send + Sync + 'static {
     }
 
     /// Appends to running streams what one flush of a process has for them, and renews their leases, in
-    /// units of work of its own. One answer for each in their order, as
+    /// units of work of its own. Returns an outcome for each, in their order, as
     /// [`StreamRepo::append`](crate::conversations::StreamRepo::append) gives it; one stream's refusal is no
     /// other one's.
     ///

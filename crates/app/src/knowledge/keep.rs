@@ -5,6 +5,7 @@ use std::sync::Arc;
 use domain::{
     access::Scope,
     knowledge::{RetrievalHit, RetrievalRun},
+    store::Priority,
 };
 use tokio::sync::Semaphore;
 use tracing::Instrument as _;
@@ -38,10 +39,11 @@ impl App {
     // it was made, and its lease runs out. Where the database takes no more, the tasks fill their room, and
     // who searches waits for the database again.
     pub(super) async fn keep_search(&self, scope: Scope, kept: KeptSearch) -> Result<()> {
+        // What the embedding cost is paid already.
+        let app = self.at(Priority::Settlement);
         let Ok(room) = Arc::clone(&self.parts.searches.0).try_acquire_owned() else {
-            return self.write_search(&scope, &kept).await;
+            return app.write_search(&scope, &kept).await;
         };
-        let app = self.clone();
         let keep = async move {
             if let Err(error) = app.write_search(&scope, &kept).await {
                 tracing::warn!(search = %kept.run.id, error = ?error, "a search was answered and could not be kept");

@@ -70,8 +70,8 @@ impl State {
     }
 }
 
-/// Ends a stream.
-fn end(stream: &mut Stream, state: StreamState, at: Timestamp) {
+/// Marks a stream as ended.
+fn mark_ended(stream: &mut Stream, state: StreamState, at: Timestamp) {
     stream.state = state;
     stream.ended_at = Some(at);
     stream.updated_at = at;
@@ -151,30 +151,30 @@ impl StreamRepo for MemoryTx {
     async fn finish(
         &self,
         lease: StreamLease,
-        last: StreamState,
+        end: StreamState,
         events: &[StreamEvent],
         at: Timestamp,
     ) -> Result<(), StoreError> {
         let filter = self.scope.filter::<Conversation>(Purpose::Change)?;
-        require(last != StreamState::Running, "a stream does not end as running")?;
-        self.write(|state| state.append_leased(filter, lease, events, |stream| end(stream, last, at)))
+        require(end != StreamState::Running, "a stream does not end as running")?;
+        self.write(|state| state.append_leased(filter, lease, events, |stream| mark_ended(stream, end, at)))
     }
 
     async fn finish_whole(
         &self,
         lease: StreamLease,
-        last: StreamState,
+        end: StreamState,
         events: &[StreamEvent],
         at: Timestamp,
     ) -> Result<(), StoreError> {
         let filter = self.scope.filter::<Conversation>(Purpose::Change)?;
-        require(last != StreamState::Running, "a stream does not end as running")?;
+        require(end != StreamState::Running, "a stream does not end as running")?;
         self.write(|state| {
             state.change_leased(filter, lease, |stream| stream.last_event = 0)?;
             let appended = state.stream_events.range((lease.id, 0), (lease.id, i64::MAX));
             let appended: Vec<_> = appended.map(StoredEvent::id).collect();
             appended.iter().try_for_each(|id| state.remove::<StoredEvent>(id))?;
-            state.append_leased(filter, lease, events, |stream| end(stream, last, at))
+            state.append_leased(filter, lease, events, |stream| mark_ended(stream, end, at))
         })
     }
 

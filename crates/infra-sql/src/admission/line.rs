@@ -68,7 +68,6 @@ impl Line {
         self.joined += 1;
         let ticket = Ticket { tenant, priority, number: self.joined };
         if enters {
-            // Whoever has gone away meanwhile gives it back.
             if call.send(()).is_ok() {
                 self.enter(tenant);
             }
@@ -97,6 +96,7 @@ impl Line {
         }
         while self.free > 0 {
             let Some((tenant, call)) = self.next() else { return };
+            // Who has gone away takes no place.
             if call.send(()).is_ok() {
                 self.enter(tenant);
             }
