@@ -285,6 +285,21 @@ async fn sends_to_one_parent_at_once_become_siblings() {
 }
 
 #[tokio::test]
+async fn a_conversations_model_may_have_to_be_looked_for() {
+    let models = ManualModels::new();
+    let bench = Bench::with_models(models.clone());
+    let ada = bench.ada().await;
+    let (_, bare) = MODEL.split_once('/').unwrap();
+    let conversation = bench.conversation(&ada, bare).await;
+    let opened = bench.send(&ada, conversation.id, "Who writes?").await;
+    models.call().await.finish(1, 1);
+    let (answer, stream) = opened.answers[0];
+    bench.events(&ada, stream).await;
+    assert_eq!(bench.message(&ada, conversation.id, answer).await.model.as_deref(), Some(MODEL));
+    bench.check_books().await;
+}
+
+#[tokio::test]
 async fn only_so_many_answers_run_at_once() {
     let models = ManualModels::new();
     let settings = Settings { max_running_per_user: 2, ..Settings::default() };
