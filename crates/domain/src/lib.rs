@@ -90,7 +90,8 @@
 //! statement and the commit with [`Poisoned`](store::StoreError::Poisoned); dropping it leaves nothing
 //! behind. A backend that could go on must refuse all the same, or a use case that works on it fails on
 //! another. So does a statement that failed in the database or was cut off, as nobody knows what it did.
-//! A command that found nothing (`Stale`) and what was refused before it was sent (`OutOfScope`) poison nothing.
+//! A command that found nothing (`Stale`) and what was refused before it was sent (`OutOfScope`) poison nothing,
+//! unless the command was kept for later: then others have built on it.
 //!
 //! **Deferred writes.** A backend may keep a write that returns nothing and send it with the next
 //! statement, at the latest with the commit. Its error then comes from there. So `Ok(())` means "taken", and

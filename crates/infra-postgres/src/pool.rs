@@ -17,6 +17,7 @@ use domain::{
     store::{Priority, StoreError},
 };
 use infra_sql::{Admission, Admitted, store_error};
+use migration::postgres::APP;
 use sqlx::{Connection, PgConnection, postgres::PgConnectOptions};
 use tokio::time::{sleep, timeout};
 
@@ -157,7 +158,11 @@ pub(crate) fn parse(url: &str) -> Result<PgConnectOptions, PostgresError> {
 /// The options of a connection that works as `role` from its first statement on.
 pub(crate) fn as_role(options: &PgConnectOptions, role: &str, settings: &PostgresOptions) -> PgConnectOptions {
     let milliseconds = |time: Duration| time.as_millis().to_string();
+    // What serves tenants has an index for each of its queries, and plans are kept: one that was made while
+    // a table was empty would read the whole of it long after it has grown.
+    let scans_whole_tables = if role == APP { "off" } else { "on" };
     options.clone().options([
+        ("enable_seqscan", scans_whole_tables.to_owned()),
         ("role", role.to_owned()),
         ("statement_timeout", milliseconds(settings.statement_timeout)),
         ("lock_timeout", milliseconds(settings.lock_timeout)),

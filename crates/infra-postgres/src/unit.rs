@@ -81,7 +81,7 @@ impl PostgresUnit {
         let tenant = scope.tenant_id();
         let statement = match tenant {
             // A UUID is printed as hexadecimal digits and hyphens only.
-            Some(tenant) => format!("{begin}; SELECT set_config('app.tenant_id', '{tenant}', true)"),
+            Some(tenant) => format!("{begin}; SET LOCAL app.tenant_id = '{tenant}'"),
             None => begin,
         };
         let lease = Lease::begin(pool, tenant, priority, statement).await?;

@@ -61,6 +61,12 @@ impl<B: SqlBackend> SqlRepos<B> {
         if self.is_postgres() { sql.with_others(others) } else { sql.behind_others(others) }
     }
 
+    /// These statements, sent together; each row that one of those changes which are to be counted becomes a
+    /// row with its number among them as `mark`.
+    pub(crate) fn marked(&self, statements: impl Iterator<Item = (Sql<Met>, bool)>) -> Sql<Met> {
+        if self.is_postgres() { Sql::marked_with(statements) } else { Sql::marked_in_order(statements) }
+    }
+
     /// Adds text on PostgreSQL only.
     fn on_postgres<S>(&self, sql: Sql<S>, text: &'static str) -> Sql<S> {
         if self.is_postgres() { sql.text(text) } else { sql }

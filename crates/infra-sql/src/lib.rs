@@ -20,6 +20,7 @@ mod error;
 mod identity;
 mod index;
 mod knowledge;
+mod later;
 mod mapping;
 mod measure;
 mod page;

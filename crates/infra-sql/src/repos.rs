@@ -7,7 +7,7 @@
 use std::{
     future::Future,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -24,10 +24,10 @@ use sea_orm::{FromQueryResult, prelude::Uuid};
 use crate::{
     SqlBackend,
     error::store_error,
+    later::Waiting,
     measure::measured,
     sql::{Met, Sql},
     values::number,
-    writes::Written,
 };
 
 /// Most values bound to one INSERT: SQLite takes 32,766, PostgreSQL 65,535.
@@ -40,7 +40,7 @@ pub struct SqlRepos<B> {
     /// A statement failed. PostgreSQL refuses the rest by itself, SQLite does not.
     poisoned: AtomicBool,
     /// Writes that go with the next statement.
-    waiting: Mutex<Vec<Sql<Met>>>,
+    pub(crate) waiting: Mutex<Vec<Waiting>>,
 }
 
 #[derive(FromQueryResult)]
@@ -78,61 +78,6 @@ impl<B: SqlBackend> SqlRepos<B> {
         self.clock.now()
     }
 
-    /// Sends statements that write, of which nobody asks how many rows they changed, with the next
-    /// statement. That saves a round trip (on SQLite, a message to the thread of the connection); an
-    /// error comes with that statement, or with the commit. Whoever distinguishes kinds of errors asks
-    /// for the constraint: the error of the next statement may be this one's.
-    pub(crate) async fn execute_later(&self, statements: Vec<Sql<Met>>) -> Result<(), StoreError> {
-        self.refuse_unless_writable()?;
-        for sql in statements {
-            let sql = sql.refuse_nul().map_err(|error| self.poison(error))?;
-            let bound = self.waiting().iter().map(Sql::bound).sum::<usize>() + sql.bound();
-            if bound > MAX_BOUND_VALUES || self.is_written_by_what_waits(&sql) {
-                self.send_waiting().await?;
-            }
-            self.waiting().push(sql);
-        }
-        Ok(())
-    }
-
-    fn waiting(&self) -> MutexGuard<'_, Vec<Sql<Met>>> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Whether a write that waits and this statement must not go together. The parts of PostgreSQL's
-    /// WITH see none of each other's changes, and of two that change one row only one is done, in
-    /// silence. So they may touch the same table only as plain inserts.
-    fn is_written_by_what_waits(&self, sql: &Sql<Met>) -> bool {
-        let waiting = self.waiting();
-        if waiting.is_empty() {
-            return false;
-        }
-        let next = Written::by(sql);
-        waiting.iter().any(|other| Written::by(other).meets(&next))
-    }
-
-    /// Whether a statement reads or writes a table that a waiting write changes. It would not see that
-    /// write on PostgreSQL, and would on SQLite.
-    fn is_named_by_what_waits(&self, sql: &Sql<Met>) -> bool {
-        self.waiting().iter().any(|other| Written::by(other).is_named_in(sql))
-    }
-
-    /// Sends what waits by itself.
-    async fn send_waiting(&self) -> Result<(), StoreError> {
-        let mut waiting = std::mem::take(&mut *self.waiting());
-        let Some(last) = waiting.pop() else { return Ok(()) };
-        self.send(self.together(waiting, last)).await.map(|_| ())
-    }
-
-    /// The statement, with what waits.
-    async fn with_waiting(&self, sql: Sql<Met>) -> Result<Sql<Met>, StoreError> {
-        if self.stands_alone(&sql) || self.is_named_by_what_waits(&sql) {
-            self.send_waiting().await?;
-        }
-        let waiting = std::mem::take(&mut *self.waiting());
-        Ok(self.together(waiting, sql))
-    }
-
     /// All rows of a query.
     pub(crate) async fn rows<T: FromQueryResult>(&self, sql: Sql<Met>) -> Result<Vec<T>, StoreError> {
         self.refuse_if_poisoned()?;
@@ -168,6 +113,20 @@ impl<B: SqlBackend> SqlRepos<B> {
     pub(crate) async fn exists(&self, sql: Sql<Met>) -> Result<bool, StoreError> {
         self.refuse_if_poisoned()?;
         self.send_waiting().await?;
+        self.finds(sql).await
+    }
+
+    /// The same for a query that reads no table which a waiting write changes.
+    pub(crate) async fn exists_beside(&self, sql: Sql<Met>) -> Result<bool, StoreError> {
+        self.refuse_if_poisoned()?;
+        if self.is_named_by_what_waits(&sql) {
+            self.send_waiting().await?;
+        }
+        self.finds(sql).await
+    }
+
+    /// The same for a query for which nothing waits.
+    pub(crate) async fn finds(&self, sql: Sql<Met>) -> Result<bool, StoreError> {
         let (name, statement) = (sql.name(), sql.statement(self.backend.get_database_backend()));
         let row = self.noting(name, async { self.backend.query_one_raw(statement).await.map_err(store_error) }).await?;
         Ok(row.is_some())
@@ -188,11 +147,10 @@ impl<B: SqlBackend> SqlRepos<B> {
     /// Runs a writing statement; returns how many rows it changed.
     pub(crate) async fn execute(&self, sql: Sql<Met>) -> Result<u64, StoreError> {
         self.refuse_unless_writable()?;
-        let sql = self.with_waiting(sql).await?;
-        self.send(sql).await
+        self.send_with_waiting(sql).await
     }
 
-    async fn send(&self, sql: Sql<Met>) -> Result<u64, StoreError> {
+    pub(crate) async fn send(&self, sql: Sql<Met>) -> Result<u64, StoreError> {
         let name = sql.name();
         let changed = async {
             let statement = sql.refuse_nul()?.statement(self.backend.get_database_backend());
@@ -201,7 +159,7 @@ impl<B: SqlBackend> SqlRepos<B> {
         self.noting(name, changed).await
     }
 
-    /// Runs a command on one row that the scope must reach.
+    /// Runs a command on one row that the scope must reach, now.
     pub(crate) async fn command(&self, sql: Sql<Met>) -> Result<(), StoreError> {
         if self.execute(sql).await? == 0 { Err(StoreError::Stale) } else { Ok(()) }
     }
@@ -224,7 +182,7 @@ impl<B: SqlBackend> SqlRepos<B> {
         error
     }
 
-    async fn rows_of<T: FromQueryResult>(&self, sql: Sql<Met>) -> Result<Vec<T>, StoreError> {
+    pub(crate) async fn rows_of<T: FromQueryResult>(&self, sql: Sql<Met>) -> Result<Vec<T>, StoreError> {
         let (name, statement) = (sql.name(), sql.statement(self.backend.get_database_backend()));
         let rows =
             self.noting(name, async { self.backend.query_all_raw(statement).await.map_err(store_error) }).await?;

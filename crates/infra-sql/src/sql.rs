@@ -246,6 +246,44 @@ impl Sql<Met> {
         others.into_iter().fold(all, |all, other| all.append(other).text("; ")).append(self)
     }
 
+    /// Statements that write as parts of one, as in [`with_others`](Self::with_others). Each row that one of
+    /// those changes which are to be counted becomes a row with its number as `mark`.
+    #[must_use]
+    pub(crate) fn marked_with(statements: impl Iterator<Item = (Self, bool)>) -> Self {
+        let mut all = Self::default();
+        let mut marks = String::new();
+        for (index, (sql, is_counted)) in statements.enumerate() {
+            all.name = sql.name;
+            let separator = if index == 0 { "WITH" } else { "," };
+            // Text takes whatever is written to it, here and below.
+            let _ = write!(all.text, "{separator} w{index} AS (");
+            all = all.append(sql);
+            if is_counted {
+                let separator = if marks.is_empty() { "" } else { " UNION ALL" };
+                let _ = write!(marks, "{separator} SELECT {index} AS mark FROM w{index}");
+                all.text.push_str(" RETURNING 1");
+            }
+            all.text.push(')');
+        }
+        all.text.push_str(&marks);
+        all
+    }
+
+    /// The same as SQLite takes them, one behind the other.
+    #[must_use]
+    pub(crate) fn marked_in_order(statements: impl Iterator<Item = (Self, bool)>) -> Self {
+        let mut all = Self::default();
+        for (index, (sql, is_counted)) in statements.enumerate() {
+            all.name = sql.name;
+            all.text.push_str(if index == 0 { "" } else { "; " });
+            all = all.append(sql);
+            if is_counted {
+                let _ = write!(all.text, " RETURNING {index} AS mark");
+            }
+        }
+        all
+    }
+
     /// The statement for a database.
     #[must_use]
     pub fn statement(self, backend: DbBackend) -> Statement {
@@ -323,6 +361,19 @@ mod tests {
         let expected =
             "INSERT INTO a VALUES ($1, $2); INSERT INTO b VALUES ($3, $4); UPDATE c SET x = $5 WHERE id = $6";
         assert_eq!(behind.statement(DbBackend::Sqlite).sql, expected);
+    }
+
+    #[test]
+    fn statements_that_are_counted_give_a_mark_for_each_row() {
+        let update = |table| Sql::part("UPDATE ").text(table).text(" SET x = ").bind(1).met();
+        let statements = || [(update("a"), true), (update("b"), false), (update("c"), true)].into_iter();
+        let expected = "WITH w0 AS (UPDATE a SET x = $1 RETURNING 1), w1 AS (UPDATE b SET x = $2), \
+                        w2 AS (UPDATE c SET x = $3 RETURNING 1) \
+                        SELECT 0 AS mark FROM w0 UNION ALL SELECT 2 AS mark FROM w2";
+        assert_eq!(Sql::marked_with(statements()).statement(DbBackend::Postgres).sql, expected);
+        let expected = "UPDATE a SET x = $1 RETURNING 0 AS mark; UPDATE b SET x = $2; \
+                        UPDATE c SET x = $3 RETURNING 2 AS mark";
+        assert_eq!(Sql::marked_in_order(statements()).statement(DbBackend::Sqlite).sql, expected);
     }
 
     #[test]

@@ -162,6 +162,7 @@ suite! { ($)
         random_trees_match_the_oracle;
     answers in conversations::answers:
         an_answer_is_written,
+        a_refused_command_undoes_what_went_with_it,
         only_allowed_steps_are_taken;
     concurrent in conversations::concurrent:
         usage_of_many_turns_adds_up,

@@ -111,7 +111,12 @@ impl Conversations {
             message.parts = parts;
             message.status = MessageStatus::Complete;
             message.edited_from_id = edited_from;
-            message.version = tx.messages().next_version(conversation.id, parent).await?;
+            // A child comes after its parent (I2), so the message that came last has none yet.
+            let is_last = opening.above.last().map_or(0, |parent| parent.seq) == conversation.next_seq - 1;
+            message.version = match is_last {
+                true => 1,
+                false => tx.messages().next_version(conversation.id, parent).await?,
+            };
             next_seq += 1;
             rows.push(message);
         }

@@ -104,3 +104,17 @@ async fn the_server_sends_warnings_and_no_notices() {
     }
     store.close();
 }
+
+#[tokio::test]
+async fn plans_made_while_tables_are_empty_read_them_by_an_index() {
+    let database = TestDatabase::create().await;
+    let mut admin = database.superuser().await;
+    run(&mut admin, "ANALYZE messages").await;
+    let store = database.store().await;
+    let mut connection = store.app_pool().get().await.unwrap();
+    let look_up = "EXPLAIN (COSTS OFF) SELECT 1 FROM messages WHERE tenant_id = gen_random_uuid() AND id = tenant_id";
+    let plan: Vec<String> = sqlx::query_scalar(look_up).fetch_all(&mut *connection).await.unwrap();
+    assert!(!plan.iter().any(|line| line.contains("Seq Scan")), "{plan:?}");
+    store.close();
+    admin.close().await.unwrap();
+}

@@ -13,6 +13,7 @@ use sea_orm::{FromQueryResult, prelude::Uuid};
 use super::rows::messages::{self, Entity};
 use crate::{
     SqlBackend, SqlRepos,
+    later::Unchanged,
     sql::{Met, Sql},
     values::column,
 };
@@ -149,7 +150,7 @@ impl<B: SqlBackend> MessageRepo for SqlRepos<B> {
             .text(", updated_at = ")
             .bind(self.now())
             .text(" WHERE ");
-        self.command(self.message_in_reach(sql, parent, Purpose::Change)?).await
+        self.command_later(self.message_in_reach(sql, parent, Purpose::Change)?, Unchanged::Stale).await
     }
 
     async fn activate_path(&self, id: MessageId) -> Result<(), StoreError> {
@@ -192,6 +193,7 @@ impl<B: SqlBackend> MessageRepo for SqlRepos<B> {
             .collect();
         let sql = self.message_in_reach(sql, id, Purpose::Change)?.text(" AND m.status IN ").bind_list(before);
         let found = Sql::new("messages.has", "SELECT 1 FROM messages m WHERE ");
-        self.take_step(sql, self.message_in_reach(found, id, Purpose::Change)?, "messages_status_step").await
+        let found = self.message_in_reach(found, id, Purpose::Change)?;
+        self.command_later(sql, Unchanged::NotAllowed(found, "messages_status_step")).await
     }
 }

@@ -19,6 +19,7 @@ use super::rows::{
 };
 use crate::{
     SqlBackend, SqlRepos,
+    later::Unchanged,
     page::page as keyset,
     sql::{Met, Sql},
     values::{column, to_json},
@@ -158,7 +159,7 @@ impl<B: SqlBackend> ConversationRepo for SqlRepos<B> {
             .bind(message_count)
             .text(", updated_at = ")
             .bind(at);
-        self.command(self.where_conversation(sql, id)?).await
+        self.command_later(self.where_conversation(sql, id)?, Unchanged::Stale).await
     }
 
     async fn add_usage(
@@ -184,6 +185,6 @@ impl<B: SqlBackend> ConversationRepo for SqlRepos<B> {
         if let Some(tokens) = last_context {
             sql = sql.text(", last_context = ").bind(to_json(&tokens)?);
         }
-        self.command(self.where_conversation(sql, id)?).await
+        self.command_later(self.where_conversation(sql, id)?, Unchanged::Stale).await
     }
 }

@@ -89,7 +89,7 @@ impl<B: SqlBackend> CollectionRepo for SqlRepos<B> {
 
     async fn has_chunks(&self) -> Result<bool, StoreError> {
         let sql = readable::collections(self.tenant()?, &Readable { collections: None });
-        self.exists(sql.text(" LIMIT 1")).await
+        self.exists_beside(sql.text(" LIMIT 1")).await
     }
 
     async fn record_change(&self, id: CollectionId, chunks: i64) -> Result<(), StoreError> {

@@ -1,15 +1,17 @@
 //! Answers: the steps of their status.
 
 use domain::{
-    conversations::{AnswerUpdate, Message, MessageStatus, Part, Parts},
+    conversations::{AnswerUpdate, HeadMove, Message, MessageStatus, Part, Parts},
+    ids::{ConversationId, MessageId},
     money::Money,
-    store::StoreError,
+    page::PageRequest,
+    store::{StoreError, Tx},
     usage::TokenUsage,
 };
 use serde_json::json;
 
 use super::talk;
-use crate::{World, assert_refused, scopes};
+use crate::{World, assert_refused, open_stream, scopes};
 
 fn update(world: &World, status: MessageStatus) -> AnswerUpdate {
     AnswerUpdate {
@@ -85,4 +87,65 @@ pub async fn only_allowed_steps_are_taken(world: World) {
             }
         }
     }
+}
+
+/// A command may be sent with others, before and behind it. Where it is refused all are undone, and its error
+/// is told at the latest by the commit; where none is, each has done its own.
+pub async fn a_refused_command_undoes_what_went_with_it(world: World) {
+    let cast = world.cast().await;
+    let scope = scopes::system(&cast.ada);
+    let (conversation, chain) = talk(&world, &cast, 2).await;
+    let (_, elsewhere) = talk(&world, &cast, 2).await;
+    let done = update(&world, MessageStatus::Complete);
+    world.write(&scope, async |tx| tx.messages().update_answer(elsewhere[1].id, &done).await).await;
+    let head = HeadMove {
+        current_message_id: Some(chain[1].id),
+        head_version: 1,
+        next_seq: 3,
+        message_count: 2,
+        at: world.make.in_seconds(1),
+    };
+    let nobody = MessageId(world.make.id());
+    let stream = world.make.stream(&chain[1], &cast.ada);
+    // Of what a turn writes, with one part that may be refused: an active child, an answer, a conversation.
+    let turn = async |tx: &dyn Tx, parent: MessageId, answer: MessageId, of: ConversationId| {
+        tx.audit().insert(&world.make.audit(&cast.ada)).await?;
+        tx.messages().set_active_child(parent, chain[1].id).await?;
+        tx.conversations().move_head(of, &head).await?;
+        open_stream(tx, &stream).await?;
+        tx.messages().update_answer(answer, &done).await
+    };
+    let gone = ConversationId(world.make.id());
+    let unmoved = world.read(&scope, async |tx| tx.conversations().get(conversation.id).await).await;
+    for (parent, answer, of) in [
+        (nobody, chain[1].id, conversation.id),
+        (chain[0].id, nobody, conversation.id),
+        (chain[0].id, chain[1].id, gone),
+    ] {
+        let outcome = world.attempt(&scope, async |tx| turn(tx, parent, answer, of).await).await;
+        assert_refused!(outcome, StoreError::Stale);
+    }
+    let again = async |tx: &dyn Tx| turn(tx, chain[0].id, elsewhere[1].id, conversation.id).await;
+    assert_refused!(world.attempt(&scope, again).await, StoreError::Check(_));
+    world
+        .read(&scope, async |tx| {
+            assert_eq!(tx.conversations().get(conversation.id).await?, unmoved);
+            assert_eq!(tx.messages().tree(conversation.id, 0, 10).await?.items, chain);
+            assert_eq!(tx.streams().get(stream.id).await?, None);
+            assert_eq!(tx.audit().list(PageRequest::default()).await?.items, []);
+            Ok(())
+        })
+        .await;
+    world.write(&scope, async |tx| turn(tx, chain[0].id, chain[1].id, conversation.id).await).await;
+    world
+        .read(&scope, async |tx| {
+            let moved = tx.conversations().get(conversation.id).await?.unwrap();
+            assert_eq!((moved.current_message_id, moved.head_version), (Some(chain[1].id), 1));
+            let messages = tx.messages().tree(conversation.id, 0, 10).await?.items;
+            assert_eq!((messages[0].active_child_id, messages[1].status), (Some(chain[1].id), done.status));
+            assert_eq!(tx.streams().get(stream.id).await?.as_ref(), Some(&stream));
+            assert_eq!(tx.audit().list(PageRequest::default()).await?.items.len(), 1);
+            Ok(())
+        })
+        .await;
 }
