@@ -38,6 +38,7 @@ mod m20261127_000010_events_kept;
 mod m20261127_000011_under_load;
 mod m20261127_000012_usage_daily;
 mod m20261127_000013_hits_in_runs;
+mod m20261128_000014_streams_in_place;
 mod new_tables;
 pub mod postgres;
 mod prices;
@@ -68,6 +69,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261127_000011_under_load::Migration),
             Box::new(m20261127_000012_usage_daily::Migration),
             Box::new(m20261127_000013_hits_in_runs::Migration),
+            Box::new(m20261128_000014_streams_in_place::Migration),
         ]
     }
 }

@@ -293,8 +293,10 @@ impl Sql<Met> {
         for (place, value) in self.values {
             values.push(value);
             text.push_str(&self.text[start..place]);
-            // Text takes whatever is written to it.
-            let _ = write!(text, "${}", values.len());
+            // Text takes whatever is written to it. SQLite plans by a limit that it can read, and so anew with
+            // each value that is bound; a sum it does not read.
+            let sum = if backend == DbBackend::Sqlite && text.ends_with(" LIMIT ") { " + 0" } else { "" };
+            let _ = write!(text, "${}{sum}", values.len());
             start = place;
         }
         text.push_str(&self.text[start..]);
@@ -390,7 +392,9 @@ mod tests {
             Query::select().column("id").from("t").and_where(Expr::col("name").eq("'; DROP")).limit(3).to_owned();
         let sql = Sql::built("t.get", &query, DbBackend::Sqlite);
         assert_eq!(sql.bound(), 2);
-        assert_eq!(text(sql), "SELECT \"id\" FROM \"t\" WHERE \"name\" = $1 LIMIT $2");
+        let expected = "SELECT \"id\" FROM \"t\" WHERE \"name\" = $1 LIMIT $2";
+        assert_eq!(text(sql.clone()), expected);
+        assert_eq!(sql.met().statement(DbBackend::Sqlite).sql, format!("{expected} + 0"));
     }
 
     #[test]

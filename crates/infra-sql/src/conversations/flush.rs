@@ -11,6 +11,7 @@ use futures::future::BoxFuture;
 use sea_orm::{FromQueryResult, prelude::Uuid};
 use serde_json::json;
 
+use super::streams::RUNS;
 use crate::{
     SqlBackend, SqlRepos,
     sql::{Met, Sql},
@@ -84,15 +85,17 @@ impl<B: SqlBackend> SqlRepos<B> {
             .text(" lease_expires_at timestamptz)), written AS (UPDATE streams s SET updated_at = ")
             .bind(self.now())
             .text(", lease_expires_at = w.lease_expires_at, last_event = COALESCE(w.last, s.last_event)")
-            .text(" FROM wanted w WHERE s.id = w.id AND s.epoch = w.epoch AND s.state = 'running'")
+            .text(" FROM wanted w WHERE s.id = w.id AND s.epoch = w.epoch AND s.")
+            .text(RUNS)
             .text(" AND (w.first IS NULL OR s.last_event = w.first - 1) AND ")
             .of_tenant("s.tenant_id", tenant)
-            .text(" RETURNING s.id, s.stop_requested_at IS NOT NULL AS stop), added AS (INSERT INTO stream_events")
+            .text(" RETURNING s.id, s.stop_requested_at IS NOT NULL AS stop, w.first, w.event_type, w.data)")
+            .text(", added AS (INSERT INTO stream_events")
             .text(" (tenant_id, stream_id, number, event_type, data, created_at) SELECT ")
             .bind(tenant.tenant_id.0)
-            .text(", w.id, w.first, w.event_type, w.data, ")
+            .text(", id, first, event_type, data, ")
             .bind(self.now())
-            .text(" FROM wanted w JOIN written USING (id) WHERE w.first IS NOT NULL)")
+            .text(" FROM written WHERE first IS NOT NULL)")
             .text(" SELECT id, stop FROM written");
         Ok(sql)
     }

@@ -4,6 +4,7 @@
 
 mod groups;
 mod kept_sums;
+mod plans;
 mod recall;
 mod stored_json;
 mod storm;
