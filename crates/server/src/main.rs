@@ -16,10 +16,6 @@ mod wiring;
 use commands::{Arguments, Command};
 use error::StartError;
 
-/// Small pieces of memory come and go on many threads: see `docs/benchmarks.md` for what this one saves.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     let mut raw = std::env::args();
     // The parser of documents limits itself before anything else exists in its process.
