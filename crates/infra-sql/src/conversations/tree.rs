@@ -9,23 +9,22 @@ use crate::{
 };
 
 impl<B: SqlBackend> SqlRepos<B> {
-    /// At most `limit` messages from the living message `last` upwards, root first.
+    /// At most `limit` messages from the living message `last` upwards, root first. The walk takes ids alone: whole
+    /// rows would be copied at each step.
     pub(super) fn branch_query(&self, last: MessageId, limit: u32) -> Result<Sql<Met>, StoreError> {
         let tenant = self.tenant()?.tenant_id.0;
-        let sql = Sql::new("messages.branch", "WITH RECURSIVE p AS (SELECT 1 AS depth, ")
-            .columns::<messages::Entity>("m")
-            .text(" FROM messages m WHERE ");
+        let sql = Sql::new("messages.branch", "WITH RECURSIVE p AS (SELECT 1 AS depth, m.id, m.parent_id");
         Ok(self
-            .message_in_reach(sql, last, Purpose::Read)?
-            .text(" UNION ALL SELECT p.depth + 1, ")
-            .columns::<messages::Entity>("m")
-            .text(" FROM p JOIN messages m ON m.tenant_id = ")
+            .message_in_reach(sql.text(" FROM messages m WHERE "), last, Purpose::Read)?
+            .text(" UNION ALL SELECT p.depth + 1, m.id, m.parent_id FROM p JOIN messages m ON m.tenant_id = ")
             .bind(tenant)
             .text(" AND m.id = p.parent_id WHERE m.deleted_at IS NULL AND p.depth < ")
             .bind(i64::from(limit))
             .text(") SELECT ")
-            .columns::<messages::Entity>("p")
-            .text(" FROM p ORDER BY p.depth DESC LIMIT ")
+            .columns::<messages::Entity>("m")
+            .text(" FROM p JOIN messages m ON m.tenant_id = ")
+            .bind(tenant)
+            .text(" AND m.id = p.id ORDER BY p.depth DESC LIMIT ")
             .bind(i64::from(limit)))
     }
 
