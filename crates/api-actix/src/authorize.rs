@@ -9,8 +9,12 @@ use actix_web::{
     web,
 };
 use app::{App, identity::RequestContext};
-use domain::access::{Actor, Denied};
+use domain::{
+    access::{Actor, Denied},
+    error::ValueError,
+};
 use std::future::{Ready, ready};
+use uuid::Uuid;
 
 use crate::{Access, Route, error::ApiError};
 
@@ -73,6 +77,9 @@ pub(crate) async fn authorize<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<B, BoxBody>>, Error> {
+    if let Err(error) = refuse_nul(request.request()) {
+        return Ok(request.error_response(error).map_into_right_body());
+    }
     match actor_of(&app, route.access, request.request()).await {
         Ok(actor) => {
             request.extensions_mut().insert(route.body);
@@ -84,6 +91,19 @@ pub(crate) async fn authorize<B: MessageBody + 'static>(
         // As a response, not as an error: what surrounds the routes still has its part to do.
         Err(error) => Ok(request.error_response(ApiError::from(error)).map_into_right_body()),
     }
+}
+
+/// Refuses NUL in the query, and finds nothing by a path that holds one: no database keeps it.
+fn refuse_nul(request: &HttpRequest) -> Result<(), ApiError> {
+    const NUL: &str = "%00";
+    if request.query_string().contains(NUL) {
+        let message = "must not hold the character NUL (U+0000)";
+        return Err(ValueError::new("query", "nul", message).into());
+    }
+    if request.uri().path().contains(NUL) {
+        return Err(app::Error::not_found("path", Uuid::nil()).into());
+    }
+    Ok(())
 }
 
 /// The actor of a request to a route with this access; `None` where none is needed.

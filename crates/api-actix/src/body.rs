@@ -11,7 +11,7 @@ use actix_web::{
 use domain::error::ValueError;
 use futures::StreamExt;
 use serde::de::DeserializeOwned;
-use serde_json::error::Category;
+use serde_json::{Value, error::Category};
 use tokio::time::{Instant, timeout_at};
 
 use crate::{Body, error::ApiError};
@@ -85,8 +85,15 @@ async fn read(mut payload: Payload, length: Option<usize>, limit: usize) -> Resu
     }
 }
 
-/// Reads JSON; what is wrong is told with its place as a JSON pointer.
+/// Reads JSON; what is wrong is told with its place as a JSON pointer. NUL is refused wherever it stands: no
+/// database keeps it.
 pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
+    if may_hold_nul(bytes)
+        && let Ok(value) = serde_json::from_slice::<Value>(bytes)
+        && let Some(place) = place_of_nul(&value)
+    {
+        return Err(ValueError::new(place, "nul", "must not hold the character NUL (U+0000)").into());
+    }
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let path = error.path().to_string().replace(['.', '[', ']'], "/").replace("//", "/");
@@ -95,6 +102,26 @@ pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     })?;
     reader.end().map_err(|error| refused("", &error))?;
     Ok(value)
+}
+
+/// Whether the escape of NUL stands in JSON, be it after a backslash that is escaped itself.
+fn may_hold_nul(bytes: &[u8]) -> bool {
+    bytes.windows(6).any(|escape| escape == b"\\u0000")
+}
+
+/// Where in a value the first text or name with NUL stands.
+fn place_of_nul(value: &Value) -> Option<String> {
+    let below = |name: &str, value| {
+        let rest = place_of_nul(value)?;
+        Some(if rest.is_empty() { name.to_owned() } else { format!("{name}/{rest}") })
+    };
+    match value {
+        Value::String(text) => text.contains('\0').then(String::new),
+        Value::Array(items) => items.iter().enumerate().find_map(|(index, item)| below(&index.to_string(), item)),
+        Value::Object(fields) if fields.keys().any(|name| name.contains('\0')) => Some(String::new()),
+        Value::Object(fields) => fields.iter().find_map(|(name, item)| below(name, item)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => None,
+    }
 }
 
 fn refused(path: &str, error: &serde_json::Error) -> ApiError {
@@ -147,6 +174,17 @@ mod tests {
         assert_eq!(error.error.fields[0].field, "_items/1/_n");
         assert_eq!(parse::<Outer>(b"{").unwrap_err().error.code, "malformed_json");
         assert_eq!(parse::<Outer>(br#"{"_items":[]} x"#).unwrap_err().error.code, "malformed_json");
+    }
+
+    #[test]
+    fn nul_is_refused_where_it_stands() {
+        let place = |json: &str| parse::<serde_json::Value>(json.as_bytes()).unwrap_err().error.fields[0].field.clone();
+        assert_eq!(place(r#"{"a":[1,{"b":"x\u0000"}]}"#), "a/1/b");
+        assert_eq!(place(r#"{"a":{"b\u0000":1}}"#), "a");
+        assert_eq!(place(r#"["\u0000"]"#), "0");
+        // A backslash and letters; the escape inside the text of an argument is text.
+        let kept = parse::<serde_json::Value>(br#"{"a":"\\u0000"}"#).unwrap();
+        assert_eq!(kept["a"], "\\u0000");
     }
 
     #[test]

@@ -55,6 +55,7 @@ mod health;
 mod idempotency;
 mod identity;
 mod knowledge;
+mod list;
 #[cfg(test)]
 mod mounted;
 mod observe;

@@ -139,6 +139,15 @@ impl Error {
         }
     }
 
+    /// Whether the store refused what was to be written as such: the same will be refused again.
+    pub(crate) fn is_refused(&self) -> bool {
+        let store = self.source.as_deref().and_then(|source| source.downcast_ref::<StoreError>());
+        let refusals = |error: &StoreError| {
+            matches!(error, StoreError::Check(_) | StoreError::ForeignKey | StoreError::Conflict { .. })
+        };
+        store.is_some_and(refusals) && !self.is_retryable()
+    }
+
     /// Whether the cause is a conflict on a constraint whose name holds `part`.
     pub(crate) fn is_conflict_on(&self, part: &str) -> bool {
         let store = self.source.as_deref().and_then(|source| source.downcast_ref::<StoreError>());

@@ -14,6 +14,7 @@ mod upload;
 mod worker;
 
 pub use collections::NewCollection;
+pub(crate) use collections::{named_once, need_all};
 pub(crate) use embed::Payer;
 pub(crate) use keep::SearchKeeper;
 pub use plain_parser::PlainParser;

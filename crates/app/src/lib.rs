@@ -95,6 +95,7 @@ struct Parts {
     live: conversations::LiveStreams,
     flusher: conversations::Flusher,
     searches: knowledge::SearchKeeper,
+    completions: openai::RunningCompletions,
     tasks: TaskTracker,
     /// Nothing new begins.
     shutdown: CancellationToken,
@@ -197,6 +198,7 @@ impl AppBuilder {
                 live: conversations::LiveStreams::default(),
                 flusher: conversations::Flusher::default(),
                 searches: knowledge::SearchKeeper::default(),
+                completions: openai::RunningCompletions::default(),
                 tasks: TaskTracker::new(),
                 shutdown: CancellationToken::new(),
                 halt: CancellationToken::new(),

@@ -12,10 +12,12 @@ mod conversation;
 pub mod dialect;
 mod embeddings;
 mod log;
+mod running;
 mod whole;
 
 pub use completion::{ChatCompletion, Completion, CompletionEvent};
 pub use embeddings::EmbeddingResult;
+pub(crate) use running::RunningCompletions;
 pub use whole::WholeAnswer;
 
 /// The use cases of the OpenAI face.

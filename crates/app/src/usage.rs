@@ -8,7 +8,7 @@ mod reconcile;
 mod record;
 mod summary;
 
-pub(crate) use account::Spent;
+pub(crate) use account::{MAX_SETTLEMENT_TRIES, SETTLEMENT_RETRY_PAUSE, Spent};
 pub(crate) use record::{CallRecorder, is_in_process};
 pub use summary::{UsageSummary, WrongDay, discrepancies_of, right_the_sums};
 

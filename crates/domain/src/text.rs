@@ -6,6 +6,8 @@ use crate::error::ValueError;
 pub const MAX_NAME_CHARS: usize = 200;
 /// Most bytes of one text part of a message, of a system prompt or a query.
 pub const MAX_TEXT_BYTES: usize = 1024 * 1024;
+/// Most bytes of a name, an id or a sentence that comes from a provider; what is longer is cut off.
+pub const MAX_TOLD_BYTES: usize = 1024;
 /// Most bytes of the caller's own `metadata`, as JSON.
 pub const MAX_METADATA_BYTES: usize = 16 * 1024;
 
@@ -42,6 +44,32 @@ pub fn free(field: &str, value: &str, max_bytes: usize) -> Result<String, ValueE
     Ok(value.to_owned())
 }
 
+/// What a provider, a parser or a foreign server says, made fit to be kept: without NUL. Its length is for whoever
+/// collects it to bound.
+#[must_use]
+pub fn told(mut text: String) -> String {
+    if text.contains('\0') {
+        text.retain(|letter| letter != '\0');
+    }
+    text
+}
+
+/// The same for a name, an id or a sentence of theirs: at most [`MAX_TOLD_BYTES`], without control characters.
+#[must_use]
+pub fn told_briefly(text: String) -> String {
+    if text.len() <= MAX_TOLD_BYTES && !text.chars().any(char::is_control) {
+        return text;
+    }
+    let mut kept = String::new();
+    for letter in text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }) {
+        if kept.len() + letter.len_utf8() > MAX_TOLD_BYTES {
+            break;
+        }
+        kept.push(letter);
+    }
+    kept
+}
+
 /// Checks the caller's `metadata`: a JSON object of at most [`MAX_METADATA_BYTES`], no NUL inside.
 ///
 /// # Errors
@@ -60,4 +88,25 @@ pub fn metadata(field: &str, value: &serde_json::Value) -> Result<(), ValueError
         return Err(ValueError::new(field, "nul", "must not hold the character NUL (U+0000)"));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_told_is_kept_without_nul() {
+        assert_eq!(told("before\0after\0".to_owned()), "beforeafter");
+        assert_eq!(told("line\n\u{feff}ü".to_owned()), "line\n\u{feff}ü");
+    }
+
+    #[test]
+    fn what_is_told_briefly_has_a_bound_and_one_line() {
+        assert_eq!(told_briefly("stop".to_owned()), "stop");
+        assert_eq!(told_briefly("a\0b\nc".to_owned()), "a b c");
+        let cut = told_briefly("ü".repeat(MAX_TOLD_BYTES));
+        assert_eq!((cut.len(), cut.chars().all(|letter| letter == 'ü')), (MAX_TOLD_BYTES, true));
+        let uneven = told_briefly(format!("a{}", "ü".repeat(MAX_TOLD_BYTES)));
+        assert_eq!(uneven.len(), MAX_TOLD_BYTES - 1);
+    }
 }

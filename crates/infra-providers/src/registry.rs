@@ -77,6 +77,9 @@ impl ChatModels for ProviderRegistry {
     }
 
     async fn resolve(&self, name: &str) -> Result<(ModelName, Arc<dyn ChatModel>), GatewayError> {
+        ModelName::check(name).map_err(|error| {
+            GatewayError::new(GatewayErrorKind::UnknownModel, format!("the name of a model {}", error.message))
+        })?;
         // A full name needs no list: the provider itself knows best what it has.
         if let Ok(full) = ModelName::parse(name)
             && let Some(model) = self.find(&full)

@@ -2,6 +2,7 @@
 
 mod architecture;
 mod bad_input;
+mod edge;
 mod embeddings;
 mod faults;
 mod isolation;

@@ -11,7 +11,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use crate::usage::{TotalsBody, cost_body};
+use crate::{
+    list::AtMost,
+    usage::{TotalsBody, cost_body},
+};
 
 /// A conversation to be begun.
 #[derive(Debug, Default, Deserialize, ToSchema)]
@@ -24,7 +27,8 @@ pub(crate) struct NewConversationRequest {
     /// Instructions that stand before every prompt.
     system_prompt: Option<String>,
     /// Where answers look for passages; absent: in all that you may read; empty: nowhere.
-    collection_ids: Option<Vec<Uuid>>,
+    #[schema(value_type = Option<Vec<Uuid>>, max_items = 100)]
+    collection_ids: Option<AtMost<1_000, Uuid>>,
     /// `private` (the default) or `public` inside the tenant.
     visibility: Option<String>,
 }
@@ -146,7 +150,8 @@ pub(crate) struct MessageRequest {
     /// The model of the answer.
     model: Option<String>,
     /// Several models, one answer each.
-    models: Option<Vec<String>>,
+    #[schema(value_type = Option<Vec<String>>, max_items = 8)]
+    models: Option<AtMost<64, String>>,
 }
 
 impl MessageRequest {
@@ -175,7 +180,8 @@ pub(crate) struct RegenerateRequest {
     /// The model of the new answer.
     model: Option<String>,
     /// Several models, one answer each.
-    models: Option<Vec<String>>,
+    #[schema(value_type = Option<Vec<String>>, max_items = 8)]
+    models: Option<AtMost<64, String>>,
 }
 
 impl RegenerateRequest {
@@ -184,12 +190,12 @@ impl RegenerateRequest {
     }
 }
 
-fn models_of(model: Option<String>, models: Option<Vec<String>>) -> Result<Vec<String>, ValueError> {
+fn models_of(model: Option<String>, models: Option<AtMost<64, String>>) -> Result<Vec<String>, ValueError> {
     match (model, models) {
         (Some(_), Some(_)) => Err(ValueError::new("models", "model_or_models", "send either 'model' or 'models'")),
         (Some(model), None) => Ok(vec![model]),
-        (None, Some(models)) if models.is_empty() => Err(ValueError::new("models", "empty", "must name a model")),
-        (None, models) => Ok(models.unwrap_or_default()),
+        (None, Some(models)) if models.0.is_empty() => Err(ValueError::new("models", "empty", "must name a model")),
+        (None, models) => Ok(models.unwrap_or_default().0),
     }
 }
 

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::shape::response;
+use crate::{list::AtMost, shape::response};
 
 /// A collection to be created.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -157,7 +157,8 @@ pub(crate) struct UploadForm {
 pub(crate) struct SearchBody {
     query: String,
     /// Only in these collections and those below them; absent: all that you may read.
-    collection_ids: Option<Vec<Uuid>>,
+    #[schema(value_type = Option<Vec<Uuid>>, max_items = 100)]
+    collection_ids: Option<AtMost<1_000, Uuid>>,
     /// Most passages, 1 to 50; 8 by default.
     #[schema(minimum = 1, maximum = 50)]
     limit: Option<u32>,

@@ -118,7 +118,7 @@ impl CompletionRequest {
                     Some(OneOrMany::One(text)) => vec![text],
                     Some(OneOrMany::Many(texts)) => texts,
                 },
-                extra: dialect::passed_on(self.other),
+                extra: dialect::passed_on(self.other)?,
             },
             ..ChatRequest::default()
         })

@@ -11,14 +11,13 @@ use domain::{
 use serde_json::json;
 
 use crate::{
-    Error, ErrorKind, Idempotent, Outcome, Result,
+    Idempotent, Outcome, Result,
     audit::Act,
     conversations::{Conversations, tree::conversation},
+    knowledge::{named_once, need_all},
     unit_of_work::{Uow, tenant_of},
 };
 
-/// Most collections that a conversation names.
-const MAX_COLLECTIONS: usize = 100;
 /// Most bytes of a system prompt.
 const MAX_SYSTEM_PROMPT_BYTES: usize = 128 * 1024;
 
@@ -68,11 +67,7 @@ impl Conversations {
             let conversation = conversation.clone();
             async move {
                 if let RetrievalChoice::Collections(ids) = &conversation.retrieval {
-                    for id in ids {
-                        if tx.collections().get(*id).await?.is_none() {
-                            return Err(Error::not_found("collection", id.0));
-                        }
-                    }
+                    need_all(&tx, ids).await?;
                 }
                 tx.conversations().insert(&conversation).await?;
                 let after = json!({ "title": conversation.title, "model": conversation.model });
@@ -147,12 +142,8 @@ impl Conversations {
 
 /// Where answers look for passages, with each collection named once.
 fn choice_of(collections: Option<Vec<CollectionId>>) -> Result<RetrievalChoice> {
-    let Some(mut ids) = collections else { return Ok(RetrievalChoice::All) };
-    ids.sort_unstable();
-    ids.dedup();
-    if ids.len() > MAX_COLLECTIONS {
-        let message = format!("name at most {MAX_COLLECTIONS} collections");
-        return Err(Error::new(ErrorKind::Invalid, "too_many_collections", message));
-    }
-    Ok(RetrievalChoice::Collections(ids))
+    Ok(match collections {
+        None => RetrievalChoice::All,
+        Some(ids) => RetrievalChoice::Collections(named_once(ids)?),
+    })
 }

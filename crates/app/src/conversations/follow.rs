@@ -154,7 +154,7 @@ impl Following {
         let mut progress = live.watch();
         loop {
             let seen = *progress.borrow_and_update();
-            self.ready.extend(live.after(self.after));
+            self.ready.extend(live.some_after(self.after));
             if !self.ready.is_empty() || seen.closed || progress.changed().await.is_err() {
                 return;
             }

@@ -5,6 +5,7 @@
 
 use std::{
     collections::HashMap,
+    mem,
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
 };
 
@@ -18,6 +19,9 @@ use self::place::Place;
 use super::MessageView;
 
 pub(crate) mod place;
+
+/// Bytes of events that a reader takes at once.
+const READ_BYTES: usize = 16 * 1024;
 
 /// One running stream.
 pub(crate) struct LiveStream {
@@ -65,6 +69,20 @@ impl LiveStream {
         let all = locked(&self.events);
         let from = all.partition_point(|event| event.number <= number);
         all[from..].to_vec()
+    }
+
+    /// The next events after a number, as many as a reader takes at once: whoever reads slowly, or not at all,
+    /// holds no more than these.
+    pub(crate) fn some_after(&self, number: i64) -> Vec<StreamEvent> {
+        let all = locked(&self.events);
+        let from = all.partition_point(|event| event.number <= number);
+        let mut bytes = 0;
+        let more = |event: &&StreamEvent| {
+            let is_next = bytes < READ_BYTES;
+            bytes += event.event.text_bytes() + mem::size_of::<StreamEvent>();
+            is_next
+        };
+        all[from..].iter().take_while(more).cloned().collect()
     }
 
     /// Reports every change.

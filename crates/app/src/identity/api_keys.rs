@@ -1,7 +1,7 @@
 //! Create, list and revoke one's own API keys.
 
 use domain::{
-    access::{Actor, Permission, PermissionSet},
+    access::{Actor, Credential, Permission, PermissionSet},
     clock::Timestamp,
     error::ValueError,
     identity::ApiKey,
@@ -28,7 +28,7 @@ pub struct NewApiKey {
     pub name: String,
     /// What it is for.
     pub description: Option<String>,
-    /// What it may do; `None`: whatever its owner may.
+    /// What it may do; `None`: whatever its owner may, or the key that makes it.
     pub scopes: Option<Vec<String>>,
     /// When it stops working.
     pub expires_at: Option<Timestamp>,
@@ -112,7 +112,12 @@ impl App {
             prefix: made.prefix,
             last_four: made.last_four,
             key_hash: hash_of(&made.key),
-            scopes: new.scopes.map(|scopes| scopes_of(actor, &scopes)).transpose()?,
+            scopes: match new.scopes {
+                Some(scopes) => Some(scopes_of(actor, &scopes)?),
+                // Made by a key, it stays within what that key holds now.
+                None if matches!(actor.credential, Credential::ApiKey(_)) => Some(actor.permissions.clone()),
+                None => None,
+            },
             is_active: true,
             expires_at: new.expires_at,
             last_used_at: None,
@@ -123,14 +128,18 @@ impl App {
     }
 }
 
-/// A key is never wider than its maker.
+/// The permissions of a new key, which its maker may hand on.
 fn scopes_of(actor: &Actor, scopes: &[String]) -> Result<PermissionSet> {
+    if scopes.len() > Permission::ALL.len() {
+        let message = format!("there are {} permissions; name each once", Permission::ALL.len());
+        return Err(ValueError::new("scopes", "too_many", message).into());
+    }
     let mut set = PermissionSet::new();
     for (index, scope) in scopes.iter().enumerate() {
         let field = format!("scopes/{index}");
         let permission: Permission =
             scope.parse().map_err(|error: ValueError| ValueError { field: field.clone(), ..error })?;
-        if !actor.may(permission) {
+        if actor.may_hand_on(&[permission].into()).is_err() {
             let message = format!("you do not have the permission '{permission}' yourself");
             return Err(ValueError::new(field, "not_yours", message).into());
         }

@@ -30,7 +30,7 @@ impl Identity {
     /// Creates a user in the actor's tenant.
     ///
     /// # Errors
-    /// `forbidden`; `invalid`; `user_exists` when the e-mail address or user name is taken.
+    /// `forbidden`; `invalid`, also for a role that grants more than the actor's credential; `user_exists` when the e-mail address or user name is taken.
     pub async fn create_user(
         &self,
         actor: &Actor,
@@ -44,6 +44,10 @@ impl Identity {
             return Err(ValueError::new("role", "unknown_role", message).into());
         }
         let role = SystemRole::parse_among(SystemRole::OF_TENANTS, name)?;
+        actor.may_hand_on(&role.permissions()).map_err(|missing| {
+            let message = format!("grants '{missing}', which your credential does not have; sign in to give this role");
+            ValueError::new("role", "not_yours", message)
+        })?;
         let (app, actor) = (self.app.clone(), Arc::new(actor.clone()));
         let create = async move {
             // The password is hashed before the unit of work begins.

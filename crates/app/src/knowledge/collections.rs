@@ -20,6 +20,9 @@ use crate::{
 /// Most bytes of a description.
 const MAX_DESCRIPTION_BYTES: usize = 4 * 1024;
 
+/// Most collections that one request names.
+const MAX_COLLECTIONS: usize = 100;
+
 /// What a collection begins with.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct NewCollection {
@@ -113,6 +116,32 @@ impl Knowledge {
     ) -> Result<Page<Collection>> {
         let read = async |tx: &Uow| Ok(tx.collections().list(parent, page).await?);
         self.app.query(actor, Permission::KnowledgeRead, read).await
+    }
+}
+
+/// The collections that a request names, each once.
+///
+/// # Errors
+/// `too_many_collections`.
+pub(crate) fn named_once(mut ids: Vec<CollectionId>) -> Result<Vec<CollectionId>> {
+    ids.sort_unstable();
+    ids.dedup();
+    if ids.len() > MAX_COLLECTIONS {
+        let message = format!("name at most {MAX_COLLECTIONS} collections");
+        return Err(Error::new(ErrorKind::Invalid, "too_many_collections", message));
+    }
+    Ok(ids)
+}
+
+/// Refuses a collection that is not there for the actor, in one query for all.
+///
+/// # Errors
+/// `not_found`.
+pub(crate) async fn need_all(tx: &Uow, ids: &[CollectionId]) -> Result<()> {
+    let reached = tx.collections().with_descendants(ids).await?;
+    match ids.iter().find(|id| reached.binary_search(id).is_err()) {
+        Some(missing) => Err(Error::not_found("collection", missing.0)),
+        None => Ok(()),
     }
 }
 

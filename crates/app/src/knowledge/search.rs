@@ -12,8 +12,8 @@ use domain::{
     text,
 };
 
-use super::{Knowledge, Retrieval, Retrieved, keep::KeptSearch};
-use crate::{Error, Result, unit_of_work::Uow};
+use super::{Knowledge, Retrieval, Retrieved, keep::KeptSearch, named_once, need_all};
+use crate::{Result, unit_of_work::Uow};
 
 /// Most bytes of a question.
 const MAX_QUERY_BYTES: usize = 16 * 1024;
@@ -44,7 +44,7 @@ impl Knowledge {
     /// Searches. The search is kept, with its hits and what it cost, soon after it was answered.
     ///
     /// # Errors
-    /// `invalid`; `not_found` for a collection that the actor may not read.
+    /// `invalid`, `too_many_collections`; `not_found` for a collection that the actor may not read.
     pub async fn search(&self, actor: &Actor, request: SearchRequest) -> Result<SearchResult> {
         let scope = self.app.allow(actor, Permission::KnowledgeRead)?;
         let query = text::free("query", &request.query, MAX_QUERY_BYTES)?;
@@ -55,16 +55,9 @@ impl Knowledge {
         if !(1..=MAX_PASSAGES).contains(&limit) {
             return Err(ValueError::new("limit", "out_of_range", format!("must be 1 to {MAX_PASSAGES}")).into());
         }
-        if let Some(ids) = &request.collections {
-            let check = async |tx: &Uow| {
-                for id in ids {
-                    if tx.collections().get(*id).await?.is_none() {
-                        return Err(Error::not_found("collection", id.0));
-                    }
-                }
-                Ok(())
-            };
-            self.app.query_in(&scope, check).await?;
+        let collections = request.collections.map(named_once).transpose()?;
+        if let Some(ids) = &collections {
+            self.app.query_in(&scope, async |tx: &Uow| need_all(tx, ids).await).await?;
         }
         let app = self.app.clone();
         let actor = actor.clone();
@@ -72,7 +65,7 @@ impl Knowledge {
             .detached(async move {
                 let wanted = Retrieval {
                     query: &query,
-                    collections: request.collections,
+                    collections,
                     mode: request.mode,
                     limit,
                     conversation_id: None,

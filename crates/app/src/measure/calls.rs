@@ -8,9 +8,12 @@ use std::{
     time::Instant,
 };
 
-use domain::gateways::{
-    ChatDelta, ChatModel, ChatRequest, ChatStream, Embedder, EmbeddingInput, EmbeddingPurpose, Embeddings,
-    GatewayError, GatewayErrorKind, ModelName,
+use domain::{
+    gateways::{
+        ChatDelta, ChatModel, ChatRequest, ChatStream, Embedder, EmbeddingInput, EmbeddingPurpose, Embeddings,
+        GatewayError, GatewayErrorKind, ModelName,
+    },
+    usage::ledger::MOST_TOKENS,
 };
 use futures::{Stream, StreamExt as _};
 use tracing::{Instrument as _, Span, field};
@@ -59,7 +62,10 @@ pub(crate) async fn embed(
     let mut call = Call::begin("embed", provider, model, span);
     let embedded = embedder.embed(input, purpose).instrument(call.span.clone()).await;
     call.outcome = embedded.as_ref().map_or_else(|error| error.kind.code(), |_| COMPLETED);
-    embedded
+    embedded.map(|embeddings| match embeddings.input_tokens {
+        0..=MOST_TOKENS => embeddings,
+        _ => Embeddings { input_tokens: input.estimated_tokens(), is_estimated: true, ..embeddings },
+    })
 }
 
 /// A call under way. It is counted when it is dropped, however it ended.
@@ -107,7 +113,7 @@ fn model_label(provider: &str, model: &str, outcome: &str) -> String {
     OTHER_MODEL.to_owned()
 }
 
-/// A model's stream, handed through delta by delta.
+/// A model's stream, let in delta by delta.
 struct MeasuredStream {
     stream: ChatStream,
     call: Call,
@@ -119,7 +125,15 @@ impl Stream for MeasuredStream {
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let Self { stream, call, has_spoken } = self.get_mut();
-        let next = call.span.in_scope(|| stream.poll_next_unpin(context));
+        let next = loop {
+            match call.span.in_scope(|| stream.poll_next_unpin(context)) {
+                Poll::Ready(Some(Ok(delta))) => match delta.let_in() {
+                    Some(delta) => break Poll::Ready(Some(Ok(delta))),
+                    None => call.span.in_scope(|| tracing::warn!("what the model said was nothing that is kept")),
+                },
+                other => break other,
+            }
+        };
         match &next {
             Poll::Ready(None) if call.outcome == CANCELLED => call.outcome = COMPLETED,
             Poll::Ready(Some(Err(error))) => call.outcome = error.kind.code(),

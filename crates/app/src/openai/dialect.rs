@@ -6,7 +6,7 @@ use domain::{
     gateways::PromptRole,
     text::{self, MAX_TEXT_BYTES},
 };
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 /// OpenAI's newer name for the role of a system message.
 const DEVELOPER: &str = "developer";
@@ -21,20 +21,29 @@ const PASSED_ON: &[&str] = &[
     "presence_penalty",
     "frequency_penalty",
     "logit_bias",
-    "logprobs",
-    "top_logprobs",
     "reasoning_effort",
-    "user",
-    "n",
-    "metadata",
     "service_tier",
 ];
 
 /// What the provider gets of the fields that we do not read ourselves. The rest is ignored: clients send fields that
-/// are newer than we are, and a provider would refuse those it does not know.
-#[must_use]
-pub fn passed_on(fields: Map<String, Value>) -> Map<String, Value> {
-    fields.into_iter().filter(|(field, _)| PASSED_ON.contains(&field.as_str())).collect()
+/// are newer than we are, and a provider would refuse those it does not know; `user` and `metadata` name people to it.
+///
+/// # Errors
+/// `not_supported` for what would be paid and not served: more than one choice, and probabilities of tokens.
+pub fn passed_on(fields: Map<String, Value>) -> Result<Map<String, Value>, ValueError> {
+    let asks = |field: &str, nothing: &[Value]| {
+        fields.get(field).is_some_and(|value| !value.is_null() && !nothing.contains(value))
+    };
+    if asks("n", &[json!(1)]) {
+        let message = "must be 1: one choice is served; send the request again for another";
+        return Err(ValueError::new("n", "not_supported", message));
+    }
+    for (field, nothing) in [("logprobs", json!(false)), ("top_logprobs", json!(0))] {
+        if asks(field, &[nothing]) {
+            return Err(ValueError::new(field, "not_supported", "is not served; leave it out"));
+        }
+    }
+    Ok(fields.into_iter().filter(|(field, _)| PASSED_ON.contains(&field.as_str())).collect())
 }
 
 /// The role of the prompt's message at `index`.
@@ -77,14 +86,19 @@ fn text_of(part: &Value) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]
     fn the_provider_gets_the_fields_that_it_may_know() {
-        let Value::Object(fields) = json!({ "seed": 7, "n": 2, "prompt_cache_key": "x" }) else { panic!() };
-        assert_eq!(Value::Object(passed_on(fields)), json!({ "seed": 7, "n": 2 }));
+        let passed = |fields: Value| passed_on(fields.as_object().unwrap().clone()).map(Value::Object);
+        let fields = json!({ "seed": 7, "n": 1, "logprobs": null, "user": "ada", "prompt_cache_key": "x" });
+        assert_eq!(passed(fields), Ok(json!({ "seed": 7 })));
+        for (field, value) in
+            [("n", json!(128)), ("n", json!("2")), ("logprobs", json!(true)), ("top_logprobs", json!(3))]
+        {
+            let error = passed(json!({ field: value })).unwrap_err();
+            assert_eq!((error.field.as_str(), error.code), (field, "not_supported"));
+        }
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Accounting: a call becomes a row of the ledger, once, with its price pinned.
 
+use std::time::Duration;
+
 use domain::{
     clock::Timestamp,
     ids::UsageLogId,
@@ -10,6 +12,11 @@ use serde_json::Value;
 
 use super::{CallRecorder, is_in_process};
 use crate::{App, Result, unit_of_work::Uow};
+
+/// Pause between tries of a settlement that the database does not take.
+pub(crate) const SETTLEMENT_RETRY_PAUSE: Duration = Duration::from_secs(1);
+/// Tries before it is left to the reconciler (of any instance).
+pub(crate) const MAX_SETTLEMENT_TRIES: u32 = 120;
 
 /// A call that is over.
 pub(crate) struct Spent {

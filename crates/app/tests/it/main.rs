@@ -14,6 +14,7 @@ mod idempotency;
 mod ingestion;
 mod measure;
 mod reconcile;
+mod refused;
 mod rights;
 mod search;
 mod sessions;

@@ -46,6 +46,20 @@ impl Actor {
         self.permissions.contains(&permission)
     }
 
+    /// Whether the actor may give these permissions to another: a key, a role, whatever rights are handed on by.
+    /// Nobody gives more than the credential at hand holds, be the user's own rights wider. Who runs the
+    /// installation and is there in person gives what it does not have itself: it makes the first admins.
+    ///
+    /// # Errors
+    /// The first permission that is missing.
+    pub fn may_hand_on(&self, permissions: &PermissionSet) -> Result<(), Permission> {
+        let is_installer = self.is_superadmin && !matches!(self.credential, Credential::ApiKey(_));
+        match permissions.difference(&self.permissions).next() {
+            Some(missing) if !is_installer => Err(*missing),
+            _ => Ok(()),
+        }
+    }
+
     /// The user as the owner of what it makes in a tenant. A superadmin owns nothing there.
     #[must_use]
     pub fn owner(&self) -> Option<UserId> {
@@ -56,5 +70,40 @@ impl Actor {
     #[must_use]
     pub fn sees_whole_tenant(&self) -> bool {
         self.is_superadmin || self.is_tenant_admin
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::access::SystemRole;
+
+    #[test]
+    fn nobody_hands_on_more_than_the_credential_holds() {
+        let admin = Actor {
+            user_id: Uuid::nil().into(),
+            tenant_id: Some(Uuid::max().into()),
+            is_superadmin: false,
+            is_tenant_admin: true,
+            permissions: SystemRole::TenantAdmin.permissions(),
+            credential: Credential::Session(Uuid::nil().into()),
+            ip_address: None,
+            user_agent: None,
+        };
+        for &role in SystemRole::OF_TENANTS {
+            assert_eq!(admin.may_hand_on(&role.permissions()), Ok(()), "{role}");
+        }
+        let key = Credential::ApiKey(Uuid::nil().into());
+        let narrow = Actor { permissions: [Permission::UsersWrite].into(), credential: key, ..admin.clone() };
+        assert_eq!(narrow.may_hand_on(&[Permission::UsersWrite].into()), Ok(()));
+        for &role in SystemRole::OF_TENANTS {
+            assert!(narrow.may_hand_on(&role.permissions()).is_err(), "{role}");
+        }
+        let superadmin = Actor { is_superadmin: true, permissions: SystemRole::Superadmin.permissions(), ..admin };
+        assert_eq!(superadmin.may_hand_on(&SystemRole::User.permissions()), Ok(()));
+        let by_key = Actor { credential: key, ..superadmin };
+        assert!(by_key.may_hand_on(&SystemRole::User.permissions()).is_err());
     }
 }

@@ -115,4 +115,14 @@ impl TurnEvent {
     pub const fn is_last(&self) -> bool {
         matches!(self, Self::TurnCompleted { .. } | Self::TurnFailed { .. } | Self::TurnStopped {})
     }
+
+    /// Bytes of what the model wrote in it.
+    #[must_use]
+    pub const fn text_bytes(&self) -> usize {
+        match self {
+            Self::TextDelta { text } | Self::ReasoningDelta { text } => text.len(),
+            Self::ToolCall { arguments, .. } => arguments.len(),
+            _ => 0,
+        }
+    }
 }

@@ -9,8 +9,12 @@ use crate::{
     error::ValueError,
     ids::{ChunkId, SourceId},
     names::names,
+    text,
     usage::TokenUsage,
 };
+
+/// Most bytes of a model's full name.
+const MAX_MODEL_NAME_BYTES: usize = 200;
 
 /// Full name of a model: `<provider>/<model>`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -25,8 +29,9 @@ impl ModelName {
     /// Splits a full name at its first slash.
     ///
     /// # Errors
-    /// `not_a_model_name` for the field `model` when either side is empty.
+    /// `not_a_model_name` for the field `model` when either side is empty, and as [`ModelName::check`].
     pub fn parse(value: &str) -> Result<Self, ValueError> {
+        Self::check(value)?;
         match value.split_once('/') {
             Some((provider, model)) if !provider.is_empty() && !model.is_empty() => {
                 Ok(Self { provider: provider.to_owned(), model: model.to_owned() })
@@ -36,6 +41,21 @@ impl ModelName {
                 Err(ValueError::new("model", "not_a_model_name", message))
             }
         }
+    }
+
+    /// Checks what may be a name, full or bare: at most 200 bytes, no control characters.
+    ///
+    /// # Errors
+    /// `too_long` or `control_character` for the field `model`.
+    pub fn check(value: &str) -> Result<(), ValueError> {
+        if value.len() > MAX_MODEL_NAME_BYTES {
+            let message = format!("must have at most {MAX_MODEL_NAME_BYTES} bytes");
+            return Err(ValueError::new("model", "too_long", message));
+        }
+        if value.chars().any(char::is_control) {
+            return Err(ValueError::new("model", "control_character", "must not hold control characters"));
+        }
+        Ok(())
     }
 }
 
@@ -152,6 +172,26 @@ pub enum ChatDelta {
     Usage(TokenUsage),
 }
 
+impl ChatDelta {
+    /// The door for what a model says: whatever comes in through it can be kept, so nobody behind it checks again.
+    /// Text loses its NULs, names and reasons are cut to [`text::MAX_TOLD_BYTES`], a count that nobody can have
+    /// counted is left out. `None`: nothing is left of it.
+    #[must_use]
+    pub fn let_in(self) -> Option<Self> {
+        match self {
+            Self::Text(said) => Some(text::told(said)).filter(|said| !said.is_empty()).map(Self::Text),
+            Self::Reasoning(said) => Some(text::told(said)).filter(|said| !said.is_empty()).map(Self::Reasoning),
+            Self::ToolCall(ToolCall { id, name, arguments }) => Some(Self::ToolCall(ToolCall {
+                id: text::told_briefly(id),
+                name: text::told_briefly(name),
+                arguments: text::told(arguments),
+            })),
+            Self::Finished(reason) => Some(Self::Finished(text::told_briefly(reason))),
+            Self::Usage(usage) => usage.told().map(Self::Usage),
+        }
+    }
+}
+
 /// The answer as it comes. It ends after the last delta or the first error.
 pub type ChatStream = BoxStream<'static, Result<ChatDelta, GatewayError>>;
 
@@ -223,7 +263,8 @@ pub struct GatewayError {
 impl GatewayError {
     /// An error of `kind` with a sentence for the user.
     pub fn new(kind: GatewayErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), retry_after: None, source: None }
+        // It may quote what the service said.
+        Self { kind, message: text::told_briefly(message.into()), retry_after: None, source: None }
     }
 
     /// The same with its cause, for the log.
@@ -262,4 +303,37 @@ pub trait ChatModels: Send + Sync + 'static {
     /// # Errors
     /// [`GatewayErrorKind::UnknownModel`] with a sentence that names what is on offer.
     async fn resolve(&self, name: &str) -> Result<(ModelName, Arc<dyn ChatModel>), GatewayError>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_model_says_can_be_kept() {
+        let long = "x".repeat(1_000_000);
+        let call = ToolCall { id: long.clone(), name: "a\0b".into(), arguments: "{\0}".into() };
+        let Some(ChatDelta::ToolCall(call)) = ChatDelta::ToolCall(call).let_in() else { panic!("a call is a call") };
+        assert_eq!((call.id.len(), call.name, call.arguments), (text::MAX_TOLD_BYTES, "a b".into(), "{}".into()));
+        assert_eq!(ChatDelta::Text("a\0".into()).let_in(), Some(ChatDelta::Text("a".into())));
+        assert_eq!(ChatDelta::Reasoning("\0".into()).let_in(), None);
+        assert_eq!(ChatDelta::Finished("st\0op".into()).let_in(), Some(ChatDelta::Finished("st op".into())));
+        let usage = TokenUsage { output_tokens: 1 << 62, ..TokenUsage::default() };
+        assert_eq!(ChatDelta::Usage(usage).let_in(), None);
+        let error = GatewayError::new(GatewayErrorKind::Failed, format!("it says: \0{long}"));
+        assert!(error.message.len() <= text::MAX_TOLD_BYTES && !error.message.contains('\0'));
+    }
+
+    #[test]
+    fn names_of_models_have_bounds() {
+        assert_eq!(ModelName::parse("openai/org/gpt").unwrap().model, "org/gpt");
+        for (name, code) in [
+            ("gpt".to_owned(), "not_a_model_name"),
+            ("openai/".to_owned(), "not_a_model_name"),
+            ("openai/a\0b".to_owned(), "control_character"),
+            (format!("openai/{}", "x".repeat(200)), "too_long"),
+        ] {
+            assert_eq!(ModelName::parse(&name).unwrap_err().code, code);
+        }
+    }
 }

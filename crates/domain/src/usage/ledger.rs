@@ -10,6 +10,10 @@ use crate::{
     names::names,
 };
 
+/// Most tokens, of each kind, that the count of one call is believed for: a thousand times what the longest prompts
+/// have. All rows that a ledger may ever hold still add up within 63 bits.
+pub const MOST_TOKENS: u64 = 1_000_000_000;
+
 /// Tokens of one call, by kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct TokenUsage {
@@ -26,6 +30,17 @@ pub struct TokenUsage {
 }
 
 impl TokenUsage {
+    /// The count as a provider tells it, with its parts within the wholes; `None`: nobody can have counted so many.
+    #[must_use]
+    pub fn told(self) -> Option<Self> {
+        let Self { input_tokens, cached_input_tokens, output_tokens, reasoning_tokens } = self;
+        (input_tokens <= MOST_TOKENS && output_tokens <= MOST_TOKENS).then(|| Self {
+            cached_input_tokens: cached_input_tokens.min(input_tokens),
+            reasoning_tokens: reasoning_tokens.min(output_tokens),
+            ..self
+        })
+    }
+
     /// Tokens read and written.
     #[must_use]
     pub const fn total(self) -> u64 {
@@ -107,3 +122,18 @@ pub struct UsageLog {
 }
 
 protected!(UsageLog: Usage, tenant |row| Some(row.tenant_id), owner |row| row.user_id, adding ByActor);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_count_is_believed_within_reason() {
+        let count = |input_tokens, output_tokens| TokenUsage { input_tokens, output_tokens, ..TokenUsage::default() };
+        assert_eq!(count(3, MOST_TOKENS).told(), Some(count(3, MOST_TOKENS)));
+        assert_eq!(count(MOST_TOKENS + 1, 3).told(), None);
+        assert_eq!(count(3, u64::MAX).told(), None);
+        let parts = TokenUsage { cached_input_tokens: 9, reasoning_tokens: u64::MAX, ..count(3, 2) };
+        assert_eq!(parts.told(), Some(TokenUsage { cached_input_tokens: 3, reasoning_tokens: 2, ..parts }));
+    }
+}

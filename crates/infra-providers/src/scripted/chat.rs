@@ -56,7 +56,8 @@ struct Usage {
 impl Usage {
     fn json(self) -> Value {
         json!({
-            "prompt_tokens": self.input, "completion_tokens": self.output, "total_tokens": self.input + self.output,
+            "prompt_tokens": self.input, "completion_tokens": self.output,
+            "total_tokens": self.input.saturating_add(self.output),
         })
     }
 }
@@ -175,11 +176,15 @@ fn chunks(request: &RecordedRequest, script: &Script, usage: Usage) -> Vec<Strin
     let with_finish = if asked && script.usage == UsageMode::WithFinish { usage.json() } else { Value::Null };
     push(json!({}), Some(&script.finish_reason), with_finish);
     let times = match script.usage {
-        UsageMode::Right | UsageMode::Zero => 1,
+        UsageMode::Right | UsageMode::Zero | UsageMode::Lie(_) => 1,
         UsageMode::Twice => 2,
         UsageMode::WithFinish | UsageMode::None | UsageMode::AfterDone => 0,
     };
-    let told = if script.usage == UsageMode::Zero { Usage { input: 0, output: 0 } } else { usage };
+    let told = match script.usage {
+        UsageMode::Zero => Usage { input: 0, output: 0 },
+        UsageMode::Lie(number) => Usage { input: number, output: number },
+        _ => usage,
+    };
     for _ in 0..if asked { times } else { 0 } {
         chunks.push(usage_chunk(request, told).to_string());
     }
@@ -219,6 +224,7 @@ async fn whole(
     let told = match script.usage {
         UsageMode::None => Value::Null,
         UsageMode::Zero => Usage { input: 0, output: 0 }.json(),
+        UsageMode::Lie(number) => Usage { input: number, output: number }.json(),
         _ => usage.json(),
     };
     let body = json!({

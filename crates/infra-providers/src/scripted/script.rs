@@ -87,6 +87,8 @@ pub enum UsageMode {
     Twice,
     /// Behind `[DONE]`.
     AfterDone,
+    /// As this number, of tokens read and of tokens written.
+    Lie(u64),
 }
 
 /// What goes wrong.

@@ -80,6 +80,11 @@ impl Answer {
         StreamEvent { number: self.last_number, event }
     }
 
+    /// Takes back the numbers of the last events, which nobody was told of.
+    pub(crate) fn take_back(&mut self, count: usize) {
+        self.last_number -= count as i64;
+    }
+
     /// The number that the next event gets.
     pub(crate) const fn next_number(&self) -> i64 {
         self.last_number + 1

@@ -12,12 +12,13 @@ use domain::{
 use serde_json::json;
 
 use super::pump::{Ending, Pump};
-use crate::{Result, audit::Act, conversations::MessageView, unit_of_work::Uow, usage::Spent};
-
-/// Pause between tries of a settlement that the database does not take.
-const RETRY_PAUSE: Duration = Duration::from_secs(1);
-/// Tries before it is left to the reconciler (of any instance).
-const MAX_TRIES: u32 = 120;
+use crate::{
+    Result,
+    audit::Act,
+    conversations::MessageView,
+    unit_of_work::Uow,
+    usage::{MAX_SETTLEMENT_TRIES, SETTLEMENT_RETRY_PAUSE, Spent},
+};
 
 /// Everything that a settlement writes.
 struct Settlement {
@@ -38,18 +39,18 @@ impl Pump<'_> {
     // get the last events only after the commit: whoever reads the message then finds it settled. What
     // cannot be written in two minutes is left to the reconciler, which finds the lease run out.
     pub(super) async fn settle(mut self, ending: Ending, stored: i64) {
-        let settlement = self.settlement(ending);
+        let mut settlement = self.settlement(ending);
         let mut events = self.live.live.after(0);
         let citations: Vec<StreamEvent> =
             settlement.citations.iter().map(|(_, event)| self.answer.number(event.clone())).collect();
         events.extend_from_slice(&citations);
-        let mut is_stored = stored > 0;
+        let (mut is_stored, mut is_bare) = (stored > 0, false);
         let mut tries = 1;
         loop {
             match self.write(&settlement, &events, is_stored).await {
                 Ok((last, view)) => {
                     self.live.live.ended_as(view);
-                    self.live.live.push(&citations);
+                    self.live.live.push(if is_bare { &[] } else { &citations });
                     self.live.live.push(&[last]);
                     break;
                 }
@@ -59,10 +60,22 @@ impl Pump<'_> {
                     tracing::warn!(stream = %self.turn.stream.id, "another instance has settled the turn");
                     break;
                 }
-                Err(error) if tries < MAX_TRIES && !self.app.parts.halt.is_cancelled() => {
+                // Refused once, refused for ever: the turn ends with its text, without what may have been refused.
+                Err(error) if error.is_refused() && !is_bare => {
+                    tracing::error!(stream = %self.turn.stream.id, error = ?error, "a settlement was refused");
+                    is_bare = true;
+                    events.truncate(events.len() - citations.len());
+                    self.answer.take_back(citations.len());
+                    self.make_bare(&mut settlement);
+                }
+                Err(error) if error.is_refused() => {
+                    tracing::error!(stream = %self.turn.stream.id, error = ?error, "the turn is left to the reconciler");
+                    break;
+                }
+                Err(error) if tries < MAX_SETTLEMENT_TRIES && !self.app.parts.halt.is_cancelled() => {
                     tries += 1;
                     tracing::warn!(stream = %self.turn.stream.id, error = ?error, "the turn could not be settled yet");
-                    let pause = if error.is_retryable() { Duration::ZERO } else { RETRY_PAUSE };
+                    let pause = if error.is_retryable() { Duration::ZERO } else { SETTLEMENT_RETRY_PAUSE };
                     tokio::time::sleep(pause).await;
                 }
                 Err(error) => {
@@ -87,6 +100,16 @@ impl Pump<'_> {
         let spent = call.map(|call| self.spent(call, state, failure.as_ref()));
         let citations = self.turn.citations(self.app, &self.answer.text(), self.retrieved.as_ref());
         Settlement { status, state, failure, spent, citations }
+    }
+
+    /// Leaves the citations out, and counts by our own estimate.
+    fn make_bare(&mut self, settlement: &mut Settlement) {
+        settlement.citations.clear();
+        self.answer.usage = None;
+        self.answer.finish_reason = None;
+        if let Some(spent) = settlement.spent.take() {
+            settlement.spent = Some(self.spent(spent.call, settlement.state, settlement.failure.as_ref()));
+        }
     }
 
     /// What the call cost: the provider's count, or our estimate.

@@ -25,9 +25,10 @@ use crate::{
     openai::{
         OpenAi,
         log::{LogWriter, log},
+        running::Place,
     },
     unit_of_work::{Uow, tenant_of},
-    usage::{CallRecorder, Spent},
+    usage::{CallRecorder, MAX_SETTLEMENT_TRIES, SETTLEMENT_RETRY_PAUSE, Spent},
 };
 
 /// Most bytes of an answer.
@@ -37,6 +38,7 @@ impl OpenAi {
     /// Answers a prompt; nothing is kept of it but its usage.
     pub(super) async fn complete_alone(&self, actor: Actor, scope: Scope, asked: ChatCompletion) -> Result<Completion> {
         let app = &self.app;
+        let place = app.parts.completions.enter(&actor, &app.parts.settings)?;
         let (name, model) = app.parts.models.resolve(&asked.model).await?;
         let mut request = asked.request;
         request.model.clone_from(&name.model);
@@ -50,7 +52,8 @@ impl OpenAi {
         let (opened, opening) = oneshot::channel();
         let recorder = CallRecorder::start(app, call.clone()).await?;
         let actor = Arc::new(actor);
-        let alone = Alone { app: app.clone(), actor, scope, name: name.clone(), call, query_spent, events };
+        let alone =
+            Alone { app: app.clone(), actor, scope, name: name.clone(), call, query_spent, events, _place: place };
         app.parts.tasks.spawn(async move { alone.run(model, request, recorder, opened).await }.in_current_span());
         opening.await.map_err(Error::internal)??;
         Ok(Completion { model: name, request_id, created, conversation_id: None, events: reader })
@@ -107,6 +110,7 @@ struct Alone {
     call: ProviderCall,
     query_spent: Option<Spent>,
     events: LogWriter<CompletionEvent>,
+    _place: Place,
 }
 
 /// What came of a model's stream.
@@ -153,9 +157,14 @@ impl Alone {
             ..TokenUsage::default()
         });
         let code = heard.failure.as_ref().map(|(code, _)| code.as_str());
-        self.settle(Some(usage), heard.counted.is_none(), code, recorder).await;
+        let is_settled = self.settle(Some(usage), heard.counted.is_none(), code, recorder).await;
         self.events.push(match heard.failure {
             Some((code, message)) => CompletionEvent::Failed { code, message },
+            // Nobody is told a count that is not booked.
+            None if !is_settled => {
+                let message = "the answer could not be booked, as the database does not take it; ask again later";
+                CompletionEvent::Failed { code: "database_unavailable".to_owned(), message: message.to_owned() }
+            }
             None => {
                 let finish_reason = heard.finish_reason.unwrap_or_else(|| "stop".to_owned());
                 CompletionEvent::Finished { finish_reason, usage }
@@ -211,8 +220,16 @@ impl Alone {
         }
     }
 
-    /// One transaction: usage and audit. What cannot be written is left to the reconciler.
-    async fn settle(&self, usage: Option<TokenUsage>, is_estimated: bool, error: Option<&str>, recorder: CallRecorder) {
+    /// One transaction, as often as it takes: usage and audit. Returns whether it was written; what could not be
+    /// is left to the reconciler.
+    // The recorder keeps the call's lease meanwhile, so that nobody else settles it by an estimate.
+    async fn settle(
+        &self,
+        usage: Option<TokenUsage>,
+        is_estimated: bool,
+        error: Option<&str>,
+        recorder: CallRecorder,
+    ) -> bool {
         let spent = match usage {
             Some(tokens) => Some(Spent {
                 call: self.call.clone(),
@@ -236,8 +253,22 @@ impl Alone {
             }
             Ok(((), audited))
         };
-        if let Err(error) = self.app.at(Priority::Settlement).change_in(&self.scope, Some(&self.actor), work).await {
-            tracing::error!(request = %self.call.request_id, error = ?error, "a completion is left to the reconciler");
+        let app = self.app.at(Priority::Settlement);
+        let mut tries = 1;
+        loop {
+            let request = self.call.request_id;
+            match app.change_in(&self.scope, Some(&self.actor), work).await {
+                Ok(()) => return true,
+                Err(error) if !error.is_refused() && tries < MAX_SETTLEMENT_TRIES && !app.parts.halt.is_cancelled() => {
+                    tries += 1;
+                    tracing::warn!(%request, error = ?error, "a completion could not be settled yet");
+                    tokio::time::sleep(SETTLEMENT_RETRY_PAUSE).await;
+                }
+                Err(error) => {
+                    tracing::error!(%request, error = ?error, "a completion is left to the reconciler");
+                    return false;
+                }
+            }
         }
     }
 }

@@ -26,6 +26,7 @@ pub(crate) struct WatchedStore {
     begun: AtomicUsize,
     reasons: Mutex<Vec<&'static str>>,
     lies: Arc<AtomicBool>,
+    refuses: Arc<AtomicUsize>,
     panics: AtomicBool,
     forgets: AtomicBool,
 }
@@ -39,6 +40,7 @@ impl WatchedStore {
             begun: AtomicUsize::new(0),
             reasons: Mutex::default(),
             lies,
+            refuses: Arc::default(),
             panics: AtomicBool::new(false),
             forgets: AtomicBool::new(false),
         }
@@ -67,6 +69,16 @@ impl WatchedStore {
     /// Whether it was.
     pub(crate) fn has_lied(&self) -> bool {
         !self.lies.load(SeqCst)
+    }
+
+    /// So many of the next commits of a write are refused for what they write.
+    pub(crate) fn refuse(&self, count: usize) {
+        self.refuses.store(count, SeqCst);
+    }
+
+    /// Whether all of them were.
+    pub(crate) fn has_refused(&self) -> bool {
+        self.refuses.load(SeqCst) == 0
     }
 
     /// The next flush of streams is acknowledged and lost, as by a database that dies a moment later.
@@ -99,8 +111,11 @@ impl Store for WatchedStore {
         }
         let inner = self.inner.begin(scope, mode).await?;
         self.open.fetch_add(1, SeqCst);
-        let lies = if mode == Mode::Write { Arc::clone(&self.lies) } else { Arc::default() };
-        Ok(Box::new(WatchedTx { inner, lies, _open: Open(Arc::clone(&self.open)) }))
+        let (lies, refuses) = match mode {
+            Mode::Write => (Arc::clone(&self.lies), Arc::clone(&self.refuses)),
+            Mode::Read => Default::default(),
+        };
+        Ok(Box::new(WatchedTx { inner, lies, refuses, _open: Open(Arc::clone(&self.open)) }))
     }
 
     async fn append_streams(&self, appends: &[StreamAppend]) -> Result<Vec<Result<bool, StoreError>>, StoreError> {
@@ -135,12 +150,17 @@ impl Drop for Open {
 struct WatchedTx {
     inner: Box<dyn Tx>,
     lies: Arc<AtomicBool>,
+    refuses: Arc<AtomicUsize>,
     _open: Open,
 }
 
 #[async_trait]
 impl Tx for WatchedTx {
     async fn commit(self: Box<Self>) -> Result<(), StoreError> {
+        if self.refuses.fetch_update(SeqCst, SeqCst, |left| left.checked_sub(1)).is_ok() {
+            self.inner.rollback().await?;
+            return Err(StoreError::Check("the database does not take it".to_owned()));
+        }
         self.inner.commit().await?;
         if self.lies.swap(false, SeqCst) {
             return Err(StoreError::Unavailable("the connection broke behind the commit".into()));

@@ -1,0 +1,157 @@
+//! What comes from outside, from a user as from a model, is let in by one door: it can be kept, or is refused.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use e2e::Client;
+use infra_providers::scripted::{Script, UsageMode};
+use serde_json::{Value, json};
+
+use crate::world::{Backend, PRICED, World, branch, conversation, deltas, on_each_backend, one, say, text, text_of};
+
+on_each_backend!(
+    what_a_model_says_is_kept,
+    nul_is_refused_at_every_door,
+    a_reader_from_the_future_gets_the_end,
+    rights_are_handed_on_by_the_credential,
+);
+
+/// How long a turn may take whose model answers at once.
+const SOON: Duration = Duration::from_secs(10);
+
+/// S109: NUL, counts that nobody can have counted, names without end.
+async fn what_a_model_says_is_kept(backend: Backend) -> Result<()> {
+    let world = World::start(backend).await?;
+    let ada = world.admin()?;
+    let chat = conversation(&ada, &json!({ "model": PRICED, "collection_ids": [] })).await?;
+    let long = "x".repeat(1_000_000);
+    let scripts = [
+        Script { reasoning: "so\0 so".into(), ..Script::reply("before\0 after\0") },
+        Script { finish_reason: format!("st\0op{long}"), ..Script::reply("a word") },
+        Script { tool_calls: vec![(long, "{\"a\": \"\0\"}".into())], ..Script::reply("a word") },
+        Script { usage: UsageMode::Lie(1 << 62), ..Script::reply("a word") },
+        Script { usage: UsageMode::Lie(1 << 63), ..Script::reply("a word") },
+        Script { usage: UsageMode::Lie(u64::MAX), ..Script::reply("a word") },
+        Script { usage: UsageMode::Lie(1 << 62), ..Script::reply("a word") },
+    ];
+    for script in &scripts {
+        for model in ["a turn", "a completion", "a kept completion"] {
+            world.upstream.push(script.clone());
+            let begun = Instant::now();
+            let direct = json!({ "model": PRICED, "messages": [{ "role": "user", "content": "Hello?" }],
+                "store": model == "a kept completion" });
+            let said = match model {
+                "a turn" => {
+                    let events = say(&ada, &chat, &json!({ "content": "Hello?" })).await?;
+                    one(&events, "turn.completed")?;
+                    let last = branch(&ada, &chat).await?.pop().context("no message")?;
+                    assert_eq!(last["status"], "complete");
+                    assert_eq!(text_of(&last), deltas(&events)?);
+                    text_of(&last)
+                }
+                _ => {
+                    let answer = ada.post("/v1/chat/completions", &direct).await?.expect(200)?;
+                    text(&answer["choices"][0]["message"]["content"])?
+                }
+            };
+            assert_eq!(said, script.reply.replace('\0', ""), "{model}");
+            ensure!(begun.elapsed() < SOON, "{model} takes {:?}", begun.elapsed());
+        }
+    }
+    assert_eq!(world.usage_rows().await?, 3 * scripts.len() as i64);
+    ensure!(world.number("SELECT MAX(total_tokens) FROM usage_logs").await? < 1_000_000);
+    let summary = ada.get("/api/v1/usage/summary").await?.expect(200)?;
+    assert_eq!(summary["total"]["requests"], 3 * scripts.len());
+    assert_eq!(world.reconcile().await?, "0");
+    Ok(())
+}
+
+/// NUL in each text of a body, in queries and in paths.
+async fn nul_is_refused_at_every_door(backend: Backend) -> Result<()> {
+    let world = World::start(backend).await?;
+    let (ada, nobody) = (world.admin()?, world.nobody()?);
+    let chat = conversation(&ada, &json!({ "model": PRICED, "collection_ids": [] })).await?;
+    let say = format!("/api/v1/conversations/{chat}/messages");
+    let wrong: &[(&Client, &str, Value, &str)] = &[
+        (
+            &nobody,
+            "/api/v1/setup",
+            json!({ "token": "x", "tenant_name": "A\0", "email": "a@b.c", "username": "a",
+            "password": "a long enough pass phrase" }),
+            "/tenant_name",
+        ),
+        (&nobody, "/api/v1/auth/login", json!({ "login": "ada\0", "password": "x" }), "/login"),
+        (&nobody, "/api/v1/auth/login", json!({ "login": "ada", "password": "x", "tenant": "a\0" }), "/tenant"),
+        (&nobody, "/api/v1/auth/refresh", json!({ "refresh_token": "\0" }), "/refresh_token"),
+        (&ada, "/api/v1/users", json!({ "email": "b@example.com\0", "username": "b", "password": "x" }), "/email"),
+        (&ada, "/api/v1/me/api-keys", json!({ "name": "x", "scopes": ["\0"] }), "/scopes/0"),
+        (&ada, "/api/v1/collections", json!({ "name": "x", "description": "\0" }), "/description"),
+        (&ada, "/api/v1/search", json!({ "query": "a\0b" }), "/query"),
+        (&ada, "/api/v1/conversations", json!({ "model": "openai/a\0b" }), "/model"),
+        (&ada, &say, json!({ "content": "a\0b" }), "/content"),
+        (&ada, &say, json!({ "content": "a", "model": "openai/a\0b" }), "/model"),
+    ];
+    for (client, path, body, pointer) in wrong {
+        let problem = client.post(path, body).await?.expect(422)?;
+        assert_eq!((&problem["errors"][0]["pointer"], &problem["errors"][0]["code"]), (&json!(pointer), &json!("nul")));
+    }
+    let completion = json!({ "model": "openai/a\0b", "messages": [{ "role": "user", "content": "a" }] });
+    ada.post("/v1/chat/completions", &completion).await?.expect(400)?;
+    ada.post("/v1/embeddings", &json!({ "model": "openai/a\0b", "input": "x" })).await?.expect(400)?;
+    ada.get("/api/v1/conversations?title=a%00b").await?.expect(422)?;
+    ada.get("/v1/models/openai/a%00b").await?.expect(404)?;
+    let long = format!("openai/{}", "x".repeat(1_000_000));
+    let refused = ada.post("/api/v1/conversations", &json!({ "model": long })).await?;
+    ensure!((400..500).contains(&refused.status) && refused.body.len() < 4_096, "{}", refused.status);
+    // Nor is more read than a route needs, more named than is looked for, more asked for than is served.
+    let large = json!({ "login": "x".repeat(9_000), "password": "x" });
+    nobody.post("/api/v1/auth/login", &large).await?.expect(413)?;
+    for count in [101, 40_000] {
+        let ids: Vec<String> = (0..count).map(|number| format!("00000000-0000-4000-8000-{number:012}")).collect();
+        let many = json!({ "query": "x", "collection_ids": ids });
+        ada.post("/api/v1/search", &many).await?.expect(422)?;
+    }
+    let choices = json!({ "model": PRICED, "n": 128, "messages": [{ "role": "user", "content": "a" }] });
+    assert_eq!(ada.post("/v1/chat/completions", &choices).await?.expect(400)?["error"]["param"], "n");
+    Ok(())
+}
+
+/// F54: a number beyond the last one, while the answer is written and behind its end.
+async fn a_reader_from_the_future_gets_the_end(backend: Backend) -> Result<()> {
+    let world = World::start(backend).await?;
+    let ada = world.admin()?;
+    let chat = conversation(&ada, &json!({ "model": PRICED, "collection_ids": [] })).await?;
+    let paced = Script { chunk_delay: Duration::from_millis(100), ..Script::reply("one two three four five six") };
+    world.upstream.push(paced);
+    let path = format!("/api/v1/conversations/{chat}/messages");
+    let opened = ada.post(&path, &json!({ "content": "Hello?" })).await?.expect(202)?;
+    let stream = text(&opened["stream_ids"][0])?;
+    for _ in 0..2 {
+        let path = format!("/api/v1/streams/{stream}/events?after=1795736628000");
+        let mut events = ada.get_stream(&path).await?;
+        let rest = tokio::time::timeout(SOON, events.rest()).await.context("the reader is left hanging")??;
+        let names: Vec<&str> = rest.iter().map(|event| event.name.as_str()).collect();
+        assert_eq!(names, ["turn.completed"]);
+    }
+    Ok(())
+}
+
+/// S103: a key, and a role, hold no more than the credential that makes them.
+async fn rights_are_handed_on_by_the_credential(backend: Backend) -> Result<()> {
+    let world = World::start(backend).await?;
+    let ada = world.admin()?;
+    let key = async |client: &Client, body: Value| client.post("/api/v1/me/api-keys", &body).await;
+    let narrow = key(&ada, json!({ "name": "narrow", "scopes": ["api_keys:write"] })).await?.expect(201)?;
+    let narrow = world.nobody()?.with_token(text(&narrow["key"])?);
+    let made = key(&narrow, json!({ "name": "successor" })).await?.expect(201)?;
+    assert_eq!(made["scopes"], json!(["api_keys:write"]), "{made}");
+    key(&narrow, json!({ "name": "wider", "scopes": ["users:write"] })).await?.expect(422)?;
+    let users = key(&ada, json!({ "name": "users", "scopes": ["users:write"] })).await?.expect(201)?;
+    let users = world.nobody()?.with_token(text(&users["key"])?);
+    for role in ["tenant_admin", "user", "viewer"] {
+        let body = crate::world::user_body("eve", role);
+        assert_eq!(users.post("/api/v1/users", &body).await?.expect(422)?["errors"][0]["code"], "not_yours", "{role}");
+    }
+    ada.post("/api/v1/users", &crate::world::user_body("bob", "tenant_admin")).await?.expect(201)?;
+    Ok(())
+}
