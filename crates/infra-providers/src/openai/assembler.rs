@@ -35,11 +35,12 @@ impl Assembler {
     pub(super) fn take(&mut self, chunk: ChatChunk, deltas: &mut VecDeque<ChatDelta>) -> Result<(), TooManyToolCalls> {
         // A request asks for one choice; a peer that sends more is heard on the first.
         for choice in chunk.choices.into_iter().filter(|choice| choice.index == 0) {
-            self.take_delta(choice.delta, deltas)?;
-            if !choice.finish_reason.is_empty() && !self.is_finished {
+            let finish_reason = choice.finish_reason.clone();
+            self.take_delta(choice.said(), deltas)?;
+            if !finish_reason.is_empty() && !self.is_finished {
                 self.is_finished = true;
                 self.end_calls(deltas);
-                deltas.push_back(ChatDelta::Finished(choice.finish_reason));
+                deltas.push_back(ChatDelta::Finished(finish_reason));
             }
         }
         deltas.extend(chunk.usage.and_then(|usage| usage.tokens()).map(ChatDelta::Usage));
@@ -70,13 +71,16 @@ impl Assembler {
             other => other.to_string(),
         };
         self.argument_bytes += arguments.len();
-        // Without an index a new id begins a new call, and anything else goes on with the last one.
+        // A new id begins a new call, be its index that of another. Anything else goes on with the last call of its
+        // index, or without one with the last of all.
         let position = match piece.index {
-            Some(index) => self.calls.iter().position(|(known, _)| *known == Some(index)),
-            None => {
-                self.calls.len().checked_sub(1).filter(|last| piece.id.is_empty() || piece.id == self.calls[*last].1.id)
-            }
+            Some(index) => self.calls.iter().rposition(|(known, _)| *known == Some(index)),
+            None => self.calls.len().checked_sub(1),
         };
+        let position = position.filter(|position| {
+            let known = &self.calls[*position].1.id;
+            piece.id.is_empty() || known.is_empty() || piece.id == *known
+        });
         if self.argument_bytes > MAX_ARGUMENT_BYTES || (position.is_none() && self.calls.len() >= MAX_TOOL_CALLS) {
             return Err(TooManyToolCalls);
         }
@@ -165,6 +169,33 @@ mod tests {
             r#"{"choices":[{"message":{"tool_calls":[{"id":"a","function":{"name":"f","arguments":{"x":1}}},{"id":"b","function":{"name":"g"}}]}}]}"#,
         ]);
         assert_eq!(deltas, [call("a", "f", "{\"x\":1}"), call("b", "g", "")]);
+    }
+
+    #[test]
+    fn a_new_id_begins_a_new_call_whatever_its_index() {
+        let deltas = assemble(&[
+            r#"{"choices":[{"delta":{"tool_calls":[{"index":0,"id":"a1","function":{"name":"f","arguments":"{\"x\""}}]}}]}"#,
+            r#"{"choices":[{"delta":{"tool_calls":[{"index":0,"function":{"arguments":":1}"}}]}}]}"#,
+            r#"{"choices":[{"delta":{"tool_calls":[{"index":0,"id":"a2","function":{"name":"f","arguments":"{}"}}]}}]}"#,
+        ]);
+        assert_eq!(deltas, [call("a1", "f", "{\"x\":1}"), call("a2", "f", "{}")]);
+    }
+
+    #[test]
+    fn a_chunk_may_be_an_error_itself() {
+        let chunk: ChatChunk = serde_json::from_str(r#"{"object":"error","message":"too long","code":400}"#).unwrap();
+        assert_eq!(chunk.error().unwrap()["message"], "too long");
+        let chunk: ChatChunk = serde_json::from_str(r#"{"object":"chat.completion.chunk","choices":[]}"#).unwrap();
+        assert_eq!(chunk.error(), None);
+    }
+
+    #[test]
+    fn a_message_beside_a_delta_is_not_said_twice() {
+        let deltas = assemble(&[
+            r#"{"choices":[{"delta":{"content":"Hello"},"message":{"content":"Hello"}}]}"#,
+            r#"{"choices":[{"delta":{"role":"assistant"},"message":{"content":" world"}}]}"#,
+        ]);
+        assert_eq!(deltas, [ChatDelta::Text("Hello".into()), ChatDelta::Text(" world".into())]);
     }
 
     #[test]

@@ -198,7 +198,7 @@ impl OpenCompletion {
     }
 
     fn take_chunk(&mut self, chunk: ChatChunk) {
-        if let Some(error) = chunk.error {
+        if let Some(error) = chunk.error() {
             self.failure = Some(self.connection.stream_error(&error));
         } else if let Err(error) = self.assembler.take(chunk, &mut self.deltas) {
             self.failure = Some(self.protocol("calls more tools than an answer may").because(error));
@@ -233,7 +233,7 @@ impl OpenCompletion {
         }
         self.phase = Phase::Over;
         match serde_json::from_slice::<ChatChunk>(&body) {
-            Ok(chunk) if chunk.error.is_some() || !chunk.choices.is_empty() => {
+            Ok(chunk) if chunk.error().is_some() || !chunk.choices.is_empty() => {
                 self.take_chunk(chunk);
                 self.assembler.end_calls(&mut self.deltas);
             }

@@ -3,7 +3,7 @@
 
 use domain::usage::TokenUsage;
 use serde::{Deserialize, Deserializer, de::DeserializeOwned};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// Reads a field, or its default when it is null or of another type.
 fn lenient<'de, D: Deserializer<'de>, T: DeserializeOwned + Default>(deserializer: D) -> Result<T, D::Error> {
@@ -20,6 +20,21 @@ pub(super) struct ChatChunk {
     #[serde(deserialize_with = "lenient")]
     pub(super) usage: Option<Usage>,
     pub(super) error: Option<Value>,
+    /// `error` where the chunk itself is one.
+    #[serde(deserialize_with = "lenient")]
+    object: String,
+    message: Value,
+    code: Value,
+    #[serde(rename = "type")]
+    kind: Value,
+}
+
+impl ChatChunk {
+    /// The error that it tells, in a field of its own or as itself.
+    pub(super) fn error(&self) -> Option<Value> {
+        let itself = || json!({ "message": self.message, "code": self.code, "type": self.kind });
+        self.error.clone().or_else(|| (self.object == "error").then(itself))
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -27,10 +42,20 @@ pub(super) struct ChatChunk {
 pub(super) struct Choice {
     #[serde(deserialize_with = "lenient")]
     pub(super) index: u32,
-    #[serde(alias = "message", deserialize_with = "lenient")]
-    pub(super) delta: Delta,
+    #[serde(deserialize_with = "lenient")]
+    delta: Delta,
+    /// That of a whole answer; some peers send it beside the delta.
+    #[serde(deserialize_with = "lenient")]
+    message: Delta,
     #[serde(deserialize_with = "lenient")]
     pub(super) finish_reason: String,
+}
+
+impl Choice {
+    /// What is said: the delta, or where that says nothing the message.
+    pub(super) fn said(self) -> Delta {
+        if self.delta.is_empty() { self.message } else { self.delta }
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -44,6 +69,13 @@ pub(super) struct Delta {
     pub(super) reasoning: Value,
     #[serde(deserialize_with = "lenient")]
     pub(super) tool_calls: Vec<ToolCallPiece>,
+}
+
+impl Delta {
+    fn is_empty(&self) -> bool {
+        let texts = [&self.content, &self.refusal, &self.reasoning_content, &self.reasoning];
+        self.tool_calls.is_empty() && texts.into_iter().all(|content| text(content).is_empty())
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]

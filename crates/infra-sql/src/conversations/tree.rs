@@ -10,7 +10,8 @@ use crate::{
 
 impl<B: SqlBackend> SqlRepos<B> {
     /// At most `limit` messages from the living message `last` upwards, root first. The walk takes ids alone: whole
-    /// rows would be copied at each step.
+    /// rows would be copied at each step. Its rows are found by these; CROSS has SQLite begin with the walk, and not
+    /// with all messages of the tenant.
     pub(super) fn branch_query(&self, last: MessageId, limit: u32) -> Result<Sql<Met>, StoreError> {
         let tenant = self.tenant()?.tenant_id.0;
         let sql = Sql::new("messages.branch", "WITH RECURSIVE p AS (SELECT 1 AS depth, m.id, m.parent_id");
@@ -22,7 +23,7 @@ impl<B: SqlBackend> SqlRepos<B> {
             .bind(i64::from(limit))
             .text(") SELECT ")
             .columns::<messages::Entity>("m")
-            .text(" FROM p JOIN messages m ON m.tenant_id = ")
+            .text(" FROM p CROSS JOIN messages m WHERE m.tenant_id = ")
             .bind(tenant)
             .text(" AND m.id = p.id ORDER BY p.depth DESC LIMIT ")
             .bind(i64::from(limit)))
