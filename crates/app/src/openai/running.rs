@@ -33,7 +33,7 @@ impl RunningCompletions {
     /// Takes a place.
     ///
     /// # Errors
-    /// `too_many_requests` when as many run as may.
+    /// `too_many_running` when as many run as may.
     pub(crate) fn enter(&self, actor: &Actor, settings: &Settings) -> Result<Place> {
         let (asker, most) = match actor.credential {
             Credential::ApiKey(id) => (Asker::Key(id), settings.max_running_per_api_key),
@@ -42,12 +42,11 @@ impl RunningCompletions {
             }
         };
         let mut running = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = running.entry(asker).or_default();
-        if *count >= most {
+        if running.get(&asker).is_some_and(|count| *count >= most) || most == 0 {
             let message = format!("{most} completions are being written for you; wait for one to end");
             return Err(Error::new(ErrorKind::TooManyRequests, "too_many_running", message));
         }
-        *count += 1;
+        *running.entry(asker).or_default() += 1;
         Ok(Place { asker, running: self.clone() })
     }
 }

@@ -8,7 +8,10 @@ use domain::{
 
 use crate::support::{Bench, MODEL, ManualModels, until};
 
-/// A turn whose settlement is refused so often; its text is in the table before.
+/// Longer than a settlement pauses before it is tried again.
+const A_PAUSE: std::time::Duration = std::time::Duration::from_millis(1_500);
+
+/// A turn whose settlement is refused up to so many times; its text is in the table before.
 async fn refused(times: usize) -> (Bench, Actor, ConversationId, MessageId) {
     let models = ManualModels::new();
     let bench = Bench::with_models(models.clone());
@@ -25,7 +28,7 @@ async fn refused(times: usize) -> (Bench, Actor, ConversationId, MessageId) {
     until("the flush", is_flushed).await;
     bench.store.refuse(times);
     call.finish(4, 3);
-    until("the refusals", async || bench.store.has_refused()).await;
+    until("a refusal", async || bench.store.refusals_left() < times).await;
     (bench, ada, id, answer)
 }
 
@@ -43,7 +46,9 @@ async fn a_settlement_that_is_refused_ends_with_its_text_and_an_estimate() {
 
 #[tokio::test]
 async fn one_that_is_refused_again_is_left_to_the_reconciler() {
-    let (bench, ada, id, answer) = refused(2).await;
+    let (bench, ada, id, answer) = refused(9).await;
+    tokio::time::sleep(A_PAUSE).await;
+    assert_eq!(bench.store.refusals_left(), 7, "it is tried with all and with less, and then no more");
     assert_eq!(bench.message(&ada, id, answer).await.status, MessageStatus::Pending);
     bench.recover_after_leases().await;
     let message = bench.message(&ada, id, answer).await;

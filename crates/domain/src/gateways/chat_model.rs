@@ -32,6 +32,14 @@ impl ModelName {
     /// `not_a_model_name` for the field `model` when either side is empty, and as [`ModelName::check`].
     pub fn parse(value: &str) -> Result<Self, ValueError> {
         Self::check(value)?;
+        Self::from_stored(value)
+    }
+
+    /// The same for a name that was let in before, maybe by a version that bounded none.
+    ///
+    /// # Errors
+    /// `not_a_model_name`.
+    pub fn from_stored(value: &str) -> Result<Self, ValueError> {
         match value.split_once('/') {
             Some((provider, model)) if !provider.is_empty() && !model.is_empty() => {
                 Ok(Self { provider: provider.to_owned(), model: model.to_owned() })
@@ -335,5 +343,7 @@ mod tests {
         ] {
             assert_eq!(ModelName::parse(&name).unwrap_err().code, code);
         }
+        let of_before = format!("openai/{}", "x".repeat(300));
+        assert_eq!(ModelName::from_stored(&of_before).unwrap().to_string(), of_before);
     }
 }

@@ -193,7 +193,8 @@ mod tests {
     fn a_message_beside_a_delta_is_not_said_twice() {
         let deltas = assemble(&[
             r#"{"choices":[{"delta":{"content":"Hello"},"message":{"content":"Hello"}}]}"#,
-            r#"{"choices":[{"delta":{"role":"assistant"},"message":{"content":" world"}}]}"#,
+            r#"{"choices":[{"delta":{"content":" world"},"message":{"content":"Hello world"}}]}"#,
+            r#"{"choices":[{"delta":{},"message":{"content":"Hello world"}}]}"#,
         ]);
         assert_eq!(deltas, [ChatDelta::Text("Hello".into()), ChatDelta::Text(" world".into())]);
     }

@@ -43,7 +43,7 @@ pub(super) struct Choice {
     #[serde(deserialize_with = "lenient")]
     pub(super) index: u32,
     #[serde(deserialize_with = "lenient")]
-    delta: Delta,
+    delta: Option<Delta>,
     /// That of a whole answer; some peers send it beside the delta.
     #[serde(deserialize_with = "lenient")]
     message: Delta,
@@ -52,9 +52,10 @@ pub(super) struct Choice {
 }
 
 impl Choice {
-    /// What is said: the delta, or where that says nothing the message.
+    /// What is said: the delta, or where there is none the message. Beside a delta the message may be the whole
+    /// answer so far.
     pub(super) fn said(self) -> Delta {
-        if self.delta.is_empty() { self.message } else { self.delta }
+        self.delta.unwrap_or(self.message)
     }
 }
 
@@ -69,13 +70,6 @@ pub(super) struct Delta {
     pub(super) reasoning: Value,
     #[serde(deserialize_with = "lenient")]
     pub(super) tool_calls: Vec<ToolCallPiece>,
-}
-
-impl Delta {
-    fn is_empty(&self) -> bool {
-        let texts = [&self.content, &self.refusal, &self.reasoning_content, &self.reasoning];
-        self.tool_calls.is_empty() && texts.into_iter().all(|content| text(content).is_empty())
-    }
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -79,7 +79,7 @@ impl App {
         let Some(input_tokens) = stream.estimated_input_tokens else { return Ok(None) };
         let answer_row = tx.messages().get(stream.message_id).await?;
         let model = answer_row.and_then(|message| message.model).unwrap_or_default();
-        let call = call_of(stream, &ModelName::parse(&model)?, input_tokens, stream.created_at);
+        let call = call_of(stream, &ModelName::from_stored(&model)?, input_tokens, stream.created_at);
         let output_tokens = estimate::tokens_of(&answer.written());
         let spent = Spent {
             tokens: TokenUsage { input_tokens, output_tokens, ..TokenUsage::default() },

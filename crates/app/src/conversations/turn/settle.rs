@@ -34,7 +34,8 @@ impl Pump<'_> {
     // What the turn was, what it cost and that it is over stand or fall together: readers never see a
     // complete answer whose cost is missing, nor a call that is paid for twice, as the ledger takes a
     // request id once. The numbers and the texts of a settlement are fixed before the first try, so
-    // that a later one writes the same rows. A commit whose end was not seen may have arrived; then the
+    // that a later one writes the same rows; only what the database refused is changed, once, and refused means
+    // that nothing was written. A commit whose end was not seen may have arrived; then the
     // next try is refused, as the stream runs no more, and the turn is settled all the same. Readers
     // get the last events only after the commit: whoever reads the message then finds it settled. What
     // cannot be written in two minutes is left to the reconciler, which finds the lease run out.

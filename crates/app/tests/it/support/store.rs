@@ -76,9 +76,9 @@ impl WatchedStore {
         self.refuses.store(count, SeqCst);
     }
 
-    /// Whether all of them were.
-    pub(crate) fn has_refused(&self) -> bool {
-        self.refuses.load(SeqCst) == 0
+    /// How many of them were not asked for yet.
+    pub(crate) fn refusals_left(&self) -> usize {
+        self.refuses.load(SeqCst)
     }
 
     /// The next flush of streams is acknowledged and lost, as by a database that dies a moment later.
