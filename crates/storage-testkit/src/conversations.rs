@@ -10,7 +10,7 @@ pub mod streams;
 pub mod takeover;
 pub mod tree;
 
-use domain::conversations::{Conversation, Message, Stream};
+use domain::conversations::{Conversation, HeadMove, Message, Stream};
 
 use crate::{Cast, World, open_stream, scopes};
 
@@ -25,6 +25,12 @@ async fn talk(world: &World, cast: &Cast, length: i64) -> (Conversation, Vec<Mes
         })
         .await;
     (conversation, chain)
+}
+
+/// The move of the head to the last of two messages.
+fn head_at(world: &World, last: &Message) -> HeadMove {
+    let at = world.make.in_seconds(1);
+    HeadMove { current_message_id: Some(last.id), head_version: 1, next_seq: 3, message_count: 2, at }
 }
 
 /// A running stream of Eve, in another tenant than Ada's.

@@ -1,7 +1,7 @@
 //! Answers: the steps of their status.
 
 use domain::{
-    conversations::{AnswerUpdate, HeadMove, Message, MessageStatus, Part, Parts},
+    conversations::{AnswerUpdate, Message, MessageStatus, Part, Parts},
     ids::{ConversationId, MessageId},
     money::Money,
     page::PageRequest,
@@ -10,7 +10,7 @@ use domain::{
 };
 use serde_json::json;
 
-use super::talk;
+use super::{head_at, talk};
 use crate::{World, assert_refused, open_stream, scopes};
 
 fn update(world: &World, status: MessageStatus) -> AnswerUpdate {
@@ -98,13 +98,7 @@ pub async fn a_refused_command_undoes_what_went_with_it(world: World) {
     let (_, elsewhere) = talk(&world, &cast, 2).await;
     let done = update(&world, MessageStatus::Complete);
     world.write(&scope, async |tx| tx.messages().update_answer(elsewhere[1].id, &done).await).await;
-    let head = HeadMove {
-        current_message_id: Some(chain[1].id),
-        head_version: 1,
-        next_seq: 3,
-        message_count: 2,
-        at: world.make.in_seconds(1),
-    };
+    let head = head_at(&world, &chain[1]);
     let nobody = MessageId(world.make.id());
     let stream = world.make.stream(&chain[1], &cast.ada);
     // Of what a turn writes, with one part that may be refused: an active child, an answer, a conversation.

@@ -11,7 +11,7 @@ use domain::{
     usage::{TokenUsage, UsageTotals},
 };
 
-use super::talk;
+use super::{head_at, talk};
 use crate::{
     Fixtures, Key, Listing, Person, Reference, Subject, Unique, Verb, World, add_stream, assert_refused, scopes,
     whole_row,
@@ -265,13 +265,7 @@ pub async fn the_head_moves_within_the_conversation(world: World) {
     let scope = scopes::own(&cast.ada);
     let (conversation, chain) = talk(&world, &cast, 2).await;
     let (_, elsewhere) = talk(&world, &cast, 1).await;
-    let head = HeadMove {
-        current_message_id: Some(chain[1].id),
-        head_version: 1,
-        next_seq: 3,
-        message_count: 2,
-        at: world.make.in_seconds(1),
-    };
+    let head = head_at(&world, &chain[1]);
     world.write(&scope, async |tx| tx.conversations().move_head(conversation.id, &head).await).await;
     let found = world.read(&scope, async |tx| tx.conversations().get(conversation.id).await).await;
     let moved = Conversation {
