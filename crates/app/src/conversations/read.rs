@@ -126,7 +126,7 @@ async fn views(tx: &Uow, id: ConversationId, messages: Vec<Message>) -> Result<V
     let ids: Vec<MessageId> = messages.iter().map(|message| message.id).collect();
     let citations = tx.retrieval().citations_of(&ids).await?;
     let view = |message: Message| MessageView {
-        siblings: siblings.get(&message.parent_id).cloned().unwrap_or_default(),
+        siblings: siblings.get(&message.parent_id).cloned().unwrap_or_else(|| vec![message.id]),
         citations: citations_of(&message, &citations),
         message,
     };

@@ -130,7 +130,8 @@ repository! {
             after_seq: i64,
             limit: u32,
         ) -> Result<Page<Message, i64>, StoreError>;
-        /// The living siblings under these parents (`None`: the roots), by `seq`.
+        /// The living messages under these parents (`None`: the roots), by `seq`, where there ever was a second
+        /// version: a parent with one child that never had another is left out.
         async fn siblings(
             &self,
             conversation: ConversationId,

@@ -83,7 +83,9 @@ impl MessageRepo for MemoryTx {
             if state.reached::<Conversation>(filter, &conversation).is_none() {
                 return Ok(Vec::new());
             }
-            let children = parents.iter().flat_map(|parent| state.live_children(conversation, *parent));
+            let had_several = |parent: &&_| state.children(conversation, **parent).any(|child| child.version > 1);
+            let parents = parents.iter().filter(had_several);
+            let children = parents.flat_map(|parent| state.live_children(conversation, *parent));
             let mut children: Vec<&Message> = children.collect();
             children.sort_unstable_by_key(|message| message.seq);
             children.dedup_by_key(|message| message.seq);

@@ -20,7 +20,6 @@ use crate::{
 
 #[derive(FromQueryResult)]
 struct SiblingRow {
-    conversation_id: Uuid,
     parent_id: Option<Uuid>,
     id: Uuid,
     seq: i64,
@@ -78,8 +77,25 @@ impl<B: SqlBackend> MessageRepo for SqlRepos<B> {
         }
     }
 
+    // What was said last in a conversation is most often the end of one branch: it is read in one piece, and only
+    // what is above its other branches is walked.
     async fn branch(&self, last: MessageId, limit: u32) -> Result<Vec<Message>, StoreError> {
-        entities(self.rows(self.branch_query(last, limit)?).await?)
+        let latest: Vec<messages::Model> = self.rows(self.latest_query(last, limit)?).await?;
+        let is_all = latest.len() < limit as usize;
+        let (mut branch, mut above) = (Vec::new(), Some(last.0));
+        for row in latest {
+            if above == Some(row.id) {
+                above = row.parent_id;
+                branch.push(row);
+            }
+        }
+        let left = limit.saturating_sub(u32::try_from(branch.len()).unwrap_or(u32::MAX));
+        let mut rows = match above {
+            Some(above) if !is_all && left > 0 => self.rows(self.branch_query(above.into(), left)?).await?,
+            _ => Vec::new(),
+        };
+        rows.extend(branch.into_iter().rev());
+        entities(rows)
     }
 
     async fn tree(
@@ -105,27 +121,34 @@ impl<B: SqlBackend> MessageRepo for SqlRepos<B> {
         conversation: ConversationId,
         parents: &[Option<MessageId>],
     ) -> Result<Vec<Sibling>, StoreError> {
-        const COLUMNS: &str = "SELECT m.conversation_id, m.parent_id, m.id, m.seq FROM messages m WHERE m.tenant_id = ";
+        const COLUMNS: &str = "SELECT m.parent_id, m.id, m.seq FROM messages m WHERE m.tenant_id = ";
         let tenant = self.tenant()?.tenant_id.0;
         let reached = |sql: Sql| {
             let sql = sql.text(" AND m.deleted_at IS NULL AND EXISTS (SELECT 1 FROM conversations c WHERE c.id = ");
             let sql = self.conversation_in_reach(sql.bind(conversation.0).text(" AND "), Purpose::Read)?;
             Ok::<_, StoreError>(sql.text(")"))
         };
-        // By their parents alone: with the conversation as a condition, PostgreSQL reads the whole of
-        // one that is longer than it expects.
-        let sql = Sql::new("messages.siblings", COLUMNS).bind(tenant).text(" AND m.parent_id IN ");
-        let mut sql = reached(sql.bind_list(parents.iter().flatten().map(|id| id.0)))?;
+        // Few messages are a second version, and these have an index of their own.
+        let second = |sql: Sql| {
+            sql.bind(tenant).text(" AND v.conversation_id = ").bind(conversation.0).text(" AND v.version > 1")
+        };
+        let sql = Sql::new("messages.siblings", COLUMNS).bind(tenant).text(" AND m.parent_id IN (SELECT v.parent_id");
+        let sql = second(sql.text(" FROM messages v WHERE v.tenant_id = ")).text(" AND v.parent_id IN ");
+        let mut sql = reached(sql.bind_list(parents.iter().flatten().map(|id| id.0)).text(")"))?;
         if parents.contains(&None) {
-            let roots = Sql::part(COLUMNS).bind(tenant).text(" AND m.conversation_id = ");
-            let roots = reached(roots.bind(conversation.0).text(" AND m.parent_id IS NULL"))?;
+            let roots = Sql::part(COLUMNS).bind(tenant).text(" AND m.conversation_id = ").bind(conversation.0);
+            let roots =
+                roots.text(" AND m.parent_id IS NULL AND EXISTS (SELECT 1 FROM messages v WHERE v.tenant_id = ");
+            let roots = reached(second(roots).text(" AND v.parent_id IS NULL)"))?;
             sql = sql.text(" UNION ALL ").append(roots);
         }
         // Put in order here: asked for it, SQLite reads the roots of all conversations in that order.
         let mut rows = self.rows::<SiblingRow>(sql).await?;
         rows.sort_by_key(|row| row.seq);
-        let here = rows.into_iter().filter(|row| row.conversation_id == conversation.0);
-        Ok(here.map(|row| Sibling { parent_id: row.parent_id.map(Into::into), id: row.id.into() }).collect())
+        Ok(rows
+            .into_iter()
+            .map(|row| Sibling { parent_id: row.parent_id.map(Into::into), id: row.id.into() })
+            .collect())
     }
 
     async fn next_version(&self, conversation: ConversationId, parent: Option<MessageId>) -> Result<i32, StoreError> {

@@ -9,6 +9,22 @@ use crate::{
 };
 
 impl<B: SqlBackend> SqlRepos<B> {
+    /// The living message `last` and those that were said before it in its conversation, newest first, at most
+    /// `limit`: by one index, in its order.
+    pub(super) fn latest_query(&self, last: MessageId, limit: u32) -> Result<Sql<Met>, StoreError> {
+        let sql =
+            Sql::new("messages.latest", "SELECT ").columns::<messages::Entity>("m").text(" FROM messages m WHERE ");
+        let sql = self.of_tenant(sql, "m.tenant_id")?.text(" AND m.conversation_id = (SELECT m.conversation_id");
+        let sql = self.message_in_reach(sql.text(" FROM messages m WHERE "), last, Purpose::Read)?;
+        Ok(sql
+            .text(") AND m.seq <= (SELECT m.seq FROM messages m WHERE m.tenant_id = ")
+            .bind(self.tenant()?.tenant_id.0)
+            .text(" AND m.id = ")
+            .bind(last.0)
+            .text(") AND m.deleted_at IS NULL ORDER BY m.seq DESC LIMIT ")
+            .bind(i64::from(limit)))
+    }
+
     /// At most `limit` messages from the living message `last` upwards, root first. The walk takes ids alone: whole
     /// rows would be copied at each step. Its rows are found by these; CROSS has SQLite begin with the walk, and not
     /// with all messages of the tenant.

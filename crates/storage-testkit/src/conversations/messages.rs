@@ -69,7 +69,8 @@ impl Subject for Messages {
     }
 
     fn plain(&self, make: &Fixtures) -> Message {
-        make.question(&self.conversation, None, self.seq.fetch_add(1, Ordering::Relaxed))
+        let seq = self.seq.fetch_add(1, Ordering::Relaxed);
+        Message { version: 2, ..make.question(&self.conversation, None, seq) }
     }
 
     fn full(&self, make: &Fixtures) -> Message {

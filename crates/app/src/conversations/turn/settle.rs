@@ -222,7 +222,10 @@ impl Pump<'_> {
         let mut message = self.turn.answer.clone();
         update.apply(&mut message);
         let siblings = tx.messages().siblings(message.conversation_id, &[message.parent_id]).await?;
-        let siblings = siblings.into_iter().map(|sibling| sibling.id).collect();
+        let siblings = match siblings.as_slice() {
+            [] => vec![message.id],
+            several => several.iter().map(|sibling| sibling.id).collect(),
+        };
         Ok(Some(MessageView { message, siblings, citations: Vec::new() }))
     }
 }
