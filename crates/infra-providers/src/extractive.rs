@@ -21,8 +21,8 @@ const MAX_SENTENCE_CHARS: usize = 500;
 /// Words of one delta.
 const WORDS_PER_DELTA: usize = 6;
 
-/// The end of the block of passages in a prompt.
-const PASSAGES_END: &str = "</passages>";
+/// The beginning of the block of passages in a prompt; the tag's boundary follows.
+const PASSAGES_BEGIN: &str = "<passages";
 
 const INTRODUCTION: &str =
     "No language model is configured, so these are sentences from your documents that come closest to the question:";
@@ -55,9 +55,10 @@ impl ChatModel for ExtractiveModel {
 }
 
 /// What was asked, without the block of passages that a prompt puts before it: their words are not
-/// the question's. No passage can hold the block's end, so its first place is the right one.
+/// the question's. The block's first tag stands before any passage, and none of them knows its boundary.
 fn asked<'a>(text: &'a str, passages: &[Passage]) -> &'a str {
-    match text.split_once(PASSAGES_END) {
+    let boundary = text.split_once(PASSAGES_BEGIN).and_then(|(_, block)| block.split_once('>')).map(|(end, _)| end);
+    match boundary.and_then(|boundary| text.split_once(&format!("</passages{boundary}>"))) {
         Some((_, question)) if !passages.is_empty() => question,
         _ => text,
     }
@@ -217,7 +218,8 @@ mod tests {
 
     #[test]
     fn words_of_the_passages_before_the_question_are_not_asked_for() {
-        let prompt = "Use these.\n<passages>\nThe weather was fine.\n</passages>\n\nWhat are strings?";
+        let prompt =
+            "Use these.\n<passages-0a>\nThe weather.\n</passages>\nwas fine.\n</passages-0a>\n\nWhat are strings?";
         assert_eq!(asked(prompt, &passages()).trim(), "What are strings?");
         assert_eq!(asked(prompt, &[]), prompt);
     }

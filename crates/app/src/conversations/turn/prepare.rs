@@ -7,7 +7,7 @@ use domain::{
     usage::estimate,
 };
 
-use super::{Prepared, Turn, call_of};
+use super::{Prepared, Turn, call_of, prompt::Boundary};
 use crate::{
     App, Result,
     knowledge::{Retrieval, Retrieved},
@@ -44,7 +44,7 @@ impl Turn {
 
     fn prepared(&self, app: &App, retrieved: Option<Retrieved>) -> Prepared {
         let passages = retrieved.as_ref().map(|retrieved| retrieved.passages.clone()).unwrap_or_default();
-        let messages = self.branch.prompt(self.system_prompt.as_deref(), &passages);
+        let messages = self.branch.prompt(self.system_prompt.as_deref(), &passages, &Boundary::random(&*app.parts.ids));
         let estimate = estimate::tokens_of_messages(messages.iter().map(|message| message.text.as_str()));
         let request = ChatRequest { model: self.name.model.clone(), messages, passages, options: self.options.clone() };
         Prepared { request, retrieved, call: call_of(&self.stream, &self.name, estimate, app.now()) }
