@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, error::Category};
 use tokio::time::{Instant, timeout_at};
 
-use crate::{Body, error::ApiError};
+use crate::{Body, error::ApiError, objects::Objects};
 
 /// A body that stands still for so long is given up.
 pub(crate) const BODY_IDLE: Duration = Duration::from_secs(10);
@@ -95,7 +95,7 @@ pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
         return Err(ValueError::new(place, "nul", "must not hold the character NUL (U+0000)").into());
     }
     let mut reader = serde_json::Deserializer::from_slice(bytes);
-    let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+    let value = serde_path_to_error::deserialize(Objects(&mut reader)).map_err(|error| {
         let path = error.path().to_string().replace(['.', '[', ']'], "/").replace("//", "/");
         let path = if path == "/" { String::new() } else { path.trim_end_matches('/').to_owned() };
         refused(&path, error.inner())
@@ -174,6 +174,15 @@ mod tests {
         assert_eq!(error.error.fields[0].field, "_items/1/_n");
         assert_eq!(parse::<Outer>(b"{").unwrap_err().error.code, "malformed_json");
         assert_eq!(parse::<Outer>(br#"{"_items":[]} x"#).unwrap_err().error.code, "malformed_json");
+    }
+
+    #[test]
+    fn a_struct_is_an_object() {
+        let at = |json: &[u8]| parse::<Outer>(json).unwrap_err().error.fields[0].field.clone();
+        assert_eq!(at(b"[[]]"), "");
+        assert_eq!(at(br#"{"_items":[{"_n":1},[2]]}"#), "_items/1");
+        assert!(parse::<Option<(u8, Inner)>>(br#"[1,{"_n":2}]"#).is_ok_and(|pair| pair.is_some()));
+        assert!(parse::<Value>(br#"[{"a":[1.5,null,true,"x"]}]"#).is_ok());
     }
 
     #[test]

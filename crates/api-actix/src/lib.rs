@@ -58,6 +58,7 @@ mod knowledge;
 mod list;
 #[cfg(test)]
 mod mounted;
+mod objects;
 mod observe;
 pub mod openapi;
 mod page;

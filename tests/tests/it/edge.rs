@@ -3,8 +3,9 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use e2e::Client;
+use e2e::{Client, Response};
 use infra_providers::scripted::{Script, UsageMode};
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::world::{Backend, PRICED, World, branch, conversation, deltas, on_each_backend, one, say, text, text_of};
@@ -12,12 +13,16 @@ use crate::world::{Backend, PRICED, World, branch, conversation, deltas, on_each
 on_each_backend!(
     what_a_model_says_is_kept,
     nul_is_refused_at_every_door,
+    objects_are_no_arrays,
     a_reader_from_the_future_gets_the_end,
     rights_are_handed_on_by_the_credential,
 );
 
 /// How long a turn may take whose model answers at once.
 const SOON: Duration = Duration::from_secs(10);
+
+/// An id that nothing has.
+const NOTHING: &str = "00000000-0000-4000-8000-000000000000";
 
 /// S109: NUL, counts that nobody can have counted, names without end.
 async fn what_a_model_says_is_kept(backend: Backend) -> Result<()> {
@@ -113,6 +118,46 @@ async fn nul_is_refused_at_every_door(backend: Backend) -> Result<()> {
     }
     let choices = json!({ "model": PRICED, "n": 128, "messages": [{ "role": "user", "content": "a" }] });
     assert_eq!(ada.post("/v1/chat/completions", &choices).await?.expect(400)?["error"]["param"], "n");
+    Ok(())
+}
+
+/// S120: at each route that takes JSON, as the OpenAPI document lists them, and below its surface.
+async fn objects_are_no_arrays(backend: Backend) -> Result<()> {
+    let world = World::start(backend).await?;
+    let ada = world.admin()?;
+    let document = ada.get("/api/openapi.json").await?.expect(200)?;
+    let mut tried = 0;
+    for (path, operations) in document["paths"].as_object().context("no paths")? {
+        for (method, operation) in operations.as_object().context("no operations")? {
+            if operation["requestBody"]["content"]["application/json"].is_null() {
+                continue;
+            }
+            let path: Vec<&str> =
+                path.split('/').map(|part| if part.starts_with('{') { NOTHING } else { part }).collect();
+            let (method, path) = (method.to_uppercase().parse()?, path.join("/"));
+            for body in [json!([]), json!(["ada", "pw", null]), json!([null, null, null, null, null, null, null, null])]
+            {
+                let request = ada.request(Method::clone(&method), &path).json(&body);
+                let refused = if path.starts_with("/v1") { 400 } else { 422 };
+                let answer = Response::of(request).await?;
+                // What an admin of a tenant may not do is refused before.
+                ensure!(
+                    [refused, 403].contains(&answer.status),
+                    "{method} {path}: {} {}",
+                    answer.status,
+                    answer.text()
+                );
+                tried += usize::from(answer.status == refused);
+            }
+        }
+    }
+    ensure!(tried > 60, "only {tried} bodies were read");
+    let chat = conversation(&ada, &json!({ "model": PRICED, "collection_ids": [] })).await?;
+    let say = format!("/api/v1/conversations/{chat}/messages");
+    let part = ada.post(&say, &json!({ "parts": [["text", { "text": "a" }]] })).await?.expect(422)?;
+    ensure!(text(&part["errors"][0]["pointer"])?.starts_with("/parts"), "{part}");
+    let message = json!({ "model": PRICED, "messages": [["user", "a"]] });
+    ada.post("/v1/chat/completions", &message).await?.expect(400)?;
     Ok(())
 }
 

@@ -8,6 +8,7 @@ use domain::{
     ids::{CollectionId, MessageId},
 };
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
@@ -135,6 +136,19 @@ pub(crate) struct MessagesQuery {
     pub(crate) cursor: Option<String>,
 }
 
+/// A part that is written as an object: serde takes a tagged enumeration from an array, too.
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "Map<String, Value>")]
+struct PartObject(Part);
+
+impl TryFrom<Map<String, Value>> for PartObject {
+    type Error = serde_json::Error;
+
+    fn try_from(fields: Map<String, Value>) -> Result<Self, serde_json::Error> {
+        serde_json::from_value(Value::Object(fields)).map(Self)
+    }
+}
+
 /// A message to be sent or edited.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -144,7 +158,7 @@ pub(crate) struct MessageRequest {
     content: Option<String>,
     /// What it says, in parts.
     #[schema(value_type = Option<Vec<Object>>)]
-    parts: Option<Vec<Part>>,
+    parts: Option<Vec<PartObject>>,
     /// The message it goes under; absent: the head.
     parent_id: Option<Uuid>,
     /// The model of the answer.
@@ -159,7 +173,7 @@ impl MessageRequest {
         let Self { content, parts, parent_id, model, models } = self;
         let parts = match (content, parts) {
             (Some(content), None) => Parts::text(content),
-            (None, Some(parts)) => Parts(parts),
+            (None, Some(parts)) => Parts(parts.into_iter().map(|PartObject(part)| part).collect()),
             _ => return Err(ValueError::new("content", "content_or_parts", "send either 'content' or 'parts'")),
         };
         Ok(NewMessage {
