@@ -12,14 +12,51 @@ use domain::error::ValueError;
 use futures::StreamExt;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, error::Category};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::{Body, error::ApiError, objects::Objects};
 
 /// A body that stands still for so long is given up.
-pub(crate) const BODY_IDLE: Duration = Duration::from_secs(10);
+const BODY_IDLE: Duration = Duration::from_secs(10);
 /// A JSON body must be there whole after so long.
 const BODY_TOTAL: Duration = Duration::from_secs(60);
+
+/// Bytes a second that an upload must come with on the whole, once it had [`BODY_IDLE`] to begin.
+const LEAST_BYTES_A_SECOND: u64 = 1024;
+
+/// How fast an upload comes in, by the time that its client was waited for.
+#[derive(Default)]
+pub(crate) struct Pace {
+    waited: Duration,
+    bytes: u64,
+}
+
+impl Pace {
+    pub(crate) fn came(&mut self, bytes: usize) {
+        self.bytes += bytes as u64;
+    }
+
+    /// Waits for what comes next.
+    ///
+    /// # Errors
+    /// When it does not come soon enough, be it this time or on the whole.
+    pub(crate) async fn wait<T>(&mut self, next: impl Future<Output = T>) -> Result<T, TooSlow> {
+        let on_the_whole = BODY_IDLE + Duration::from_secs(self.bytes / LEAST_BYTES_A_SECOND);
+        let begun = Instant::now();
+        let came = timeout(on_the_whole.saturating_sub(self.waited).min(BODY_IDLE), next).await;
+        self.waited += begun.elapsed();
+        came.map_err(|_| TooSlow)
+    }
+}
+
+/// A client did not send in time.
+pub(crate) struct TooSlow;
+
+impl From<TooSlow> for ApiError {
+    fn from(TooSlow: TooSlow) -> Self {
+        Self::body_too_slow()
+    }
+}
 
 /// Most bytes that the list of routes gives the body of this request: none, where its route reads none.
 pub(crate) fn limit(request: &HttpRequest) -> usize {
@@ -166,6 +203,25 @@ mod tests {
     #[serde(deny_unknown_fields)]
     struct Outer {
         _items: Vec<Inner>,
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_upload_that_crawls_is_given_up() {
+        let mut pace = Pace::default();
+        let mut begun = Instant::now();
+        // A byte every five seconds.
+        while pace.wait(tokio::time::sleep(Duration::from_secs(5))).await.is_ok() {
+            pace.came(1);
+        }
+        assert!((10..=16).contains(&begun.elapsed().as_secs()), "{:?}", begun.elapsed());
+        // Fast enough, however long it takes, and whatever we do meanwhile.
+        (pace, begun) = (Pace::default(), Instant::now());
+        while begun.elapsed() < Duration::from_secs(600) {
+            assert!(pace.wait(tokio::time::sleep(Duration::from_secs(5))).await.is_ok());
+            pace.came(6 * 1024);
+            tokio::time::sleep(Duration::from_secs(9)).await;
+        }
+        assert!(pace.wait(tokio::time::sleep(Duration::from_secs(11))).await.is_err());
     }
 
     #[test]

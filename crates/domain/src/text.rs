@@ -1,5 +1,8 @@
 //! Text with bounds: no NUL (PostgreSQL refuses it) and never longer than its kind allows.
 
+mod looks;
+
+pub use self::looks::{identifier, is_deceptive, visible};
 use crate::error::ValueError;
 
 /// Most characters of a name or title.
@@ -11,11 +14,12 @@ pub const MAX_TOLD_BYTES: usize = 1024;
 /// Most bytes of the caller's own `metadata`, as JSON.
 pub const MAX_METADATA_BYTES: usize = 16 * 1024;
 
-/// Checks a name: trimmed, 1 to [`MAX_NAME_CHARS`] characters, no control characters.
+/// Checks a name: as it looks ([`visible`]), trimmed, 1 to [`MAX_NAME_CHARS`] characters, no control characters.
 ///
 /// # Errors
 /// `blank`, `too_long` or `control_character`, naming `field`.
 pub fn name(field: &str, value: &str) -> Result<String, ValueError> {
+    let value = visible(value);
     let value = value.trim();
     if value.is_empty() {
         return Err(ValueError::new(field, "blank", "must not be blank"));

@@ -106,11 +106,12 @@ stored_as!(PicoUsdPerToken => i64: |value| Ok(value.0), |value| Ok(PicoUsdPerTok
 stored_as!(u16 => i32: |value| Ok(i32::from(*value)), number);
 stored_as!(Parts => Json: |parts| Ok(parts.to_stored()), |json| stored(Parts::from_stored(json)));
 stored_as!(IpAddr => String: |value| Ok(value.to_string()), address);
+stored_as!(Email => String: |email| Ok(email.as_str().to_owned()), |stored| Ok(Email::from_stored(stored)));
+stored_as!(Username => String: |name| Ok(name.as_str().to_owned()), |stored| Ok(Username::from_stored(stored)));
 stored_as_text!(
     AgentType,
     BlobKey,
     CollectionVisibility,
-    Email,
     JobState,
     MessageRole,
     MessageStatus,
@@ -119,7 +120,6 @@ stored_as_text!(
     Slug,
     StreamState,
     TokenHash,
-    Username,
     Visibility
 );
 stored_as!(PermissionSet => Json: |value| to_json(value), permissions::known);

@@ -7,14 +7,14 @@ use actix_web::{http::StatusCode, http::header::CONTENT_TYPE, web, web::Bytes};
 use app::knowledge::{Knowledge, NewSource, SourceDescription, StagedFile, UploadedSource};
 use domain::{access::Actor, error::ValueError, gateways::BlobError, ids::CollectionId};
 use futures::StreamExt;
-use tokio::{sync::mpsc, time::timeout};
+use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use uuid::Uuid;
 
 use super::dto::{UploadBody, UploadForm};
 use crate::{
     authorize::ActorRequest,
-    body::{self, BODY_IDLE},
+    body::{self, Pace, TooSlow},
     error::{ApiError, HandlerResult},
     idempotency::{idempotent, respond},
     route::LISTED,
@@ -41,51 +41,83 @@ pub(crate) async fn upload(request: ActorRequest, path: web::Path<Uuid>, payload
     let knowledge = request.app.knowledge();
     let form = Multipart::new(request.http.headers(), payload);
     let collection = CollectionId(path.into_inner());
-    let (staged, description) = read(form, body::limit(&request.http), &knowledge, &request.actor, collection).await?;
+    let mut reader = Reader { form, pace: Pace::default(), staged: None, description: SourceDescription::default() };
+    if let Err(error) = reader.read(body::limit(&request.http), &knowledge, &request.actor, collection).await {
+        if let Some(staged) = reader.staged {
+            staged.discard().await;
+        }
+        return Err(error);
+    }
+    let missing = || ValueError::new("file", "missing", "must be sent as the field 'file' with a file name");
+    let (staged, description) = (reader.staged.ok_or_else(missing)?, reader.description);
     let outcome = knowledge.add_source(&request.actor, staged, description, keyed).await?;
     Ok(respond(&outcome, StatusCode::ACCEPTED, shape))
 }
 
-async fn read(
-    mut form: Multipart,
-    field_limit: usize,
-    knowledge: &Knowledge,
-    actor: &Actor,
-    collection: CollectionId,
-) -> Result<(StagedFile, SourceDescription), ApiError> {
-    let mut staged = None;
-    let mut description = SourceDescription::default();
-    let mut fields = 0;
-    while let Some(field) = timeout(BODY_IDLE, form.next()).await.map_err(|_| ApiError::body_too_slow())? {
-        let field = field.map_err(broken)?;
-        fields += 1;
-        if fields > MAX_FIELDS {
-            return Err(
-                ValueError::new("form", "too_many_fields", format!("must have at most {MAX_FIELDS} fields")).into()
-            );
-        }
-        match field.name().unwrap_or_default() {
-            "file" if staged.is_none() => staged = Some(stage(field, knowledge, actor, collection).await?),
-            "name" => description.name = Some(text(field, "name", field_limit).await?),
-            "metadata" => {
-                let json = text(field, "metadata", field_limit).await?;
-                let value = serde_json::from_str(&json);
-                let message = "must be a JSON object";
-                description.metadata = Some(value.map_err(|_| ValueError::new("metadata", "not_an_object", message))?);
+/// A form on its way in.
+struct Reader {
+    form: Multipart,
+    pace: Pace,
+    staged: Option<StagedFile>,
+    description: SourceDescription,
+}
+
+impl Reader {
+    async fn read(
+        &mut self,
+        field_limit: usize,
+        knowledge: &Knowledge,
+        actor: &Actor,
+        collection: CollectionId,
+    ) -> Result<(), ApiError> {
+        let mut fields = 0;
+        while let Some(field) = self.pace.wait(self.form.next()).await? {
+            let field = field.map_err(broken)?;
+            fields += 1;
+            if fields > MAX_FIELDS {
+                let message = format!("must have at most {MAX_FIELDS} fields");
+                return Err(ValueError::new("form", "too_many_fields", message).into());
             }
-            other => {
-                let message = "is not a field of this form; it takes one file, and name and metadata";
-                return Err(ValueError::new(other, "unknown_field", message).into());
+            match field.name().unwrap_or_default() {
+                "file" if self.staged.is_none() => {
+                    self.staged = Some(stage(field, &mut self.pace, knowledge, actor, collection).await?);
+                }
+                "name" => self.description.name = Some(self.text(field, "name", field_limit).await?),
+                "metadata" => {
+                    let json = self.text(field, "metadata", field_limit).await?;
+                    let message = "must be a JSON object";
+                    let value = serde_json::from_str(&json)
+                        .map_err(|_| ValueError::new("metadata", "not_an_object", message))?;
+                    self.description.metadata = Some(value);
+                }
+                other => {
+                    let message = "is not a field of this form; it takes one file, and name and metadata";
+                    return Err(ValueError::new(other, "unknown_field", message).into());
+                }
             }
         }
+        Ok(())
     }
-    let missing = || ValueError::new("file", "missing", "must be sent as the field 'file' with a file name");
-    Ok((staged.ok_or_else(missing)?, description))
+
+    async fn text(&mut self, mut field: Field, name: &str, limit: usize) -> Result<String, ApiError> {
+        let mut bytes = Vec::new();
+        while let Some(piece) = self.pace.wait(field.next()).await? {
+            let piece = piece.map_err(broken)?;
+            self.pace.came(piece.len());
+            bytes.extend_from_slice(&piece);
+            if bytes.len() > limit {
+                let message = format!("must have at most {limit} bytes");
+                return Err(ValueError::new(name, "too_long", message).into());
+            }
+        }
+        String::from_utf8(bytes).map_err(|_| ValueError::new(name, "not_utf8", "must be UTF-8").into())
+    }
 }
 
 /// Feeds the file's bytes to the object store as they come.
 async fn stage(
     mut field: Field,
+    pace: &mut Pace,
     knowledge: &Knowledge,
     actor: &Actor,
     collection: CollectionId,
@@ -94,37 +126,32 @@ async fn stage(
     let filename = disposition.and_then(|disposition| disposition.get_filename()).unwrap_or_default().to_owned();
     let (sender, pieces) = mpsc::channel::<Result<Bytes, BlobError>>(PIECES);
     let new = NewSource { filename, content: ReceiverStream::new(pieces).boxed() };
-    // Owns the sender: when it is done, the file is.
+    // Owns the sender: when it is done, the file is. Says whether the client was too slow.
     let feeding = async move {
         loop {
-            let piece = match timeout(BODY_IDLE, field.next()).await {
-                Err(_) => Err(BlobError::Source(io::Error::from(io::ErrorKind::TimedOut).into())),
-                Ok(None) => return,
-                Ok(Some(Err(error))) => Err(BlobError::Source(error.to_string().into())),
-                Ok(Some(Ok(piece))) => Ok(piece),
+            let (piece, end) = match pace.wait(field.next()).await {
+                Err(TooSlow) => {
+                    (Err(BlobError::Source(io::Error::from(io::ErrorKind::TimedOut).into())), Some(Err(TooSlow)))
+                }
+                Ok(None) => return Ok(()),
+                Ok(Some(Err(error))) => (Err(BlobError::Source(error.to_string().into())), Some(Ok(()))),
+                Ok(Some(Ok(piece))) => {
+                    pace.came(piece.len());
+                    (Ok(piece), None)
+                }
             };
-            let last = piece.is_err();
             // Whoever stores the file may have refused it already.
-            if sender.send(piece).await.is_err() || last {
-                return;
+            let is_taken = sender.send(piece).await.is_ok();
+            match end {
+                Some(end) => return end,
+                None if is_taken => {}
+                None => return Ok(()),
             }
         }
     };
-    let staging = knowledge.stage(actor, collection, new);
-    let (staged, ()) = futures::join!(staging, feeding);
+    let (staged, fed) = futures::join!(knowledge.stage(actor, collection, new), feeding);
+    fed?;
     Ok(staged?)
-}
-
-async fn text(mut field: Field, name: &str, limit: usize) -> Result<String, ApiError> {
-    let mut bytes = Vec::new();
-    while let Some(piece) = timeout(BODY_IDLE, field.next()).await.map_err(|_| ApiError::body_too_slow())? {
-        bytes.extend_from_slice(&piece.map_err(broken)?);
-        if bytes.len() > limit {
-            let message = format!("must have at most {limit} bytes");
-            return Err(ValueError::new(name, "too_long", message).into());
-        }
-    }
-    String::from_utf8(bytes).map_err(|_| ValueError::new(name, "not_utf8", "must be UTF-8").into())
 }
 
 fn broken(error: MultipartError) -> ApiError {

@@ -15,10 +15,12 @@ use domain::{
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use self::stored::Stored;
+pub use self::staged::StagedFile;
+use self::{staged::Unclaimed, stored::Stored};
 use super::Knowledge;
 use crate::{Error, ErrorKind, Idempotent, Outcome, Result, audit::Act, unit_of_work::Uow};
 
+mod staged;
 mod stored;
 
 /// Most characters of a file name that is kept.
@@ -39,13 +41,6 @@ pub struct SourceDescription {
     pub name: Option<String>,
     /// The caller's own, a JSON object.
     pub metadata: Option<Value>,
-}
-
-/// A file that is stored but belongs to no source yet. If it never does, the sweep removes it.
-pub struct StagedFile {
-    collection: Collection,
-    filename: String,
-    stored: Stored,
 }
 
 /// A source that waits for its job.
@@ -77,10 +72,11 @@ impl Knowledge {
         let found = self.app.query_in(&scope, find).await?;
         let collection = found.ok_or_else(|| Error::not_found("collection", collection.0))?;
         let stored = self.store(collection.tenant_id, &filename, new.content).await?;
-        Ok(StagedFile { collection, filename, stored })
+        let unclaimed = Unclaimed::new(self.app.clone(), stored.key.clone());
+        Ok(StagedFile { collection, filename, stored, unclaimed })
     }
 
-    /// Makes a staged file a source, and queues the job that makes it searchable.
+    /// Makes a staged file a source, and queues the job that makes it searchable. Refused, the file is removed.
     ///
     /// # Errors
     /// `invalid`; `source_exists` when the collection holds the same content.
@@ -92,15 +88,18 @@ impl Knowledge {
         idempotent: Option<Idempotent<UploadedSource>>,
     ) -> Result<Outcome<UploadedSource>> {
         let scope = self.app.allow(actor, Permission::KnowledgeWrite)?;
-        let StagedFile { collection, filename, stored } = staged;
-        let name = description.name.as_deref().map(|name| text::name("name", name)).transpose()?;
-        let metadata = description.metadata.unwrap_or_else(|| json!({}));
-        text::metadata("metadata", &metadata)?;
-        let name = name.unwrap_or_else(|| filename.clone());
+        let StagedFile { collection, filename, stored, unclaimed } = staged;
+        let (name, metadata) = match described(description, &filename) {
+            Ok(described) => described,
+            Err(error) => {
+                unclaimed.remove().await;
+                return Err(error.into());
+            }
+        };
         let rows = self.rows(actor, &collection, filename, name, metadata, stored);
         let idempotent = idempotent.map(|request| keyed_by_content(request, &rows.source));
         let (this, actor) = (self.clone(), Arc::new(actor.clone()));
-        let add = async move { this.add_attached(&actor, &scope, &rows, idempotent.as_ref()).await };
+        let add = async move { this.add_attached(&actor, &scope, &rows, unclaimed, idempotent.as_ref()).await };
         self.app.detached(add).await
     }
 
@@ -109,6 +108,7 @@ impl Knowledge {
         actor: &Arc<Actor>,
         scope: &Scope,
         rows: &Rows,
+        unclaimed: Unclaimed,
         idempotent: Option<&Idempotent<UploadedSource>>,
     ) -> Result<Outcome<UploadedSource>> {
         let Rows { source, version, job } = rows;
@@ -126,15 +126,10 @@ impl Knowledge {
         };
         let outcome = self.app.change_once(actor, scope, idempotent, work).await;
         match &outcome {
-            Ok(Outcome::Done(_)) => {}
+            Ok(Outcome::Done(_)) => unclaimed.claim(),
             // The row may be there all the same; if not, the sweep removes the file.
-            Err(error) if matches!(error.kind, ErrorKind::Unavailable | ErrorKind::Internal) => {}
-            // No row names the file.
-            Ok(Outcome::Replayed(_)) | Err(_) => {
-                if let Err(error) = self.app.parts.blobs.remove(&source.storage_key).await {
-                    tracing::warn!(error = ?error, "an unused file stays until the sweep");
-                }
-            }
+            Err(error) if matches!(error.kind, ErrorKind::Unavailable | ErrorKind::Internal) => unclaimed.claim(),
+            Ok(Outcome::Replayed(_)) | Err(_) => unclaimed.remove().await,
         }
         outcome.map_err(|error| error.taken("content_hash", "source_exists", "the collection holds this file already"))
     }
@@ -218,10 +213,18 @@ pub(super) fn ingest_job(id: JobId, source: &Source, version: SourceVersionId, n
     }
 }
 
+/// The name and metadata of a file that is described so.
+fn described(description: SourceDescription, filename: &str) -> Result<(String, Value), ValueError> {
+    let name = description.name.as_deref().map(|name| text::name("name", name)).transpose()?;
+    let metadata = description.metadata.unwrap_or_else(|| json!({}));
+    text::metadata("metadata", &metadata)?;
+    Ok((name.unwrap_or_else(|| filename.to_owned()), metadata))
+}
+
 /// The last part of what the client called the file, without control characters.
 fn filename_of(given: &str) -> Result<String, ValueError> {
     let last = given.rsplit(['/', '\\']).next().unwrap_or_default();
-    let clean: String = last.chars().filter(|c| !c.is_control()).take(MAX_FILENAME_CHARS).collect();
+    let clean: String = text::visible(last).chars().filter(|c| !c.is_control()).take(MAX_FILENAME_CHARS).collect();
     let clean = clean.trim();
     if clean.is_empty() || clean == "." || clean == ".." {
         return Err(ValueError::new("file", "no_filename", "needs a file name, such as 'guide.md'"));

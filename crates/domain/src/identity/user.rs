@@ -7,6 +7,7 @@ use crate::{
     clock::Timestamp,
     error::ValueError,
     ids::{TenantId, UserId},
+    text,
 };
 
 /// Most characters of an e-mail address (RFC 5321, section 4.5.3.1).
@@ -57,30 +58,43 @@ pub struct User {
 
 protected!(User: Identity, tenant |row| row.tenant_id, owner |row| Some(row.id), across Tenantless);
 
-/// An e-mail address in lower case: one `@`, something on both sides, a dot in the domain, no spaces.
+/// An e-mail address in its one form: one `@`, something on both sides, a dot in the domain, no spaces.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Email(String);
 
 impl Email {
-    /// Parses an address; compared without case, so it is kept in lower case.
+    /// Parses an address; it is compared and kept without case, in the one form of [`text::identifier`].
     ///
     /// # Errors
-    /// `not_an_email` for the field `email`.
+    /// `not_an_email`, or `deceptive` for what looks like another address, for the field `email`.
     pub fn parse(value: &str) -> Result<Self, ValueError> {
-        let value = value.trim().to_lowercase();
-        let valid = value.chars().count() <= MAX_EMAIL_CHARS
-            && !value.chars().any(|c| c.is_whitespace() || c.is_control())
-            && value.split_once('@').is_some_and(|(local, domain)| {
-                !local.is_empty()
-                    && !domain.contains('@')
-                    && domain.split('.').count() >= 2
-                    && domain.split('.').all(|label| !label.is_empty())
-            });
-        if valid {
-            Ok(Self(value))
-        } else {
-            Err(ValueError::new("email", "not_an_email", "must be an e-mail address, such as 'ada@example.com'"))
+        let value = text::identifier(value);
+        let parts = value.split_once('@').filter(|(local, domain)| {
+            !local.is_empty()
+                && !domain.contains('@')
+                && domain.split('.').count() >= 2
+                && domain.split('.').all(|label| !label.is_empty())
+        });
+        let is_plain =
+            value.chars().count() <= MAX_EMAIL_CHARS && !value.chars().any(|c| c.is_whitespace() || c.is_control());
+        match parts {
+            Some((local, domain)) if is_plain => {
+                if text::is_deceptive(local) || domain.split('.').any(text::is_deceptive) {
+                    return Err(deceptive("email"));
+                }
+            }
+            _ => {
+                let message = "must be an e-mail address, such as 'ada@example.com'";
+                return Err(ValueError::new("email", "not_an_email", message));
+            }
         }
+        Ok(Self(value))
+    }
+
+    /// One that was let in before, maybe by a version that asked for less.
+    #[must_use]
+    pub fn from_stored(value: String) -> Self {
+        Self(value)
     }
 
     /// The text.
@@ -90,26 +104,34 @@ impl Email {
     }
 }
 
-/// A user name in lower case: letters, digits, `.`, `_` and `-`, 1 to 64, starting with a letter or digit.
+/// A user name in its one form: letters, digits, `.`, `_` and `-`, 1 to 64, starting with a letter or digit.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Username(String);
 
 impl Username {
-    /// Parses a user name; compared without case, so it is kept in lower case.
+    /// Parses a user name; it is compared and kept without case, in the one form of [`text::identifier`].
     ///
     /// # Errors
-    /// `not_a_username` for the field `username`.
+    /// `not_a_username`, or `deceptive` for what looks like another name, for the field `username`.
     pub fn parse(value: &str) -> Result<Self, ValueError> {
-        let value = value.trim().to_lowercase();
+        let value = text::identifier(value);
         let valid = value.chars().count() <= MAX_USERNAME_CHARS
             && value.chars().next().is_some_and(char::is_alphanumeric)
             && value.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '_' | '-'));
-        if valid {
-            Ok(Self(value))
-        } else {
+        if !valid {
             let message = "must be 1 to 64 letters, digits, '.', '_' or '-', starting with a letter or digit";
-            Err(ValueError::new("username", "not_a_username", message))
+            return Err(ValueError::new("username", "not_a_username", message));
         }
+        if text::is_deceptive(&value) {
+            return Err(deceptive("username"));
+        }
+        Ok(Self(value))
+    }
+
+    /// One that was let in before, maybe by a version that asked for less.
+    #[must_use]
+    pub fn from_stored(value: String) -> Self {
+        Self(value)
     }
 
     /// The text.
@@ -117,6 +139,10 @@ impl Username {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+fn deceptive(field: &'static str) -> ValueError {
+    ValueError::new(field, "deceptive", "must not hide characters, nor mix letters of scripts that look alike")
 }
 
 #[cfg(test)]
@@ -128,6 +154,11 @@ mod tests {
         assert_eq!(Email::parse(" Ada@Example.COM ").unwrap().as_str(), "ada@example.com");
         for value in ["", "a", "a@b", "@b.c", "a@b.", "a@@b.c", "a b@c.d", "a@b..c", "a@b.c\0"] {
             assert!(Email::parse(value).is_err(), "{value:?}");
+        }
+        assert_eq!(Email::parse("Ａda@example.com").unwrap().as_str(), "ada@example.com");
+        // A Cyrillic letter, a direction, a width of zero.
+        for value in ["аda@example.com", "ada@exаmple.com", "ada@example\u{202e}.com", "a\u{200b}da@example.com"] {
+            assert_eq!(Email::parse(value).unwrap_err().code, "deceptive", "{value:?}");
         }
     }
 
