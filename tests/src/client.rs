@@ -1,6 +1,6 @@
 //! A client of the HTTP faces: JSON, uploads and event streams, with nothing hidden.
 
-use std::time::Duration;
+use std::{net::IpAddr, time::Duration};
 
 use anyhow::{Context, Result, bail};
 use reqwest::{
@@ -36,14 +36,24 @@ pub struct Response {
 
 impl Client {
     /// A client without credentials of the server at this URL.
-    #[expect(clippy::disallowed_methods, reason = "tests talk to the server itself, not to the world")]
     pub fn new(base: &str) -> Result<Self> {
+        Self::of(base, None)
+    }
+
+    /// The same that comes from this address of the machine.
+    pub fn from_address(base: &str, address: IpAddr) -> Result<Self> {
+        Self::of(base, Some(address))
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "tests talk to the server itself, not to the world")]
+    fn of(base: &str, address: Option<IpAddr>) -> Result<Self> {
         // The first one wins, and all are the same.
         drop(rustls::crypto::ring::default_provider().install_default());
         let http = reqwest::Client::builder()
             .tcp_nodelay(true)
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
+            .local_address(address)
             .build()?;
         Ok(Self { http, base: base.trim_end_matches('/').to_owned(), token: None })
     }

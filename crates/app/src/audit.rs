@@ -1,10 +1,13 @@
 //! Audit rows: who did what, in the transaction that did it.
 
+mod counted;
+
 use domain::{access::Actor, admin::AuditLog, ids::AuditLogId};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::{App, Result, unit_of_work::Uow};
+pub(crate) use self::counted::CountedActs;
+use crate::{Result, unit_of_work::Uow};
 
 /// An act to be recorded. `after` holds allow-listed fields only.
 #[derive(Clone)]
@@ -102,19 +105,5 @@ fn row_of(tx: &Uow, act: Act) -> AuditLog {
         ip_address: actor.and_then(|actor| actor.ip_address),
         user_agent: actor.and_then(|actor| actor.user_agent.clone()),
         created_at: tx.now(),
-    }
-}
-
-impl App {
-    /// Records that `actor` asked for something that is not there for it. One row for what exists
-    /// elsewhere and for what exists nowhere, so that neither rows nor time tell them apart.
-    ///
-    /// # Errors
-    /// When the row cannot be written.
-    pub async fn record_denial(&self, actor: &Actor, entity_type: &'static str, entity_id: Option<Uuid>) -> Result<()> {
-        let Some(tenant_id) = actor.tenant_id else { return Ok(()) };
-        let denied = Act { action: "authz_denied", entity_type, entity_id, before: None, after: None, by: None };
-        let scope = domain::access::Scope::system_in(tenant_id);
-        self.change(actor, scope, None, move |_| std::future::ready(Ok(((), denied.clone())))).await?.into_done()
     }
 }

@@ -3,7 +3,7 @@
 use std::{future::Future, time::Duration};
 
 use chrono::TimeDelta;
-use domain::{access::Scope, gateways::Topic, page::PageRequest, store::Priority};
+use domain::{access::Scope, clock::Timestamp, gateways::Topic, page::PageRequest, store::Priority};
 use futures::StreamExt;
 use tokio::time::timeout;
 
@@ -16,6 +16,8 @@ const RECONCILE_INTERVAL: Duration = Duration::from_secs(5);
 const SWEEP_INTERVAL: Duration = Duration::from_secs(10 * 60);
 /// How often it is looked which ledgers are to be folded into daily sums, which is by the hour.
 const FOLD_INTERVAL: Duration = Duration::from_secs(5 * 60);
+/// How often counted acts are looked for whose minute has ended.
+const COUNTED_INTERVAL: Duration = Duration::from_secs(10);
 /// How often the gauges of what waits are set.
 const MEASURE_INTERVAL: Duration = Duration::from_secs(10);
 /// Expired things that are removed at once.
@@ -42,6 +44,7 @@ impl App {
         });
         background.every(SWEEP_INTERVAL, "sweep", |app| async move { app.sweep().await });
         background.every(FOLD_INTERVAL, "fold", |app| async move { app.fold_usage().await });
+        background.every(COUNTED_INTERVAL, "counted", |app| async move { app.write_counted(app.now()).await });
         background.every(MEASURE_INTERVAL, "measure", |app| async move { app.measure().await });
         let app = self.clone();
         self.parts.tasks.spawn(async move { app.forget_actors().await });
@@ -59,6 +62,10 @@ impl App {
             if timeout(HALT_GRACE, self.parts.tasks.wait()).await.is_err() {
                 tracing::error!("some work did not end; the next start recovers it");
             }
+        }
+        // Those of the minutes that run, too.
+        if let Err(error) = self.write_counted(Timestamp::MAX_UTC).await {
+            tracing::error!(error = ?error, "acts that were counted could not be put on record");
         }
         drained
     }

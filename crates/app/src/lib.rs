@@ -96,6 +96,7 @@ struct Parts {
     flusher: conversations::Flusher,
     searches: knowledge::SearchKeeper,
     completions: openai::RunningCompletions,
+    counted: audit::CountedActs,
     tasks: TaskTracker,
     /// Nothing new begins.
     shutdown: CancellationToken,
@@ -199,6 +200,7 @@ impl AppBuilder {
                 flusher: conversations::Flusher::default(),
                 searches: knowledge::SearchKeeper::default(),
                 completions: openai::RunningCompletions::default(),
+                counted: audit::CountedActs::default(),
                 tasks: TaskTracker::new(),
                 shutdown: CancellationToken::new(),
                 halt: CancellationToken::new(),

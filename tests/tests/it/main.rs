@@ -10,6 +10,8 @@ mod main_job;
 mod openai_sdk;
 mod openapi;
 mod races;
+
+mod sign_in;
 mod social_links;
 mod versions;
 mod world;

@@ -2,8 +2,10 @@
 
 use domain::{
     access::{Actor, Credential, Scope},
-    identity::{Email, SignInAccount, Username},
+    identity::SignInAccount,
+    text,
 };
+use serde_json::json;
 
 use super::{
     Identity,
@@ -13,6 +15,9 @@ use crate::{App, Error, Result, audit::Act, unit_of_work::Uow};
 
 /// Most bytes of a password that is even looked at.
 const MAX_PASSWORD_BYTES: usize = 1024;
+
+/// Most bytes of an address or a name that is looked for.
+const MAX_LOGIN_BYTES: usize = 1024;
 
 /// A sign-in with a password.
 #[derive(Debug, Clone)]
@@ -56,13 +61,20 @@ impl Identity {
 
 impl App {
     async fn login(&self, login: Login, context: &RequestContext) -> Result<SignedIn> {
-        let account = self.query_in(&Scope::sign_in(), async |tx| account_of(tx, &login).await).await?;
         if login.password.len() > MAX_PASSWORD_BYTES {
             return Err(Error::unauthenticated());
         }
+        let turn = self.parts.passwords.turn(context.ip_address).await?;
+        let account = self.query_in(&Scope::sign_in(), async |tx| account_of(tx, &login).await).await?;
         let hashed = account.as_ref().and_then(|account| account.password_hash.clone());
-        let matches = self.parts.passwords.verify(login.password, hashed).await?;
-        let Some(account) = account.filter(|_| matches) else { return Err(Error::unauthenticated()) };
+        let matches = self.parts.passwords.verify(turn, login.password, hashed).await?;
+        let account = match account {
+            Some(account) if matches => account,
+            account => {
+                self.note_failure(account, context);
+                return Err(Error::unauthenticated());
+            }
+        };
 
         let (now, id) = (self.now(), account.user_id);
         self.change_in(&session_scope(account.tenant_id), None, |tx| async move {
@@ -76,11 +88,35 @@ impl App {
     }
 }
 
+impl App {
+    /// Puts a sign-in that failed on record, in a task of its own: the answer takes as long for an account that is
+    /// known as for one that is not.
+    fn note_failure(&self, account: Option<SignInAccount>, context: &RequestContext) {
+        let address = context.ip_address.map(|address| address.to_string());
+        tracing::warn!(address, "a sign-in failed");
+        let Some((account, tenant_id)) = account.and_then(|account| Some((account.user_id, account.tenant_id?))) else {
+            return;
+        };
+        let app = self.clone();
+        let failed = Act::on("sign_in_failed", "user", account.0).now(json!({ "ip_address": address }));
+        self.parts.tasks.spawn(async move {
+            if let Err(error) = app.record_counted(tenant_id, account.0, None, failed).await {
+                tracing::error!(error = ?error, "a sign-in that failed could not be put on record");
+            }
+        });
+    }
+}
+
 /// The account that a sign-in names.
 async fn account_of(tx: &Uow, login: &Login) -> Result<Option<SignInAccount>> {
-    Ok(match (Email::parse(&login.login), Username::parse(&login.login)) {
-        (Ok(email), _) => tx.sign_in().account_by_email(email.as_str()).await?,
-        (_, Ok(username)) => tx.sign_in().account_by_username(username.as_str(), login.tenant.as_deref()).await?,
-        _ => None,
+    // As they were let in, maybe by a version that asked for less.
+    let name = text::identifier(&login.login);
+    if name.len() > MAX_LOGIN_BYTES {
+        return Ok(None);
+    }
+    Ok(if name.contains('@') {
+        tx.sign_in().account_by_email(&name).await?
+    } else {
+        tx.sign_in().account_by_username(&name, login.tenant.as_deref()).await?
     })
 }

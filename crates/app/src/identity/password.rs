@@ -1,23 +1,22 @@
 //! Passwords: the policy, and argon2id behind a bounded queue.
 
-use std::sync::{
-    Arc, OnceLock,
-    atomic::{AtomicUsize, Ordering},
+mod queue;
+
+use std::{
+    borrow::Cow,
+    sync::{Arc, OnceLock},
 };
 
 use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version, password_hash::phc::PasswordHash};
 use domain::error::ValueError;
-use tokio::sync::Semaphore;
+use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfkc_quick};
 
-use crate::{Error, ErrorKind, Result};
+use self::queue::{Address, Queue, Turn};
+use crate::{Error, Result};
 
 /// Fewest and most characters (NIST SP 800-63B-4, section 3.1.1.2: at least 15 for a password alone).
 const MIN_CHARS: usize = 15;
 const MAX_CHARS: usize = 128;
-/// Hashes computed at once: each takes 46 MiB and a core.
-const AT_ONCE: usize = 2;
-/// Sign-ins that may wait for a hash; more are told to come back.
-const MAX_WAITING: usize = 64;
 /// argon2id with 46 MiB and one pass (OWASP's first choice of parameters).
 const MEMORY_KIB: u32 = 46 * 1024;
 /// Long passwords that everybody tries.
@@ -25,31 +24,39 @@ const COMMON: &str = include_str!("common_passwords.txt");
 
 /// Hashes and verifies passwords.
 pub(crate) struct Passwords {
-    permits: Arc<Semaphore>,
-    waiting: AtomicUsize,
+    queue: Queue,
     /// A hash of nothing anybody knows: verifying against it takes as long as against a real one.
     dummy: Arc<OnceLock<String>>,
 }
 
 impl Passwords {
     pub(crate) fn new() -> Self {
-        Self { permits: Arc::new(Semaphore::new(AT_ONCE)), waiting: AtomicUsize::new(0), dummy: Arc::default() }
+        Self { queue: Queue::new(), dummy: Arc::default() }
     }
 
     /// Number of those that wait for a hash.
     pub(crate) fn waiting(&self) -> usize {
-        self.waiting.load(Ordering::Relaxed)
+        self.queue.waiting()
+    }
+
+    /// Waits until a password may be looked at. Nothing else is done for a sign-in before.
+    ///
+    /// # Errors
+    /// `too_many_sign_ins`.
+    pub(super) async fn turn(&self, from: Address) -> Result<Turn> {
+        self.queue.turn(from).await
     }
 
     /// The PHC string of a password.
     pub(super) async fn hash(&self, password: String) -> Result<String> {
-        self.queued(move || hash(password.as_bytes())).await
+        let turn = self.turn(None).await?;
+        in_turn(turn, move || hash(one_form(&password).as_bytes())).await
     }
 
     /// Whether a password is the one of a PHC string. Without one it takes as long and is false.
-    pub(super) async fn verify(&self, password: String, hashed: Option<String>) -> Result<bool> {
+    pub(super) async fn verify(&self, turn: Turn, password: String, hashed: Option<String>) -> Result<bool> {
         let dummy = Arc::clone(&self.dummy);
-        self.queued(move || {
+        in_turn(turn, move || {
             let known = hashed.is_some();
             let stored = match hashed {
                 Some(stored) => stored,
@@ -59,29 +66,32 @@ impl Passwords {
                 },
             };
             let parsed = PasswordHash::new(&stored).map_err(Error::internal)?;
-            let matches = argon2()?.verify_password(password.as_bytes(), &parsed).is_ok();
+            let argon2 = argon2()?;
+            let is = |password: &str| argon2.verify_password(password.as_bytes(), &parsed).is_ok();
+            let one_form = one_form(&password);
+            // Hashes that are older than the one form are of what was typed then.
+            let matches = is(&one_form) || (one_form != password && is(&password));
             Ok(known && matches)
         })
         .await
     }
+}
 
-    async fn queued<T: Send + 'static>(&self, work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-        if self.waiting.fetch_add(1, Ordering::Relaxed) >= MAX_WAITING {
-            self.waiting.fetch_sub(1, Ordering::Relaxed);
-            let message = "too many sign-ins at once; try again in a few seconds";
-            return Err(Error::new(ErrorKind::TooManyRequests, "too_many_sign_ins", message)
-                .retry_after(std::time::Duration::from_secs(2)));
-        }
-        let permit = self.permits.clone().acquire_owned().await;
-        self.waiting.fetch_sub(1, Ordering::Relaxed);
-        let permit = permit.map_err(Error::internal)?;
-        tokio::task::spawn_blocking(move || {
-            let done = work();
-            drop(permit);
-            done
-        })
-        .await
-        .map_err(Error::internal)?
+async fn in_turn<T: Send + 'static>(turn: Turn, work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    let work = move || {
+        let done = work();
+        drop(turn);
+        done
+    };
+    tokio::task::spawn_blocking(work).await.map_err(Error::internal)?
+}
+
+/// The form in which a password is hashed, however a keyboard composes its letters: NFKC (NIST SP 800-63B-4, section
+/// 3.1.1.2).
+fn one_form(password: &str) -> Cow<'_, str> {
+    match is_nfkc_quick(password.chars()) {
+        IsNormalized::Yes => Cow::Borrowed(password),
+        IsNormalized::No | IsNormalized::Maybe => Cow::Owned(password.nfkc().collect()),
     }
 }
 
@@ -100,6 +110,7 @@ fn hash(password: &[u8]) -> Result<String> {
 /// # Errors
 /// `too_short`, `too_long`, `too_common` for the field `password`.
 pub(super) fn check_new(password: &str, names: &[&str]) -> Result<(), ValueError> {
+    let password = one_form(password);
     let chars = password.chars().count();
     if chars < MIN_CHARS {
         let message = format!("must have at least {MIN_CHARS} characters; a few words in a row are easy to keep");
@@ -110,16 +121,15 @@ pub(super) fn check_new(password: &str, names: &[&str]) -> Result<(), ValueError
     }
     let lower = password.to_lowercase();
     let different = lower.chars().collect::<std::collections::BTreeSet<_>>().len();
-    let common =
-        COMMON.lines().any(|line| line == lower) || different < 5 || names.iter().any(|name| repeats(&lower, name));
-    if common {
+    let is_common = COMMON.lines().any(|line| line == lower || repeats(&lower, line));
+    if is_common || different < 5 || names.iter().any(|name| repeats(&lower, name)) {
         let message = "is one that is tried first; take something that nobody would guess";
         return Err(ValueError::new("password", "too_common", message));
     }
     Ok(())
 }
 
-/// Whether a password is only a name, perhaps repeated or with digits behind it.
+/// Whether a password is only a name or a common one, perhaps repeated or with digits around it.
 fn repeats(password: &str, name: &str) -> bool {
     let name = name.to_lowercase();
     name.chars().count() >= 3 && {
@@ -139,17 +149,42 @@ mod tests {
         assert_eq!(code("fifteen chars ü"), None);
         assert_eq!(code(&"correct horse battery 🐎 ".repeat(5)), None);
         assert_eq!(code(&"x1y2z3w4".repeat(17)), Some("too_long"));
-        for common in ["passwordpassword", "aaaaaaaaaaaaaaaa", "banyanbanyanbanyan1", "ada@example.com1234"] {
+        for common in [
+            "passwordpassword",
+            "aaaaaaaaaaaaaaaa",
+            "banyanbanyanbanyan1",
+            "ada@example.com1234",
+            "passwordpassword2026!",
+            "ｐａｓｓｗｏｒｄｐａｓｓｗｏｒｄ",
+        ] {
             assert_eq!(code(common), Some("too_common"), "{common}");
         }
+    }
+
+    async fn verified(passwords: &Passwords, password: &str, hashed: Option<String>) -> bool {
+        let turn = passwords.turn(None).await.unwrap();
+        passwords.verify(turn, password.to_owned(), hashed).await.unwrap()
     }
 
     #[tokio::test]
     async fn only_the_right_password_verifies() {
         let passwords = Passwords::new();
         let hashed = passwords.hash("a long enough password".into()).await.unwrap();
-        assert!(passwords.verify("a long enough password".into(), Some(hashed.clone())).await.unwrap());
-        assert!(!passwords.verify("a long enough passwore".into(), Some(hashed)).await.unwrap());
-        assert!(!passwords.verify("no account".into(), None).await.unwrap());
+        assert!(verified(&passwords, "a long enough password", Some(hashed.clone())).await);
+        assert!(!verified(&passwords, "a long enough passwore", Some(hashed)).await);
+        assert!(!verified(&passwords, "no account", None).await);
+    }
+
+    #[tokio::test]
+    async fn letters_are_the_same_however_they_are_composed() {
+        let passwords = Passwords::new();
+        let (composed, decomposed) = ("fünfzehn Zeichen ó", "fu\u{308}nfzehn Zeichen o\u{301}");
+        let hashed = passwords.hash(decomposed.into()).await.unwrap();
+        for typed in [composed, decomposed] {
+            assert!(verified(&passwords, typed, Some(hashed.clone())).await);
+        }
+        // A hash from before.
+        let old = hash(decomposed.as_bytes()).unwrap();
+        assert!(verified(&passwords, decomposed, Some(old)).await);
     }
 }

@@ -1,11 +1,14 @@
 //! Who may do what: every use case tried in every role.
 
+use std::time::Duration;
+
 use app::{
     conversations::NewConversation,
     identity::{NewApiKey, NewUser, ProfileChange},
     knowledge::NewCollection,
     tenancy::NewTenant,
 };
+use chrono::TimeDelta;
 use domain::{
     access::{Actor, SystemRole},
     conversations::{ConversationFilter, Visibility},
@@ -164,9 +167,33 @@ async fn nothing_of_another_is_there_unless_it_is_shown() {
     for error in [&foreign, &absent] {
         let (entity, id) = error.missing.unwrap();
         bench.app.record_denial(&eve, entity, id).await.unwrap();
+        bench.clock.advance(TimeDelta::minutes(1));
     }
     assert_eq!(bench.audited(&eve, "authz_denied").await, 2);
     assert_eq!(bench.audited(&ada, "authz_denied").await, 0);
+}
+
+#[tokio::test]
+async fn denials_without_end_are_two_rows_a_minute() {
+    let bench = Bench::plain();
+    let acme = bench.tenant("acme").await;
+    let (ada, eve) =
+        (bench.user(&acme, "ada", SystemRole::User).await, bench.user(&acme, "eve", SystemRole::User).await);
+    let rows = async |actor: &Actor| {
+        let mut rows = bench.audit(tenant_of(actor)).await;
+        rows.retain(|row| row.action == "authz_denied" && row.user_id == Some(actor.user_id));
+        rows
+    };
+    for number in 0..500 {
+        bench.app.record_denial(&eve, "conversation", Some(Uuid::from_u128(number))).await.unwrap();
+    }
+    bench.app.record_denial(&ada, "source", Some(Uuid::from_u128(1))).await.unwrap();
+    assert_eq!((rows(&eve).await.len(), rows(&ada).await.len()), (1, 1));
+    bench.app.shutdown(Duration::from_secs(5)).await;
+    let of_eve = rows(&eve).await;
+    assert_eq!((of_eve.len(), rows(&ada).await.len()), (2, 1));
+    assert_eq!(of_eve[0].changes.as_ref().unwrap()["after"]["count"], 499);
+    assert_eq!((of_eve[0].user_id, of_eve[1].entity_id), (Some(eve.user_id), Some(Uuid::from_u128(0))));
 }
 
 #[tokio::test]

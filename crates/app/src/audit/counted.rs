@@ -1,0 +1,147 @@
+//! Acts that somebody may repeat without end: asking for what is not there, failing to sign in.
+//!
+//! Whoever asks for a thousand ids would write a thousand rows into a log that others read. So the first such act of a
+//! person is a row of its own, and those of the minute after it are counted and become one more row.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use chrono::TimeDelta;
+use domain::{
+    access::{Actor, Scope},
+    clock::Timestamp,
+    ids::TenantId,
+};
+use serde_json::json;
+use uuid::Uuid;
+
+use super::Act;
+use crate::{App, Result};
+
+/// How long acts are counted after one that has a row of its own.
+const COUNTED_FOR: TimeDelta = TimeDelta::minutes(1);
+/// People whose acts are counted at once. Those of further ones have rows of their own.
+const MOST_PEOPLE: usize = 10_000;
+
+/// Whose acts of which kind are counted together.
+type Key = (TenantId, &'static str, Uuid);
+
+/// What is counted in the minutes that run.
+#[derive(Default)]
+pub(crate) struct CountedActs {
+    minutes: Mutex<HashMap<Key, Minute>>,
+}
+
+/// The minute after an act that has a row.
+struct Minute {
+    from: Timestamp,
+    /// Acts after the first.
+    count: u64,
+    /// The last one, and by whom.
+    last: Act,
+    by: Option<Actor>,
+}
+
+impl Minute {
+    fn has_ended(&self, now: Timestamp) -> bool {
+        now - self.from >= COUNTED_FOR
+    }
+}
+
+impl CountedActs {
+    fn minutes(&self) -> MutexGuard<'_, HashMap<Key, Minute>> {
+        self.minutes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Counts an act; `false`: it has a row of its own.
+    fn is_counted(&self, key: Key, by: Option<&Actor>, act: &Act, now: Timestamp) -> bool {
+        let mut minutes = self.minutes();
+        match minutes.get_mut(&key) {
+            // One whose end was not looked for yet still counts.
+            Some(minute) if !minute.has_ended(now) || minute.count > 0 => {
+                minute.count += 1;
+                minute.last = act.clone();
+                true
+            }
+            Some(minute) => {
+                minute.from = now;
+                false
+            }
+            None => {
+                if minutes.len() < MOST_PEOPLE {
+                    minutes.insert(key, Minute { from: now, count: 0, last: act.clone(), by: by.cloned() });
+                }
+                false
+            }
+        }
+    }
+
+    /// Takes the minutes that have ended.
+    fn ended(&self, now: Timestamp) -> Vec<(Key, Minute)> {
+        self.minutes().extract_if(|_, minute| minute.has_ended(now)).collect()
+    }
+
+    /// Takes back what could not be written.
+    fn take_back(&self, key: Key, unwritten: Minute) {
+        let mut minutes = self.minutes();
+        match minutes.get_mut(&key) {
+            Some(minute) => minute.count += unwritten.count,
+            None => drop(minutes.insert(key, unwritten)),
+        }
+    }
+}
+
+impl App {
+    /// Records that `actor` asked for something that is not there for it. The same for what exists
+    /// elsewhere and for what exists nowhere, so that neither rows nor time tell them apart.
+    ///
+    /// # Errors
+    /// When the row cannot be written.
+    pub async fn record_denial(&self, actor: &Actor, entity_type: &'static str, entity_id: Option<Uuid>) -> Result<()> {
+        let Some(tenant_id) = actor.tenant_id else { return Ok(()) };
+        let denied = Act { entity_id, ..Act::on("authz_denied", entity_type, Uuid::nil()) };
+        self.record_counted(tenant_id, actor.user_id.0, Some(actor), denied).await
+    }
+
+    /// Records an act that may be repeated without end, told apart by whom it is about.
+    pub(crate) async fn record_counted(
+        &self,
+        tenant_id: TenantId,
+        about: Uuid,
+        by: Option<&Actor>,
+        act: Act,
+    ) -> Result<()> {
+        if self.parts.counted.is_counted((tenant_id, act.action, about), by, &act, self.now()) {
+            return Ok(());
+        }
+        self.write_act(tenant_id, by, act).await
+    }
+
+    /// Writes how many acts there were in minutes that ended before `now`.
+    ///
+    /// # Errors
+    /// When a row cannot be written. It is tried again with the next ones.
+    pub(crate) async fn write_counted(&self, now: Timestamp) -> Result<()> {
+        let mut result = Ok(());
+        for (key, minute) in self.parts.counted.ended(now) {
+            if minute.count == 0 {
+                continue;
+            }
+            let after = json!({ "count": minute.count, "from": minute.from, "last": minute.last.after });
+            let act = minute.last.clone().now(after);
+            if let Err(error) = self.write_act(key.0, minute.by.as_ref(), act).await {
+                self.parts.counted.take_back(key, minute);
+                result = Err(error);
+            }
+        }
+        result
+    }
+
+    async fn write_act(&self, tenant_id: TenantId, by: Option<&Actor>, act: Act) -> Result<()> {
+        let scope = Scope::system_in(tenant_id);
+        let act = Act { by: by.cloned(), ..act };
+        self.change_in(&scope, None, |_| std::future::ready(Ok(((), act.clone())))).await
+    }
+}

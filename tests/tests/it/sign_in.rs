@@ -1,0 +1,121 @@
+//! Signing in, while others hammer at the door.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicUsize, Ordering},
+};
+
+use anyhow::{Result, ensure};
+use e2e::Client;
+use serde_json::json;
+
+use crate::world::{Backend, PASSWORD, World, on_each_backend, user_body};
+
+on_each_backend!(
+    a_flood_of_sign_ins_closes_the_door_to_nobody_else,
+    names_that_look_alike_are_one_or_refused,
+    passwords_that_everybody_tries_are_refused,
+);
+
+const LOGIN: &str = "/api/v1/auth/login";
+/// Connections that hammer.
+const HAMMERS: usize = 90;
+/// Sign-ins from elsewhere meanwhile.
+const RIGHT: usize = 8;
+
+/// S107.
+async fn a_flood_of_sign_ins_closes_the_door_to_nobody_else(backend: Backend) -> Result<()> {
+    let world = World::start(backend).await?;
+    world.user("bob", "user").await?;
+    let (stop, tried) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+    let hammers: Vec<_> = (0..HAMMERS)
+        .map(|number| {
+            let (client, stop, tried) = (world.nobody(), Arc::clone(&stop), Arc::clone(&tried));
+            tokio::spawn(async move {
+                let client = client?;
+                let login = if number == 0 { "bob@example.com".to_owned() } else { format!("n{number}@example.com") };
+                while !stop.load(Ordering::Relaxed) {
+                    let wrong = json!({ "login": login, "password": "a wrong password, always" });
+                    let answer = client.post(LOGIN, &wrong).await?;
+                    ensure!([401, 429].contains(&answer.status), "{} {}", answer.status, answer.text());
+                    ensure!(answer.status != 429 || answer.header("retry-after").is_some(), "no Retry-After");
+                    tried.fetch_add(1, Ordering::Relaxed);
+                }
+                anyhow::Ok(())
+            })
+        })
+        .collect();
+    while tried.load(Ordering::Relaxed) < HAMMERS {
+        tokio::task::yield_now().await;
+    }
+    let elsewhere = Client::from_address(&world.server.url()?, [127, 0, 0, 2].into())?;
+    for _ in 0..RIGHT {
+        let right = json!({ "login": "ada@example.com", "password": PASSWORD });
+        elsewhere.post(LOGIN, &right).await?.expect(200)?;
+    }
+    stop.store(true, Ordering::Relaxed);
+    for hammer in hammers {
+        hammer.await??;
+    }
+    // The failures of an account are on record, with the address; those of none are logged.
+    let failed = "SELECT COUNT(*) FROM audit_logs WHERE action = 'sign_in_failed' AND user_id IS NULL";
+    world.wait_for_number(failed, 1).await?;
+    let logged = world.server.logs().iter().filter(|line| line.contains("a sign-in failed")).count();
+    ensure!(logged > 1, "{logged} failures were logged");
+    Ok(())
+}
+
+/// S119: in addresses and names.
+async fn names_that_look_alike_are_one_or_refused(backend: Backend) -> Result<()> {
+    let world = World::start(backend).await?;
+    let ada = world.admin()?;
+    let user = |email: &str, username: &str| {
+        let mut body = user_body("x", "user");
+        (body["email"], body["username"]) = (json!(email), json!(username));
+        body
+    };
+    ada.post("/api/v1/users", &user("jürgen@example.com", "jürgen")).await?.expect(201)?;
+    let decomposed = "ju\u{308}rgen";
+    for (email, username) in [
+        (format!("{decomposed}@example.com"), "other".to_owned()),
+        ("other@example.com".to_owned(), decomposed.to_owned()),
+        ("ｊürgen@example.com".to_owned(), "other".to_owned()),
+    ] {
+        ada.post("/api/v1/users", &user(&email, &username)).await?.expect(409)?;
+    }
+    for (email, username) in [
+        ("аda@example.com", "other"),
+        ("other@example.com", "аda"),
+        ("a\u{200b}da@example.com", "other"),
+        ("other@exam\u{202e}ple.com", "other"),
+    ] {
+        let refused = ada.post("/api/v1/users", &user(email, username)).await?.expect(422)?;
+        ensure!(!refused["errors"].as_array().is_none_or(Vec::is_empty), "{refused}");
+    }
+    // However it is typed, it is the same account.
+    world.sign_in("JU\u{308}RGEN@example.com").await?;
+    let shown = |title: &str| json!({ "title": title, "collection_ids": [] });
+    let made = ada.post("/api/v1/conversations", &shown("re\u{202e}port\u{200b}")).await?.expect(201)?;
+    assert_eq!(made["title"], "report");
+    Ok(())
+}
+
+/// With digits behind, in wide letters; and one password however its letters are composed.
+async fn passwords_that_everybody_tries_are_refused(backend: Backend) -> Result<()> {
+    let world = World::start(backend).await?;
+    let ada = world.admin()?;
+    let user = |name: &str, password: &str| {
+        let mut body = user_body(name, "user");
+        body["password"] = json!(password);
+        body
+    };
+    for common in ["Password20262026!", "passwordpassword1", "ｐａｓｓｗｏｒｄ１２３４５６７８９", "welcome1234567890"]
+    {
+        let refused = ada.post("/api/v1/users", &user("bob", common)).await?.expect(422)?;
+        assert_eq!(refused["errors"][0]["code"], "too_common", "{common}");
+    }
+    ada.post("/api/v1/users", &user("bob", "fu\u{308}nfzehn Zeichen")).await?.expect(201)?;
+    let composed = json!({ "login": "bob@example.com", "password": "fünfzehn Zeichen" });
+    world.nobody()?.post(LOGIN, &composed).await?.expect(200)?;
+    Ok(())
+}
