@@ -40,6 +40,7 @@ mod m20261127_000012_usage_daily;
 mod m20261127_000013_hits_in_runs;
 mod m20261128_000014_streams_in_place;
 mod m20261128_000015_versions;
+mod m20261128_000016_keys_of_keys;
 mod new_tables;
 pub mod postgres;
 mod prices;
@@ -72,6 +73,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261127_000013_hits_in_runs::Migration),
             Box::new(m20261128_000014_streams_in_place::Migration),
             Box::new(m20261128_000015_versions::Migration),
+            Box::new(m20261128_000016_keys_of_keys::Migration),
         ]
     }
 }

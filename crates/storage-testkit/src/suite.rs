@@ -126,7 +126,8 @@ suite! { ($)
     api_keys in identity::api_keys of ApiKeys:
         round_trip, keys_are_unique, references_are_checked, the_list_is_newest_first, strangers_are_kept_out and
         no_scopes_are_not_an_empty_set,
-        a_key_is_revoked_once;
+        a_key_is_revoked_once,
+        a_key_ends_with_the_one_that_made_it;
     sign_in in identity::sign_in:
         an_email_leads_to_its_account,
         a_username_needs_its_tenant,

@@ -242,11 +242,23 @@ async fn rights_are_handed_on_by_the_credential(backend: Backend) -> Result<()> 
     let world = World::start(backend).await?;
     let ada = world.admin()?;
     let key = async |client: &Client, body: Value| client.post("/api/v1/me/api-keys", &body).await;
-    let narrow = key(&ada, json!({ "name": "narrow", "scopes": ["api_keys:write"] })).await?.expect(201)?;
+    let end = "2099-01-01T00:00:00Z";
+    let narrow = json!({ "name": "narrow", "scopes": ["api_keys:read", "api_keys:write"], "expires_at": end });
+    let narrow = key(&ada, narrow).await?.expect(201)?;
+    let narrow_id = text(&narrow["id"])?;
     let narrow = world.nobody()?.with_token(text(&narrow["key"])?);
     let made = key(&narrow, json!({ "name": "successor" })).await?.expect(201)?;
-    assert_eq!(made["scopes"], json!(["api_keys:write"]), "{made}");
+    assert_eq!(made["scopes"], json!(["api_keys:read", "api_keys:write"]), "{made}");
+    assert_eq!(made["expires_at"], end, "a key that a key made outlives it");
+    let successor = world.nobody()?.with_token(text(&made["key"])?);
+    let third = key(&successor, json!({ "name": "its own" })).await?.expect(201)?;
+    let third = world.nobody()?.with_token(text(&third["key"])?);
+    third.get("/api/v1/me/api-keys").await?.expect(200)?;
     key(&narrow, json!({ "name": "wider", "scopes": ["users:write"] })).await?.expect(422)?;
+    ada.delete(&format!("/api/v1/me/api-keys/{narrow_id}")).await?.expect(204)?;
+    for ended in [&narrow, &successor, &third] {
+        ended.get("/api/v1/me/api-keys").await?.expect(401)?;
+    }
     let users = key(&ada, json!({ "name": "users", "scopes": ["users:write"] })).await?.expect(201)?;
     let users = world.nobody()?.with_token(text(&users["key"])?);
     for role in ["tenant_admin", "user", "viewer"] {

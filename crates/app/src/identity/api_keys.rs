@@ -30,7 +30,7 @@ pub struct NewApiKey {
     pub description: Option<String>,
     /// What it may do; `None`: whatever its owner may, or the key that makes it.
     pub scopes: Option<Vec<String>>,
-    /// When it stops working.
+    /// When it stops working: no later than the key that makes it.
     pub expires_at: Option<Timestamp>,
 }
 
@@ -52,8 +52,16 @@ impl Identity {
         let scope = self.app.allow(actor, Permission::ApiKeysWrite)?;
         let created = self.app.new_api_key(actor, tenant_of(&scope)?, new)?;
         let work = move |tx: Uow| {
-            let created = created.clone();
+            let mut created = created.clone();
             async move {
+                let key = &created.api_key;
+                if let Some(maker) = key.made_by_key_id {
+                    let maker = tx.api_keys().get(maker).await?.filter(|maker| maker.is_live(tx.now()));
+                    let maker = maker.ok_or_else(Error::unauthenticated)?;
+                    // What has no end of its own has its maker's.
+                    let end = key.expires_at.into_iter().chain(maker.expires_at).min();
+                    created.api_key.expires_at = end;
+                }
                 let key = &created.api_key;
                 tx.api_keys().insert(key).await?;
                 let after = json!({ "name": key.name, "prefix": key.prefix, "scopes": key.scopes });
@@ -102,6 +110,10 @@ impl App {
         if new.expires_at.is_some_and(|end| end <= now) {
             return Err(ValueError::new("expires_at", "in_the_past", "must be in the future").into());
         }
+        let made_by_key_id = match actor.credential {
+            Credential::ApiKey(maker) => Some(maker),
+            Credential::Session(_) | Credential::Embedded => None,
+        };
         let made = api_key_format::generate(self.parts.ids.as_ref());
         let api_key = ApiKey {
             id: ApiKeyId(self.parts.ids.random()),
@@ -115,9 +127,9 @@ impl App {
             scopes: match new.scopes {
                 Some(scopes) => Some(scopes_of(actor, &scopes)?),
                 // Made by a key, it stays within what that key holds now.
-                None if matches!(actor.credential, Credential::ApiKey(_)) => Some(actor.permissions.clone()),
-                None => None,
+                None => made_by_key_id.map(|_| actor.permissions.clone()),
             },
+            made_by_key_id,
             is_active: true,
             expires_at: new.expires_at,
             last_used_at: None,

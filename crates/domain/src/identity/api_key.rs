@@ -30,6 +30,8 @@ pub struct ApiKey {
     pub key_hash: TokenHash,
     /// What it may do; `None`: whatever its owner may.
     pub scopes: Option<PermissionSet>,
+    /// The key that made it, whose end is its own; `None`: its owner did.
+    pub made_by_key_id: Option<ApiKeyId>,
     /// False once revoked.
     pub is_active: bool,
     /// When it stops working.
@@ -53,7 +55,8 @@ repository! {
         async fn list(&self, page: PageRequest) -> Result<Page<ApiKey>, StoreError>;
         /// Adds a key.
         async fn insert(&self, key: &ApiKey) -> Result<(), StoreError>;
-        /// Ends a key of the scope's user, and of nobody else; returns whether there was such a live key.
+        /// Ends a key of the scope's user, and of nobody else, with those that it made and those that these made;
+        /// returns whether there was such a live key.
         async fn revoke(&self, id: ApiKeyId, at: Timestamp) -> Result<bool, StoreError>;
         /// Notes a use.
         async fn record_use(&self, id: ApiKeyId, at: Timestamp) -> Result<(), StoreError>;

@@ -50,10 +50,16 @@ impl ApiKeyRepo for MemoryTx {
             if live.is_none_or(|key| Some(key.user_id) != self.user()) {
                 return Ok(false);
             }
-            state.change(&id, |key: &mut ApiKey| {
-                key.is_active = false;
-                key.updated_at = at;
-            })?;
+            let mut ending = vec![id];
+            while let Some(id) = ending.pop() {
+                if state.api_keys.get(&id).is_some_and(|key| key.is_live(at)) {
+                    state.change(&id, |key: &mut ApiKey| {
+                        key.is_active = false;
+                        key.updated_at = at;
+                    })?;
+                }
+                ending.extend(state.api_keys.iter().filter(|key| key.made_by_key_id == Some(id)).map(|key| key.id));
+            }
             Ok(true)
         })
     }

@@ -22,6 +22,7 @@ pub(crate) struct Model {
     pub last_four: String,
     pub key_hash: String,
     pub scopes: Option<Json>,
+    pub made_by_key_id: Option<Uuid>,
     pub is_active: bool,
     pub expires_at: Option<Timestamp>,
     pub last_used_at: Option<Timestamp>,
@@ -43,6 +44,7 @@ mapping!(ApiKey {
     last_four,
     key_hash,
     scopes,
+    made_by_key_id,
     is_active,
     expires_at,
     last_used_at,
@@ -66,16 +68,33 @@ impl<B: SqlBackend> ApiKeyRepo for SqlRepos<B> {
     }
 
     async fn revoke(&self, id: ApiKeyId, at: Timestamp) -> Result<bool, StoreError> {
-        let is_live = Condition::any().add(Column::ExpiresAt.is_null()).add(Column::ExpiresAt.gt(at));
-        let command = self
-            .changing::<Entity>("api_keys.revoke")?
-            .set(Column::IsActive, false)
-            .set(Column::UpdatedAt, at)
-            .filter(Column::Id.eq(id.0))
-            .filter(Column::UserId.eq(self.tenant()?.user_id.map(|id| id.0)))
-            .filter(Column::IsActive.eq(true))
-            .filter(is_live);
-        Ok(self.change(command).await? > 0)
+        let is_live = || Condition::any().add(Column::ExpiresAt.is_null()).add(Column::ExpiresAt.gt(at));
+        let end = |made: Condition| {
+            let owner = self.tenant()?.user_id.map(|id| id.0);
+            Ok::<_, StoreError>(
+                self.changing::<Entity>("api_keys.revoke")?
+                    .set(Column::IsActive, false)
+                    .set(Column::UpdatedAt, at)
+                    .filter(made)
+                    .filter(Column::UserId.eq(owner))
+                    .filter(Column::IsActive.eq(true))
+                    .filter(is_live()),
+            )
+        };
+        if self.change(end(Condition::all().add(Column::Id.eq(id.0)))?).await? == 0 {
+            return Ok(false);
+        }
+        // One generation after the other: few keys make keys.
+        let mut makers = vec![id.0];
+        while !makers.is_empty() {
+            let made = self.reached::<Entity>("api_keys.made_by")?.filter(Column::MadeByKeyId.is_in(makers));
+            let made: Vec<ApiKey> = self.all(made).await?;
+            makers = made.iter().map(|key| key.id.0).collect();
+            if !makers.is_empty() {
+                self.change(end(Condition::all().add(Column::Id.is_in(makers.clone())))?).await?;
+            }
+        }
+        Ok(true)
     }
 
     async fn record_use(&self, id: ApiKeyId, at: Timestamp) -> Result<(), StoreError> {

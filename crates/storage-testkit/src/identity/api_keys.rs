@@ -37,6 +37,7 @@ impl Subject for ApiKeys {
             scopes: Some([Permission::ModelsUse, Permission::KnowledgeRead].into()),
             expires_at: Some(make.in_seconds(3600)),
             last_used_at: Some(make.in_seconds(60)),
+            made_by_key_id: Some(make.id()),
             is_active: false,
             updated_at: make.in_seconds(61),
             ..self.plain(make)
@@ -133,5 +134,32 @@ pub async fn a_key_is_revoked_once(world: World) {
     let revoked = ApiKey { is_active: false, updated_at: at, ..key };
     for key in [revoked, expired] {
         assert_eq!(world.read(&scope, async |tx| tx.api_keys().get(key.id).await).await, Some(key));
+    }
+}
+
+/// With a key end those that it made, and those that these made, but no others.
+pub async fn a_key_ends_with_the_one_that_made_it(world: World) {
+    let cast = world.cast().await;
+    let scope = scopes::own(&cast.ada);
+    let made_by = |maker: &ApiKey| ApiKey { made_by_key_id: Some(maker.id), ..world.make.api_key(&cast.ada) };
+    let (first, other) = (world.make.api_key(&cast.ada), world.make.api_key(&cast.ada));
+    let (second, beside) = (made_by(&first), made_by(&other));
+    let expired = ApiKey { expires_at: Some(world.make.in_seconds(1)), ..made_by(&first) };
+    let (third, below_expired) = (made_by(&second), made_by(&expired));
+    let all = [&first, &other, &second, &beside, &expired, &third, &below_expired];
+    let at = world.make.in_seconds(60);
+    world
+        .write(&scope, async |tx| {
+            for key in all {
+                tx.api_keys().insert(key).await?;
+            }
+            assert!(tx.api_keys().revoke(first.id, at).await?);
+            Ok(())
+        })
+        .await;
+    let ended = [&first, &second, &third, &below_expired];
+    for key in all {
+        let found = world.read(&scope, async |tx| tx.api_keys().get(key.id).await).await.unwrap();
+        assert_eq!(found.is_active, !ended.iter().any(|ended| ended.id == key.id), "{key:?}");
     }
 }
