@@ -8,7 +8,7 @@ use actix_web::{
     middleware::Next,
     web,
 };
-use app::{App, identity::RequestContext};
+use app::{App, ErrorKind, identity::RequestContext};
 use domain::{
     access::{Actor, Denied},
     error::ValueError,
@@ -57,6 +57,39 @@ impl FromRequest for ActorRequest {
     }
 }
 
+/// What a request was allowed when it was made, to be looked at again while its answer goes on.
+pub(crate) struct Rights {
+    app: App,
+    access: Access,
+    actor: Actor,
+}
+
+impl Rights {
+    pub(crate) fn of(request: &HttpRequest) -> Result<Self, ApiError> {
+        let ActorRequest { app, actor, .. } = ActorRequest::from_request(request, &mut Payload::None).into_inner()?;
+        let access = request.extensions().get::<Access>().copied();
+        Ok(Self { app, access: access.ok_or_else(|| app::Error::internal("a route has its access"))?, actor })
+    }
+
+    /// # Errors
+    /// The refusal, when they are fewer than they were. A database that does not answer refuses nobody.
+    pub(crate) async fn still_hold(&self) -> Result<(), ApiError> {
+        let again = self.app.identity().look_again(&self.actor).await;
+        match again.and_then(|actor| admitted(self.access, actor)) {
+            Ok(actor) if actor.may_no_less_than(&self.actor) => Ok(()),
+            Ok(_) => {
+                let message = "your rights have changed; ask again";
+                Err(app::Error::new(ErrorKind::Forbidden, "rights_changed", message).into())
+            }
+            Err(error) if matches!(error.kind, ErrorKind::Unauthenticated | ErrorKind::Forbidden) => Err(error.into()),
+            Err(error) => {
+                tracing::warn!(error = ?error, "the rights of a reader could not be looked at again");
+                Ok(())
+            }
+        }
+    }
+}
+
 /// Where a request came from.
 #[derive(Debug, Clone)]
 pub(crate) struct Context(pub(crate) RequestContext);
@@ -83,6 +116,7 @@ pub(crate) async fn authorize<B: MessageBody + 'static>(
     match actor_of(&app, route.access, request.request()).await {
         Ok(actor) => {
             request.extensions_mut().insert(route.body);
+            request.extensions_mut().insert(route.access);
             if let Some(actor) = actor {
                 request.extensions_mut().insert(Authenticated(actor));
             }
@@ -108,16 +142,19 @@ fn refuse_nul(request: &HttpRequest) -> Result<(), ApiError> {
 
 /// The actor of a request to a route with this access; `None` where none is needed.
 async fn actor_of(app: &App, access: Access, request: &HttpRequest) -> app::Result<Option<Actor>> {
-    let needed = match access {
-        Access::Public | Access::OwnCredential => return Ok(None),
-        Access::SignedIn => None,
-        Access::Needs(permission) => Some(permission),
-    };
+    if matches!(access, Access::Public | Access::OwnCredential) {
+        return Ok(None);
+    }
     let bearer = bearer_of(request.headers()).ok_or_else(app::Error::unauthenticated)?;
     let actor = app.identity().authenticate(bearer, &context_of(request)).await?;
-    match needed.filter(|permission| !actor.may(*permission)) {
-        Some(permission) => Err(Denied::MissingPermission(permission).into()),
-        None => Ok(Some(actor)),
+    admitted(access, actor).map(Some)
+}
+
+/// The actor, if it has what the route needs.
+fn admitted(access: Access, actor: Actor) -> app::Result<Actor> {
+    match access {
+        Access::Needs(permission) if !actor.may(permission) => Err(Denied::MissingPermission(permission).into()),
+        _ => Ok(actor),
     }
 }
 

@@ -26,7 +26,7 @@ pub(crate) use password::Passwords;
 pub use profile::{Profile, ProfileChange};
 pub use session::{RequestContext, SignedIn};
 pub use setup::{NewInstallation, SetUp};
-pub use users::NewUser;
+pub use users::{Contact, NewUser, Person, PublicUser};
 
 /// The use cases of identity.
 #[derive(Clone)]

@@ -14,4 +14,5 @@ mod races;
 mod sign_in;
 mod social_links;
 mod versions;
+mod watched;
 mod world;

@@ -77,7 +77,12 @@ pub(crate) async fn stream_response(
     after: i64,
 ) -> HandlerResult {
     let following = app.conversations().follow(actor, id, after).await?;
-    sse::respond(request, bytes_of(following))
+    sse::respond(request, broken_off, bytes_of(following))
+}
+
+/// What a reader is told whose stream ends before its answer. No id: it resumes from the last event that it has seen.
+fn broken_off(error: ApiError) -> Bytes {
+    sse::event(None, "error", &error.problem(""))
 }
 
 fn bytes_of(following: Following) -> impl Stream<Item = Result<Bytes, actix_web::Error>> {
@@ -89,8 +94,7 @@ fn bytes_of(following: Following) -> impl Stream<Item = Result<Bytes, actix_web:
             Ok(Ok(None)) => None,
             Ok(Err(error)) => {
                 tracing::warn!(error = ?error, "an event stream broke off");
-                // No id: the reader resumes from the last event that it has seen.
-                Some((Ok(sse::event(None, "error", &ApiError::from(error).problem(""))), None))
+                Some((Ok(broken_off(error.into())), None))
             }
         }
     })

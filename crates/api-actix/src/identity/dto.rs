@@ -1,7 +1,7 @@
 //! Shapes of identity on the wire.
 
 use app::identity::{
-    CreatedApiKey, Login, NewApiKey, NewInstallation, NewUser, Profile, ProfileChange, SetUp, SignedIn,
+    CreatedApiKey, Login, NewApiKey, NewInstallation, NewUser, Person, Profile, ProfileChange, SetUp, SignedIn,
 };
 use chrono::{DateTime, Utc};
 use domain::{
@@ -105,6 +105,24 @@ response! {
         last_login_at: Option<DateTime<Utc>> = user.last_login_at,
         created_at: DateTime<Utc> = user.created_at,
         updated_at: DateTime<Utc> = user.updated_at,
+    }
+}
+
+response! {
+    /// A user as others of the tenant see it.
+    PersonBody of person: &Person {
+        id: Uuid = person.user.id.0,
+        username: String = person.user.username.as_str().to_owned(),
+        display_name: Option<String> = person.user.display_name.clone(),
+        first_name: Option<String> = person.user.first_name.clone(),
+        last_name: Option<String> = person.user.last_name.clone(),
+        avatar_url: Option<String> = person.user.avatar_url.clone(),
+        is_active: bool = person.user.is_active,
+        /// For who runs the tenant; null for others, as what follows.
+        email: Option<String> = person.contact.as_ref().map(|contact| contact.email.as_str().to_owned()),
+        email_verified: Option<bool> = person.contact.as_ref().map(|contact| contact.email_verified),
+        last_login_at: Option<DateTime<Utc>> = person.contact.as_ref().and_then(|contact| contact.last_login_at),
+        created_at: DateTime<Utc> = person.user.created_at,
     }
 }
 

@@ -6,8 +6,8 @@ use domain::{identity::User, ids::ApiKeyId};
 use uuid::Uuid;
 
 use super::dto::{
-    ApiKeyBody, CreatedApiKeyBody, LoginRequest, NewApiKeyRequest, NewUserRequest, ProfileBody, ProfileRequest,
-    RefreshRequest, SetupBody, SetupRequest, TokenBody, UserBody,
+    ApiKeyBody, CreatedApiKeyBody, LoginRequest, NewApiKeyRequest, NewUserRequest, PersonBody, ProfileBody,
+    ProfileRequest, RefreshRequest, SetupBody, SetupRequest, TokenBody, UserBody,
 };
 use crate::{
     authorize::{ActorRequest, Context},
@@ -87,10 +87,10 @@ pub(crate) async fn revoke_api_key(request: ActorRequest, path: web::Path<Uuid>)
 }
 
 /// Users of the tenant, newest first.
-#[utoipa::path(trace, path = LISTED, params(PageQuery), responses((status = 200, body = PageBody<UserBody>)))]
+#[utoipa::path(trace, path = LISTED, params(PageQuery), responses((status = 200, body = PageBody<PersonBody>)))]
 pub(crate) async fn list_users(request: ActorRequest, query: web::Query<PageQuery>) -> HandlerResult {
     let users = request.app.identity().users(&request.actor, query.request()?).await?;
-    Ok(PageBody::of(users, |user| UserBody::from(&user)).respond(&request.http))
+    Ok(PageBody::of(users, |person| PersonBody::from(&person)).respond(&request.http))
 }
 
 /// Creates a user in the tenant.

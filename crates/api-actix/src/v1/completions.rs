@@ -35,7 +35,8 @@ pub(crate) async fn complete(request: ActorRequest, body: Json<CompletionRequest
     if stream {
         let completion = request.app.openai().complete(&request.actor, asked).await?;
         let head = Head::of(&completion);
-        return sse::respond(&request.http, chunks(completion, head, include_usage));
+        let told = |error: ApiError| sse::data(&error.openai());
+        return sse::respond(&request.http, told, chunks(completion, head, include_usage));
     }
     // In a task of the application's runtime: this thread is woken once, and not for every piece.
     let answer = tokio::spawn(async move {

@@ -1,10 +1,12 @@
-//! Acts that somebody may repeat without end: asking for what is not there, failing to sign in.
+//! Acts that somebody may repeat without end: asking for what is not there, failing to sign in, reading what is
+//! another's.
 //!
 //! Whoever asks for a thousand ids would write a thousand rows into a log that others read. So the first such act of a
 //! person is a row of its own, and those of the minute after it are counted and become one more row.
 
 use std::{
     collections::HashMap,
+    net::IpAddr,
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
@@ -12,7 +14,7 @@ use chrono::TimeDelta;
 use domain::{
     access::{Actor, Scope},
     clock::Timestamp,
-    ids::TenantId,
+    ids::{TenantId, UserId},
 };
 use serde_json::json;
 use uuid::Uuid;
@@ -25,8 +27,8 @@ const COUNTED_FOR: TimeDelta = TimeDelta::minutes(1);
 /// People whose acts are counted at once. Those of further ones have rows of their own.
 const MOST_PEOPLE: usize = 10_000;
 
-/// Whose acts of which kind are counted together.
-type Key = (TenantId, &'static str, Uuid);
+/// Whose acts of which kind, on what, are counted together.
+type Key = (TenantId, &'static str, Uuid, Option<Uuid>);
 
 /// What is counted in the minutes that run.
 #[derive(Default)]
@@ -102,21 +104,30 @@ impl App {
     pub async fn record_denial(&self, actor: &Actor, entity_type: &'static str, entity_id: Option<Uuid>) -> Result<()> {
         let Some(tenant_id) = actor.tenant_id else { return Ok(()) };
         let denied = Act { entity_id, ..Act::on("authz_denied", entity_type, Uuid::nil()) };
-        self.record_counted(tenant_id, actor.user_id.0, Some(actor), denied).await
+        self.record_counted((tenant_id, denied.action, actor.user_id.0, None), Some(actor), denied).await
     }
 
-    /// Records an act that may be repeated without end, told apart by whom it is about.
-    pub(crate) async fn record_counted(
+    /// Records that a sign-in to an account failed.
+    pub(crate) async fn record_failure(
         &self,
         tenant_id: TenantId,
-        about: Uuid,
-        by: Option<&Actor>,
-        act: Act,
+        account: UserId,
+        address: Option<IpAddr>,
     ) -> Result<()> {
-        if self.parts.counted.is_counted((tenant_id, act.action, about), by, &act, self.now()) {
+        let failed = Act::on("sign_in_failed", "user", account.0).now(json!({ "ip_address": address }));
+        self.record_counted((tenant_id, failed.action, account.0, None), None, failed).await
+    }
+
+    /// Records that who runs the tenant reads what is another's, before it does. Each thing has a row of its own.
+    pub(crate) async fn record_reading(&self, actor: &Actor, tenant_id: TenantId, read: Act) -> Result<()> {
+        self.record_counted((tenant_id, read.action, actor.user_id.0, read.entity_id), Some(actor), read).await
+    }
+
+    async fn record_counted(&self, key: Key, by: Option<&Actor>, act: Act) -> Result<()> {
+        if self.parts.counted.is_counted(key, by, &act, self.now()) {
             return Ok(());
         }
-        self.write_act(tenant_id, by, act).await
+        self.write_act(key.0, by, act).await
     }
 
     /// Writes how many acts there were in minutes that ended before `now`.

@@ -122,7 +122,9 @@ impl Conversations {
     /// # Errors
     /// `not_found`.
     pub async fn get(&self, actor: &Actor, id: ConversationId) -> Result<Conversation> {
-        self.app.query(actor, Permission::ConversationsRead, async |tx| conversation(tx, id).await).await
+        let found = self.app.query(actor, Permission::ConversationsRead, async |tx| conversation(tx, id).await).await?;
+        self.app.note_reading(actor, &found).await?;
+        Ok(found)
     }
 
     /// Conversations, newest first.

@@ -9,7 +9,7 @@ use domain::{
     ids::{ConversationId, StreamId},
 };
 use futures::{StreamExt, stream::BoxStream};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use crate::{
     App, Error, ErrorKind, Result,
@@ -19,6 +19,8 @@ use crate::{
 
 /// How often a stream of another instance is looked at without a wake-up.
 const POLL_INTERVAL: Duration = Duration::from_millis(500);
+/// How often it is looked again whether somebody else's stream may still be read.
+const LOOK_AGAIN: Duration = Duration::from_secs(4);
 /// Most events read from the table at once.
 const BATCH: u32 = 500;
 
@@ -42,6 +44,7 @@ pub struct Following {
     after: i64,
     ready: VecDeque<StreamEvent>,
     wakeups: Option<BoxStream<'static, Topic>>,
+    looked: Instant,
     ended: bool,
 }
 
@@ -56,8 +59,14 @@ impl Conversations {
         let stream = match &live {
             Some(live) => live.stream.clone(),
             None => {
-                let found = self.app.query_in(&scope, async |tx| Ok(tx.streams().get(id).await?)).await?;
-                found.ok_or_else(|| Error::not_found("stream", id.0))?
+                let read = async |tx: &Uow| {
+                    let stream = tx.streams().get(id).await?.ok_or_else(|| Error::not_found("stream", id.0))?;
+                    let conversation = conversation(tx, stream.conversation_id).await?;
+                    Ok((stream, conversation))
+                };
+                let (stream, conversation) = self.app.query_in(&scope, read).await?;
+                self.app.note_reading(actor, &conversation).await?;
+                stream
             }
         };
         let after = if stream.state == StreamState::Running {
@@ -80,6 +89,7 @@ impl Conversations {
             after: after.max(0),
             ready: VecDeque::new(),
             wakeups: None,
+            looked: Instant::now(),
             ended: false,
         })
     }
@@ -121,9 +131,14 @@ impl Following {
         if self.ended {
             return Ok(None);
         }
-        while self.ready.is_empty() {
+        loop {
+            self.look_again().await?;
+            if !self.ready.is_empty() {
+                break;
+            }
             match self.app.parts.live.get(self.stream.id) {
-                Some(live) => self.wait_live(&live).await,
+                // Given up, the wait has taken nothing.
+                Some(live) => drop(timeout(LOOK_AGAIN, self.wait_live(&live)).await),
                 None => self.wait_stored().await?,
             }
         }
@@ -148,6 +163,17 @@ impl Following {
     #[must_use]
     pub fn stream(&self) -> &Stream {
         &self.stream
+    }
+
+    /// What is told to a reader who may no longer read the conversation ends. One's own stream stays one's own.
+    async fn look_again(&mut self) -> Result<()> {
+        if self.live.is_none() && self.looked.elapsed() >= LOOK_AGAIN {
+            self.looked = Instant::now();
+            let id = self.stream.id;
+            let found = self.app.query_in(&self.scope, async |tx| Ok(tx.streams().get(id).await?)).await?;
+            found.ok_or_else(|| Error::not_found("stream", id.0))?;
+        }
+        Ok(())
     }
 
     async fn wait_live(&mut self, live: &LiveStream) {

@@ -75,9 +75,12 @@ impl Conversations {
             };
             let next = messages.first().and_then(|first| first.parent_id);
             let items = views(tx, id, messages).await?;
-            Ok(BranchPage { items, next, head: Head::from(&conversation) })
+            let page = BranchPage { items, next, head: Head::from(&conversation) };
+            Ok((page, conversation))
         };
-        self.app.query(actor, Permission::ConversationsRead, read).await
+        let (page, conversation) = self.app.query(actor, Permission::ConversationsRead, read).await?;
+        self.app.note_reading(actor, &conversation).await?;
+        Ok(page)
     }
 
     /// All live messages by `seq`.
@@ -89,9 +92,12 @@ impl Conversations {
             let conversation = conversation(tx, id).await?;
             let page = tx.messages().tree(id, after_seq, limit).await?;
             let items = views(tx, id, page.items).await?;
-            Ok(TreePage { items, next: page.next, head: Head::from(&conversation) })
+            let page = TreePage { items, next: page.next, head: Head::from(&conversation) };
+            Ok((page, conversation))
         };
-        self.app.query(actor, Permission::ConversationsRead, read).await
+        let (page, conversation) = self.app.query(actor, Permission::ConversationsRead, read).await?;
+        self.app.note_reading(actor, &conversation).await?;
+        Ok(page)
     }
 
     /// One message.
@@ -105,9 +111,17 @@ impl Conversations {
                 // Tells which of them is not there, or that they do not belong together.
                 _ => message_in(tx, &conversation(tx, id).await?, message, "message_id").await?,
             };
-            views(tx, id, vec![message]).await?.pop().ok_or_else(|| Error::internal("a message has a view"))
+            let view =
+                views(tx, id, vec![message]).await?.pop().ok_or_else(|| Error::internal("a message has a view"))?;
+            // Others are shown only what is shown to all.
+            let conversation = if actor.sees_whole_tenant() { Some(conversation(tx, id).await?) } else { None };
+            Ok((view, conversation))
         };
-        self.app.query(actor, Permission::ConversationsRead, read).await
+        let (view, conversation) = self.app.query(actor, Permission::ConversationsRead, read).await?;
+        if let Some(conversation) = conversation {
+            self.app.note_reading(actor, &conversation).await?;
+        }
+        Ok(view)
     }
 }
 

@@ -1,17 +1,29 @@
 //! Finding the places of the tree that a request names.
 
 use domain::{
-    conversations::{Conversation, Message},
+    access::Actor,
+    conversations::{Conversation, Message, Visibility},
     error::ValueError,
     ids::{ConversationId, MessageId},
 };
 use serde_json::json;
 
-use crate::{Error, ErrorKind, Result, unit_of_work::Uow};
+use crate::{App, Error, ErrorKind, Result, audit::Act, unit_of_work::Uow};
 
 /// The conversation, or the error that it is not there.
 pub(super) async fn conversation(tx: &Uow, id: ConversationId) -> Result<Conversation> {
     tx.conversations().get(id).await?.ok_or_else(|| Error::not_found("conversation", id.0))
+}
+
+impl App {
+    /// Puts on record that who runs the tenant reads a conversation that is another's and not shown to all.
+    pub(super) async fn note_reading(&self, actor: &Actor, conversation: &Conversation) -> Result<()> {
+        if Some(conversation.user_id) == actor.owner() || conversation.visibility == Visibility::Public {
+            return Ok(());
+        }
+        let read = Act::on("conversation_read", "conversation", conversation.id.0);
+        self.record_reading(actor, conversation.tenant_id, read).await
+    }
 }
 
 /// The conversation, locked; refused when the caller has seen an older head.

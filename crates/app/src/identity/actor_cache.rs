@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use domain::{
-    access::Actor,
+    access::{Actor, Credential},
     identity::TokenHash,
     ids::{ApiKeyId, SessionId, TenantId, UserId},
 };
@@ -28,6 +28,8 @@ pub(crate) enum Checked {
     },
     /// An API key.
     ApiKey(TokenHash),
+    /// One of an actor that is looked at again, in a tenant.
+    Again(Credential, Option<TenantId>),
 }
 
 /// Actors by credential.

@@ -4,8 +4,8 @@ use std::{future::ready, sync::Arc};
 
 use domain::{
     access::{Actor, Credential, PermissionSet, Scope, SystemRole},
-    identity::{Role, User},
-    ids::{ApiKeyId, TenantId, UserId},
+    identity::{Role, Session, User},
+    ids::{ApiKeyId, SessionId, TenantId, UserId},
     store::Priority,
     tenancy::Tenant,
 };
@@ -30,6 +30,34 @@ impl Identity {
         actor.user_agent.clone_from(&context.user_agent);
         Ok(actor)
     }
+
+    /// The same actor with its rights of this moment, while something that it was given goes on. An access token that
+    /// has run out meanwhile does not matter: its session counts.
+    ///
+    /// # Errors
+    /// `unauthenticated` when the credential was revoked or has run out, or the user may not sign in any more.
+    pub async fn look_again(&self, actor: &Actor) -> Result<Actor> {
+        let app = &self.app;
+        let checked = Checked::Again(actor.credential, actor.tenant_id);
+        if let Some(now) = app.parts.actors.get(&checked) {
+            return Ok(now);
+        }
+        let mut now = match (actor.credential, actor.tenant_id) {
+            (Credential::ApiKey(key), Some(tenant_id)) => app.bearer_of_key(tenant_id, key).await?,
+            (Credential::ApiKey(_), None) => return Err(Error::unauthenticated()),
+            // The program that embeds us vouches for its users.
+            (Credential::Embedded, _) => return Ok(actor.clone()),
+            (Credential::Session(session), _) => {
+                let tenant_id = actor.tenant_id.filter(|_| !actor.is_superadmin);
+                app.holder_of_session(tenant_id, session, |found| found.user_id == actor.user_id).await?
+            }
+        };
+        if actor.is_superadmin {
+            now.tenant_id = actor.tenant_id;
+        }
+        app.parts.actors.keep(checked, now.clone());
+        Ok(now)
+    }
 }
 
 impl App {
@@ -45,8 +73,18 @@ impl App {
         let find = async |tx: &Uow| Ok(tx.sign_in().api_key(&hash).await?);
         let owner = self.query_in(&Scope::sign_in(), find).await?.ok_or_else(Error::unauthenticated)?;
         let tenant_id = owner.tenant_id.ok_or_else(Error::unauthenticated)?;
+        let actor = self.bearer_of_key(tenant_id, owner.id).await?;
+        self.parts.actors.keep(checked, actor.clone());
+        if self.parts.actors.note_use(owner.id) {
+            self.note_use(tenant_id, owner.id);
+        }
+        Ok(actor)
+    }
+
+    /// Whoever holds this key, with the rights that it and its owner have now.
+    async fn bearer_of_key(&self, tenant_id: TenantId, id: ApiKeyId) -> Result<Actor> {
         let read = async |tx: &Uow| {
-            let key = tx.api_keys().get(owner.id).await?.filter(|key| key.is_live(self.now()));
+            let key = tx.api_keys().get(id).await?.filter(|key| key.is_live(self.now()));
             let key = key.ok_or_else(Error::unauthenticated)?;
             let (user, roles) = living_user(tx, key.user_id).await?.ok_or_else(Error::unauthenticated)?;
             Ok((key, user, roles))
@@ -56,11 +94,23 @@ impl App {
         if let Some(scopes) = &key.scopes {
             actor.permissions.retain(|permission| scopes.contains(permission));
         }
-        self.parts.actors.keep(checked, actor.clone());
-        if self.parts.actors.note_use(key.id) {
-            self.note_use(tenant_id, key.id);
-        }
         Ok(actor)
+    }
+
+    /// Whoever holds this session, if it is the one that is meant.
+    async fn holder_of_session(
+        &self,
+        tenant_id: Option<TenantId>,
+        id: SessionId,
+        is_meant: impl Fn(&Session) -> bool + Send + Sync,
+    ) -> Result<Actor> {
+        let read = async |tx: &Uow| {
+            let session = tx.sessions().get(id).await?.filter(|found| is_meant(found) && found.is_live(self.now()));
+            let session = session.ok_or_else(Error::unauthenticated)?;
+            living_user(tx, session.user_id).await?.ok_or_else(Error::unauthenticated)
+        };
+        let (user, roles) = self.query_in(&session_scope(tenant_id), read).await?;
+        Ok(actor_of(&user, &roles, Credential::Session(id)))
     }
 
     async fn by_access_token(&self, token: &str, context: &RequestContext) -> Result<Actor> {
@@ -73,16 +123,9 @@ impl App {
         if let Some(actor) = self.parts.actors.get(&checked) {
             return Ok(actor);
         }
-        let read = async |tx: &Uow| {
-            let session = tx.sessions().get(claims.sid).await?.ok_or_else(Error::unauthenticated)?;
-            let named = (session.version, session.user_id, session.tenant_id) == (claims.ver, claims.sub, claims.tid);
-            if !named || !session.is_live(self.now()) {
-                return Err(Error::unauthenticated());
-            }
-            living_user(tx, claims.sub).await?.ok_or_else(Error::unauthenticated)
-        };
-        let (user, roles) = self.query_in(&session_scope(claims.tid), read).await?;
-        let mut actor = actor_of(&user, &roles, Credential::Session(claims.sid));
+        let named =
+            |found: &Session| (found.version, found.user_id, found.tenant_id) == (claims.ver, claims.sub, claims.tid);
+        let mut actor = self.holder_of_session(claims.tid, claims.sid, named).await?;
         if let Some(entered) = entered {
             actor.tenant_id = Some(entered);
             let by = Arc::new(actor.clone());

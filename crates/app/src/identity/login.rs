@@ -5,7 +5,6 @@ use domain::{
     identity::SignInAccount,
     text,
 };
-use serde_json::json;
 
 use super::{
     Identity,
@@ -92,15 +91,14 @@ impl App {
     /// Puts a sign-in that failed on record, in a task of its own: the answer takes as long for an account that is
     /// known as for one that is not.
     fn note_failure(&self, account: Option<SignInAccount>, context: &RequestContext) {
-        let address = context.ip_address.map(|address| address.to_string());
-        tracing::warn!(address, "a sign-in failed");
+        let address = context.ip_address;
+        tracing::warn!(address = address.map(tracing::field::display), "a sign-in failed");
         let Some((account, tenant_id)) = account.and_then(|account| Some((account.user_id, account.tenant_id?))) else {
             return;
         };
         let app = self.clone();
-        let failed = Act::on("sign_in_failed", "user", account.0).now(json!({ "ip_address": address }));
         self.parts.tasks.spawn(async move {
-            if let Err(error) = app.record_counted(tenant_id, account.0, None, failed).await {
+            if let Err(error) = app.record_failure(tenant_id, account, address).await {
                 tracing::error!(error = ?error, "a sign-in that failed could not be put on record");
             }
         });

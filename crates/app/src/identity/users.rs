@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use domain::{
     access::{Actor, Permission, Scope, SystemRole},
+    clock::Timestamp,
     error::ValueError,
-    identity::User,
+    identity::{Email, User, Username},
+    ids::UserId,
     page::{Page, PageRequest},
 };
 use serde_json::json;
@@ -24,6 +26,47 @@ pub struct NewUser {
     pub password: String,
     /// One of the tenant's system roles; by default `user`.
     pub role: Option<String>,
+}
+
+/// A user as others of the tenant see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Person {
+    /// The user. Names are for everybody.
+    pub user: PublicUser,
+    /// How to reach it, and when it was here: for who runs the tenant.
+    pub contact: Option<Contact>,
+}
+
+/// What everybody in the tenant sees of a user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublicUser {
+    /// Its id.
+    pub id: UserId,
+    /// Its user name.
+    pub username: Username,
+    /// The name shown to others.
+    pub display_name: Option<String>,
+    /// Given name.
+    pub first_name: Option<String>,
+    /// Family name.
+    pub last_name: Option<String>,
+    /// An https URL of a picture.
+    pub avatar_url: Option<String>,
+    /// May sign in.
+    pub is_active: bool,
+    /// When the account was made.
+    pub created_at: Timestamp,
+}
+
+/// What those who run the tenant see besides.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Contact {
+    /// Its e-mail address.
+    pub email: Email,
+    /// The address was shown to be the user's.
+    pub email_verified: bool,
+    /// Last successful sign-in.
+    pub last_login_at: Option<Timestamp>,
 }
 
 impl Identity {
@@ -63,12 +106,15 @@ impl Identity {
         self.app.detached(create).await
     }
 
-    /// Users of the actor's tenant, newest first.
+    /// Users of the actor's tenant, newest first; how to reach them only for who runs it.
     ///
     /// # Errors
     /// `forbidden`.
-    pub async fn users(&self, actor: &Actor, page: PageRequest) -> Result<Page<User>> {
-        self.app.query(actor, Permission::UsersRead, async |tx| Ok(tx.users().list(page).await?)).await
+    pub async fn users(&self, actor: &Actor, page: PageRequest) -> Result<Page<Person>> {
+        let users = self.app.query(actor, Permission::UsersRead, async |tx| Ok(tx.users().list(page).await?)).await?;
+        let sees_contact = actor.sees_whole_tenant();
+        let items = users.items.into_iter().map(|user| person(user, sees_contact)).collect();
+        Ok(Page { items, next: users.next })
     }
 
     /// Makes a superadmin; for the operator on the host only.
@@ -82,6 +128,15 @@ impl Identity {
             Ok((user.clone(), Act::on("superadmin_created", "user", user.id.0)))
         };
         self.app.change_in(&Scope::system("create a superadmin"), None, work).await
+    }
+}
+
+fn person(user: User, sees_contact: bool) -> Person {
+    let User { id, email, username, display_name, first_name, last_name, avatar_url, is_active, created_at, .. } = user;
+    let contact = Contact { email, email_verified: user.email_verified, last_login_at: user.last_login_at };
+    Person {
+        user: PublicUser { id, username, display_name, first_name, last_name, avatar_url, is_active, created_at },
+        contact: sees_contact.then_some(contact),
     }
 }
 

@@ -13,7 +13,7 @@ use serde_json::json;
 use crate::{
     Error, ErrorKind, Idempotent, Outcome, Result,
     audit::Act,
-    knowledge::Knowledge,
+    knowledge::{Knowledge, upload::refuse_to_change},
     unit_of_work::{Uow, tenant_of},
 };
 
@@ -149,6 +149,9 @@ pub(crate) async fn need_all(tx: &Uow, ids: &[CollectionId]) -> Result<()> {
 async fn check_parent(tx: &Uow, collection: &Collection, parent: CollectionId) -> Result<()> {
     let found = tx.collections().get(parent).await?;
     let found = found.ok_or_else(|| Error::not_found("collection", parent.0))?;
+    if let Some(by) = tx.by() {
+        refuse_to_change(by, found.user_id)?;
+    }
     if collection.visibility > found.visibility {
         let message = "must not be wider than that of the collection around it";
         return Err(ValueError::new("visibility", "wider_than_parent", message).into());

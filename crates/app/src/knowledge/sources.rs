@@ -9,7 +9,10 @@ use domain::{
     page::{Page, PageRequest},
 };
 
-use super::{Knowledge, UploadedSource, upload::ingest_job};
+use super::{
+    Knowledge, UploadedSource,
+    upload::{ingest_job, refuse_to_change},
+};
 use crate::{Error, ErrorKind, Idempotent, Outcome, Result, audit::Act, unit_of_work::Uow};
 
 /// How far the work on a source is.
@@ -76,6 +79,9 @@ impl Knowledge {
         let work = move |tx: Uow| async move {
             let found = tx.sources().get(id).await?;
             let source = found.ok_or_else(|| Error::not_found("source", id.0))?;
+            if let Some(by) = tx.by() {
+                refuse_to_change(by, source.user_id)?;
+            }
             let version = failed_version(&tx, &source).await?;
             // Caused by who asks for it, who need not be the one that uploaded the file.
             let by = tx.by().and_then(Actor::owner);

@@ -8,7 +8,7 @@ use domain::{
     clock::Timestamp,
     error::ValueError,
     gateways::{ByteStream, Topic},
-    ids::{CollectionId, JobId, SourceId, SourceVersionId},
+    ids::{CollectionId, JobId, SourceId, SourceVersionId, UserId},
     knowledge::{Collection, ProcessingStatus, Source, SourceVersion},
     text,
 };
@@ -71,6 +71,7 @@ impl Knowledge {
         let find = async |tx: &Uow| Ok(tx.collections().get(collection).await?);
         let found = self.app.query_in(&scope, find).await?;
         let collection = found.ok_or_else(|| Error::not_found("collection", collection.0))?;
+        refuse_to_change(actor, collection.user_id)?;
         let stored = self.store(collection.tenant_id, &filename, new.content).await?;
         let unclaimed = Unclaimed::new(self.app.clone(), stored.key.clone());
         Ok(StagedFile { collection, filename, stored, unclaimed })
@@ -219,6 +220,18 @@ fn described(description: SourceDescription, filename: &str) -> Result<(String, 
     let metadata = description.metadata.unwrap_or_else(|| json!({}));
     text::metadata("metadata", &metadata)?;
     Ok((name.unwrap_or_else(|| filename.to_owned()), metadata))
+}
+
+/// Refuses a superadmin what is a person's.
+///
+/// # Errors
+/// `not_yours_to_change`.
+pub(super) fn refuse_to_change(actor: &Actor, owner: Option<UserId>) -> Result<()> {
+    if actor.may_change_of(owner) {
+        return Ok(());
+    }
+    let message = "this belongs to a person; who enters a tenant reads it and does not write into it";
+    Err(Error::new(ErrorKind::Forbidden, "not_yours_to_change", message))
 }
 
 /// The last part of what the client called the file, without control characters.

@@ -60,10 +60,26 @@ impl Actor {
         }
     }
 
+    /// Whether the actor may all that it might `before`, in the same tenant.
+    #[must_use]
+    pub fn may_no_less_than(&self, before: &Self) -> bool {
+        self.tenant_id == before.tenant_id
+            && self.permissions.is_superset(&before.permissions)
+            && (self.is_tenant_admin || !before.is_tenant_admin)
+            && (self.is_superadmin || !before.is_superadmin)
+    }
+
     /// The user as the owner of what it makes in a tenant. A superadmin owns nothing there.
     #[must_use]
     pub fn owner(&self) -> Option<UserId> {
         (!self.is_superadmin).then_some(self.user_id)
+    }
+
+    /// Whether the actor may change what belongs to this user, or to nobody, where it reaches it. A superadmin reads
+    /// what is a person's, and writes to what is the tenant's alone.
+    #[must_use]
+    pub fn may_change_of(&self, owner: Option<UserId>) -> bool {
+        !self.is_superadmin || owner.is_none()
     }
 
     /// Whether the actor sees more of the tenant than its own things.
