@@ -1,6 +1,11 @@
 //! Bodies, paths and queries: strict, bounded in bytes and time, with errors that name the place.
 
-use std::{future::Future, pin::Pin, time::Duration};
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
+};
 
 use actix_web::{
     FromRequest, HttpMessage, HttpRequest,
@@ -20,6 +25,36 @@ use crate::{Body, error::ApiError, objects::Objects};
 const BODY_IDLE: Duration = Duration::from_secs(10);
 /// A JSON body must be there whole after so long.
 const BODY_TOTAL: Duration = Duration::from_secs(60);
+
+/// Most bytes of bodies that are on their way in at once, over all connections of the process. Further ones are told to
+/// come back; what is there goes on.
+const MOST_IN_FLIGHT: usize = 256 * 1024 * 1024;
+/// Those that are.
+static IN_FLIGHT: AtomicUsize = AtomicUsize::new(0);
+
+/// The bytes of a body on its way in, among those of all.
+#[derive(Default)]
+struct InFlight(usize);
+
+impl InFlight {
+    /// Takes room for more.
+    ///
+    /// # Errors
+    /// `busy` where all of them would be too many.
+    fn grow(&mut self, bytes: usize) -> Result<(), ApiError> {
+        self.0 += bytes;
+        if IN_FLIGHT.fetch_add(bytes, Ordering::Relaxed) + bytes > MOST_IN_FLIGHT {
+            return Err(app::Error::busy("too much is being sent at once").into());
+        }
+        Ok(())
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        IN_FLIGHT.fetch_sub(self.0, Ordering::Relaxed);
+    }
+}
 
 /// Bytes a second that an upload must come with on the whole, once it had [`BODY_IDLE`] to begin.
 const LEAST_BYTES_A_SECOND: u64 = 1024;
@@ -105,7 +140,7 @@ async fn read(mut payload: Payload, length: Option<usize>, limit: usize) -> Resu
         return Err(ApiError::body_too_large(limit as u64));
     }
     let end = Instant::now() + BODY_TOTAL;
-    let mut body = BytesMut::new();
+    let (mut body, mut in_flight) = (BytesMut::new(), InFlight::default());
     loop {
         let idle = (Instant::now() + BODY_IDLE).min(end);
         match timeout_at(idle, payload.next()).await {
@@ -116,6 +151,7 @@ async fn read(mut payload: Payload, length: Option<usize>, limit: usize) -> Resu
                 if body.len() + piece.len() > limit {
                     return Err(ApiError::body_too_large(limit as u64));
                 }
+                in_flight.grow(piece.len())?;
                 body.extend_from_slice(&piece);
             }
         }
@@ -230,6 +266,15 @@ mod tests {
         assert_eq!(error.error.fields[0].field, "_items/1/_n");
         assert_eq!(parse::<Outer>(b"{").unwrap_err().error.code, "malformed_json");
         assert_eq!(parse::<Outer>(br#"{"_items":[]} x"#).unwrap_err().error.code, "malformed_json");
+    }
+
+    #[test]
+    fn bodies_on_their_way_in_are_bounded_together() {
+        let (mut first, mut second) = (InFlight::default(), InFlight::default());
+        first.grow(MOST_IN_FLIGHT - 10).unwrap();
+        assert_eq!(second.grow(11).unwrap_err().error.code, "busy");
+        drop((first, second));
+        InFlight::default().grow(MOST_IN_FLIGHT).unwrap();
     }
 
     #[test]

@@ -1,13 +1,22 @@
 //! Background work: ingestion, recovery of what dead processes left, sweeps, daily sums, shutdown.
 
-use std::{future::Future, time::Duration};
+use std::{future::Future, sync::atomic::Ordering, time::Duration};
 
+use bytes::Bytes;
 use chrono::TimeDelta;
-use domain::{access::Scope, clock::Timestamp, gateways::Topic, page::PageRequest, store::Priority};
+use domain::{
+    access::Scope,
+    clock::Timestamp,
+    gateways::{BlobError, BlobKey, Topic},
+    ids::TenantId,
+    page::PageRequest,
+    store::Priority,
+};
 use futures::StreamExt;
 use tokio::time::timeout;
+use uuid::Uuid;
 
-use crate::{App, Result, unit_of_work::Uow};
+use crate::{App, ErrorKind, Result, audit::Act, unit_of_work::Uow};
 
 /// How often expired leases are looked for. With the lease itself (20 s) it keeps the promise that
 /// nothing stays unfinished for more than 30 s after a crash.
@@ -16,6 +25,10 @@ const RECONCILE_INTERVAL: Duration = Duration::from_secs(5);
 const SWEEP_INTERVAL: Duration = Duration::from_secs(10 * 60);
 /// How often it is looked which ledgers are to be folded into daily sums, which is by the hour.
 const FOLD_INTERVAL: Duration = Duration::from_secs(5 * 60);
+/// How often it is looked whether a disk that was full has room again.
+const ROOM_INTERVAL: Duration = Duration::from_secs(5);
+/// Room that there must be then.
+const ROOM_BYTES: usize = 1024 * 1024;
 /// How often counted acts are looked for whose minute has ended.
 const COUNTED_INTERVAL: Duration = Duration::from_secs(10);
 /// How often the gauges of what waits are set.
@@ -44,6 +57,7 @@ impl App {
         });
         background.every(SWEEP_INTERVAL, "sweep", |app| async move { app.sweep().await });
         background.every(FOLD_INTERVAL, "fold", |app| async move { app.fold_usage().await });
+        background.every(ROOM_INTERVAL, "room", |app| async move { app.look_for_room().await });
         background.every(COUNTED_INTERVAL, "counted", |app| async move { app.write_counted(app.now()).await });
         background.every(MEASURE_INTERVAL, "measure", |app| async move { app.measure().await });
         let app = self.clone();
@@ -117,6 +131,32 @@ impl App {
         }
     }
 
+    /// Where the disk was full, tries whether there is room: for a file of some size, as a small row finds room between
+    /// others, and for a row that says so. The server is told to be unready meanwhile, so maybe nobody else tries.
+    async fn look_for_room(&self) -> Result<()> {
+        if !self.parts.is_full.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let key = BlobKey::new(TenantId(Uuid::nil()), self.parts.ids.random());
+        let probe = futures::stream::once(async { Ok(Bytes::from_static(&[0; ROOM_BYTES])) });
+        let put = self.parts.blobs.put(&key, probe.boxed()).await;
+        self.parts.blobs.remove(&key).await?;
+        match put {
+            Err(BlobError::Full(_)) => return Ok(()),
+            put => drop(put?),
+        }
+        let resumed = |_| std::future::ready(Ok(((), Act::on("storage_resumed", "installation", Uuid::nil()))));
+        match self.change_in(&Scope::system("writing goes on"), None, resumed).await {
+            Err(error) if error.kind == ErrorKind::StorageFull => Ok(()),
+            Err(error) => Err(error),
+            Ok(()) => {
+                tracing::info!("there is room on the disk again");
+                self.parts.is_full.store(false, Ordering::Relaxed);
+                Ok(())
+            }
+        }
+    }
+
     /// Removes the events of streams that ended long ago. Messages hold what was said.
     async fn sweep_events(&self) -> Result<()> {
         let scope = Scope::system("remove events of ended streams");
@@ -150,7 +190,7 @@ impl App {
         }
     }
 
-    async fn sweep_files(&self, tenant: domain::ids::TenantId) -> Result<()> {
+    async fn sweep_files(&self, tenant: TenantId) -> Result<()> {
         let old: Vec<_> = self
             .parts
             .blobs

@@ -102,7 +102,7 @@ impl Error {
     }
 
     /// More is asked for than can be done at the moment; nothing was changed.
-    pub(crate) fn busy(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+    pub fn busy(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         let message = "the server has more to do than it can at the moment; try again in a second";
         Self::new(ErrorKind::Unavailable, "busy", message).retry_after(RETRY_AFTER).because(source)
     }
@@ -208,6 +208,11 @@ impl From<StoreError> for Error {
             StoreError::Unavailable(_) => {
                 let away = "the database is not available at the moment; try again";
                 Self::new(ErrorKind::Unavailable, "database_unavailable", away).retry_after(RETRY_AFTER).because(error)
+            }
+            StoreError::Full(_) => {
+                let message =
+                    "there is no room on the disk of the database; nothing was changed: free some and try again";
+                Self::new(ErrorKind::StorageFull, "storage_full", message).because(error)
             }
             // A transaction that lost as often as it was tried met too many others.
             StoreError::Busy(_) | StoreError::Retry => Self::busy(error),

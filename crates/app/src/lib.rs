@@ -41,7 +41,10 @@
 //! values. What writes goes on when its caller gives up waiting. `examples/embed.rs` goes from a
 //! document to a cited answer.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
 use domain::{
     access::Policy,
@@ -98,6 +101,8 @@ struct Parts {
     completions: openai::RunningCompletions,
     counted: audit::CountedActs,
     tasks: TaskTracker,
+    /// The last that was written found no room.
+    is_full: AtomicBool,
     /// Nothing new begins.
     shutdown: CancellationToken,
     /// What still runs ends at once.
@@ -202,6 +207,7 @@ impl AppBuilder {
                 completions: openai::RunningCompletions::default(),
                 counted: audit::CountedActs::default(),
                 tasks: TaskTracker::new(),
+                is_full: AtomicBool::new(false),
                 shutdown: CancellationToken::new(),
                 halt: CancellationToken::new(),
             }),
@@ -267,7 +273,22 @@ impl App {
         if self.parts.shutdown.is_cancelled() {
             return Err(Error::new(ErrorKind::Unavailable, "shutting_down", "the server is shutting down"));
         }
+        if self.parts.is_full.load(Ordering::Relaxed) {
+            let message = "there is no room on the disk; what is there can be read, and writing goes on once there is";
+            return Err(Error::new(ErrorKind::Unavailable, "storage_full", message));
+        }
         Ok(self.parts.store.ping().await?)
+    }
+
+    /// Notes where there was no room for what was written. That there is again is found out by
+    /// [`App::look_for_room`]: what needs none is written all the while.
+    fn note_room(&self, error: Option<&Error>) {
+        if let Some(error) = error
+            && error.kind == ErrorKind::StorageFull
+            && !self.parts.is_full.swap(true, Ordering::Relaxed)
+        {
+            tracing::error!(error = ?error, "there is no room on the disk");
+        }
     }
 
     fn now(&self) -> Timestamp {

@@ -84,6 +84,9 @@ pub enum StoreError {
     /// The database is well and has too much to do: no connection was free in time, or too many wait for one.
     #[error("the database is busy: {0}")]
     Busy(String),
+    /// There is no room on the disk of the database. Nothing was changed.
+    #[error("the disk of the database is full")]
+    Full(#[source] Box<dyn Error + Send + Sync>),
     /// The database cannot be reached.
     #[error("the database is unavailable")]
     Unavailable(#[source] Box<dyn Error + Send + Sync>),

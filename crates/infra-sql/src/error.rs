@@ -58,6 +58,7 @@ fn postgres_error(code: &str, constraint: Option<&str>, message: &str) -> Option
         "25P02" => Some(StoreError::Poisoned),
         "25006" => Some(StoreError::OutOfScope("a write in a read transaction")),
         "42501" => Some(StoreError::OutOfScope("the database refuses rows of another tenant")),
+        "53100" => Some(StoreError::Full(message.into())),
         _ if code.starts_with("08") || code.starts_with("57P") || code.starts_with("53") => {
             Some(StoreError::Unavailable(message.into()))
         }
@@ -83,8 +84,9 @@ fn sqlite_error(code: u32, message: &str) -> Option<StoreError> {
             // Busy, locked.
             5 | 6 => Some(StoreError::Retry),
             8 => Some(StoreError::OutOfScope("a write in a read transaction")),
-            // Input or output failed, disk full, cannot open.
-            10 | 13 | 14 => Some(StoreError::Unavailable(message.into())),
+            13 => Some(StoreError::Full(message.into())),
+            // Input or output failed, cannot open.
+            10 | 14 => Some(StoreError::Unavailable(message.into())),
             _ => None,
         },
     }

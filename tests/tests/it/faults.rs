@@ -1,5 +1,6 @@
 //! Faults that must lose nothing, in their short form.
 
 mod accounting;
+mod full;
 mod ingestion;
 mod slow;

@@ -160,7 +160,10 @@ impl App {
         loop {
             match attempt().await {
                 Err(error) if error.is_retryable() && tries < MAX_TRIES => tries += 1,
-                outcome => return outcome,
+                outcome => {
+                    self.note_room(outcome.as_ref().err());
+                    return outcome;
+                }
             }
         }
     }

@@ -93,6 +93,11 @@ impl Pump<'_> {
     /// Calls the model.
     async fn ask(&mut self, request: ChatRequest) -> Result<ChatStream, Ending> {
         let turn = Arc::clone(&self.turn);
+        if let Some(ending) = self.interrupted().now_or_never() {
+            // Nobody was asked: there is nothing to pay.
+            self.call = None;
+            return Err(ending);
+        }
         let mut opening = pin!(measure::chat(&turn.model, &turn.name, request));
         tokio::select! {
             opened = &mut opening => opened.map_err(|error| {

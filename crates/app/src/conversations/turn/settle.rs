@@ -13,7 +13,7 @@ use serde_json::json;
 
 use super::pump::{Ending, Pump};
 use crate::{
-    Result,
+    ErrorKind, Result,
     audit::Act,
     conversations::MessageView,
     unit_of_work::Uow,
@@ -73,7 +73,11 @@ impl Pump<'_> {
                     tracing::error!(stream = %self.turn.stream.id, error = ?error, "the turn is left to the reconciler");
                     break;
                 }
-                Err(error) if tries < MAX_SETTLEMENT_TRIES && !self.app.parts.halt.is_cancelled() => {
+                // A full disk is waited for as long as it takes: the text is nowhere else.
+                Err(error)
+                    if (tries < MAX_SETTLEMENT_TRIES || error.kind == ErrorKind::StorageFull)
+                        && !self.app.parts.halt.is_cancelled() =>
+                {
                     tries += 1;
                     tracing::warn!(stream = %self.turn.stream.id, error = ?error, "the turn could not be settled yet");
                     let pause = if error.is_retryable() { Duration::ZERO } else { SETTLEMENT_RETRY_PAUSE };
