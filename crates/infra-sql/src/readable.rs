@@ -16,6 +16,10 @@ use crate::{
     sql::{Met, Sql},
 };
 
+/// Ends the sub-query of an EXISTS that is to be asked for each row. PostgreSQL makes a join of any other, and as one
+/// plan serves all tenants and the average one is small, it goes through all that a large one has.
+pub const EACH: &str = " LIMIT 1 OFFSET 0";
+
 /// Adds the condition that the collection `k` is of the scope's tenant and in reach.
 #[must_use]
 pub fn collection_in_reach<S>(sql: Sql<S>, scope: &TenantScope, purpose: Purpose) -> Sql<Met> {

@@ -90,6 +90,17 @@ impl<S> Sql<S> {
         self.text(if separator == "(" { "(NULL)" } else { ")" })
     }
 
+    /// Adds rows of one value each, for VALUES: at least one.
+    #[must_use]
+    pub fn bind_rows<V: Into<Value>>(mut self, values: impl IntoIterator<Item = V>) -> Self {
+        let mut separator = "(";
+        for value in values {
+            self = self.text(separator).bind(value);
+            separator = "), (";
+        }
+        self.text(")")
+    }
+
     /// Adds whatever the function adds.
     #[must_use]
     pub fn then<R>(self, add: impl FnOnce(Self) -> R) -> R {

@@ -40,15 +40,17 @@ impl<C: ConnectionTrait> Snapshot<'_, C> {
     pub(super) async fn readable_chunks(&self, chunks: &[Uuid]) -> Result<HashSet<Uuid>, StoreError> {
         let wanted = chunks.len().max(self.question.limit as usize);
         let chunks = chunks.iter().chain(std::iter::repeat_n(chunks.last(), wanted).flatten()).take(wanted);
-        let sql = Sql::new("chunk_index.readable_chunks", "SELECT c.id FROM chunks c")
+        let sql = Sql::new("chunk_index.readable_chunks", "WITH w(id) AS (VALUES ")
+            .bind_rows(chunks.copied())
+            .text(") SELECT w.id FROM w WHERE EXISTS (SELECT 1 FROM chunks c")
             .text(" JOIN sources s ON s.tenant_id = c.tenant_id AND s.id = c.source_id")
             .text(" AND s.current_version_id = c.source_version_id")
             .text(" JOIN collections k ON k.tenant_id = s.tenant_id AND k.id = s.collection_id WHERE ")
             .of_tenant("c.tenant_id", self.question.scope)
-            .text(" AND c.id IN ")
-            .bind_list(chunks.copied())
-            .text(" AND ")
-            .then(|sql| readable::source_is_readable(sql, self.question.scope, self.question.readable));
+            .text(" AND c.id = w.id AND ")
+            .then(|sql| readable::source_is_readable(sql, self.question.scope, self.question.readable))
+            .text(readable::EACH)
+            .text(")");
         ids(&self.rows(sql).await?)
     }
 

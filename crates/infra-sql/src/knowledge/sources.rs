@@ -45,7 +45,7 @@ impl<B: SqlBackend> SqlRepos<B> {
         purpose: Purpose,
     ) -> Result<Sql<Met>, StoreError> {
         let sql = sql.text("EXISTS (SELECT 1 FROM sources s, collections k WHERE s.id = ").text(source).text(" AND ");
-        Ok(self.source_in_reach(sql, purpose)?.text(")"))
+        Ok(self.source_in_reach(sql, purpose)?.text(readable::EACH).text(")"))
     }
 
     /// Adds the condition that this source is in reach, for rows to be added to it.
