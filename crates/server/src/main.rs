@@ -6,6 +6,7 @@ use clap::Parser;
 
 mod commands;
 mod config;
+mod connections;
 mod error;
 mod listeners;
 mod secret;

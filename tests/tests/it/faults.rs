@@ -3,4 +3,5 @@
 mod accounting;
 mod full;
 mod ingestion;
+mod readers;
 mod slow;

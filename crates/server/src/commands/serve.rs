@@ -2,20 +2,15 @@
 
 use std::{io::Write, process::ExitCode, time::Duration};
 
-use actix_web::{App as ActixApp, HttpResponse, HttpServer, http::KeepAlive, web};
+use actix_server::Server;
+use actix_web::{App as ActixApp, HttpResponse, HttpServer, web};
 use api_actix::{Api, ApiSettings};
 use app::{App, identity::NewInstallation};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::time::MissedTickBehavior;
 
-use crate::{config::Config, error::StartError, listeners::listen, shutdown::Signals, telemetry, wiring};
+use crate::{config::Config, connections, error::StartError, listeners::listen, shutdown::Signals, telemetry, wiring};
 
-/// The head of a request must be there after so long.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
-/// A connection without a request is closed after so long.
-const KEEP_ALIVE: Duration = Duration::from_secs(75);
-/// A client that was answered and does not close is left after so long.
-const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 /// How often old figures are cleaned up.
 const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
 /// Time for connections to end after the application has.
@@ -40,18 +35,12 @@ pub(crate) async fn run(config: Config) -> Result<ExitCode, StartError> {
         0 => std::thread::available_parallelism().map_or(1, usize::from),
         workers => workers,
     };
-    let server = HttpServer::new(move || ActixApp::new().configure(|services| api.configure(services)))
+    let server = Server::build()
         .workers(workers)
-        .max_connections(config.limits.connections / workers.max(1))
-        .client_request_timeout(HEAD_TIMEOUT)
-        .client_disconnect_timeout(DISCONNECT_TIMEOUT)
-        .keep_alive(KeepAlive::Timeout(KEEP_ALIVE))
-        .h1_allow_half_closed(false)
+        .max_concurrent_connections(config.limits.connections / workers.max(1))
         .shutdown_timeout(config.shutdown_seconds + LAST_SECONDS)
-        .disable_signals()
-        .listen(listener)
-        .map_err(StartError::part)?
-        .run();
+        .disable_signals();
+    let server = connections::listen(server, listener, api).map_err(StartError::part)?.run();
     let metrics = serve_metrics(metrics_listener, figures)?;
     tracing::info!(address = %address, storage = app.capabilities().backend, "listening");
     tracing::info!(address = %metrics_address, "metrics listening");

@@ -1,0 +1,76 @@
+//! F53: readers that never read.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use infra_providers::scripted::Script;
+use serde_json::json;
+use tokio::{io::AsyncWriteExt, net::TcpStream};
+
+use crate::world::{Backend, PRICED, World, conversation, one};
+
+/// Readers of one answer.
+const READERS: usize = 200;
+/// Words of it, of ten bytes each.
+const WORDS: usize = 200_000;
+/// What the server's memory may grow by, in MiB, and when the last reader is gone.
+const MOST_GROWTH: u64 = 64;
+const GONE: Duration = Duration::from_secs(20);
+
+#[tokio::test]
+async fn f53_readers_that_never_read_cost_nothing_and_are_left() -> Result<()> {
+    let world = World::start(Backend::Sqlite).await?;
+    let ada = world.admin()?;
+    let answer: Vec<String> = (0..WORDS).map(|number| format!("w{number:08}")).collect();
+    let pause = Duration::from_millis(20);
+    world.upstream.set_default(Script {
+        words_per_chunk: 1_000,
+        chunk_delay: pause,
+        ..Script::reply(answer.join(" "))
+    });
+    let chat = conversation(&ada, &json!({ "model": PRICED, "collection_ids": [] })).await?;
+    let path = format!("/api/v1/conversations/{chat}/messages");
+    let mut events = ada.post_stream(&path, &json!({ "content": "Go on" })).await?;
+    let begun = events.until("turn.started").await?;
+    let stream = one(&begun, "turn.started")?["stream_id"].as_str().context("no stream")?.to_owned();
+    events.until("text.delta").await?;
+
+    let process = world.server.process_id()?;
+    let before = memory(process)?;
+    let address = world.server.url()?.replace("http://", "");
+    let request = format!(
+        "GET /api/v1/streams/{stream}/events HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {}\r\n\r\n",
+        world.token()
+    );
+    let mut readers = Vec::new();
+    for _ in 0..READERS {
+        let mut reader = TcpStream::connect(&address).await?;
+        reader.write_all(request.as_bytes()).await?;
+        readers.push(reader);
+    }
+    events.until("turn.completed").await?;
+    let grown = memory(process)?.saturating_sub(before);
+    ensure!(grown < MOST_GROWTH, "{READERS} readers that do not read cost {grown} MiB");
+    let ended = Instant::now();
+    while connections(process)? > 10 {
+        ensure!(ended.elapsed() < GONE, "{} connections are still there", connections(process)?);
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    Ok(())
+}
+
+/// Resident memory in MiB.
+fn memory(process: u32) -> Result<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
+    Ok(line.trim().trim_end_matches(" kB").parse::<u64>()? / 1024)
+}
+
+/// Sockets that a process has open.
+fn connections(process: u32) -> Result<usize> {
+    let files = std::fs::read_dir(format!("/proc/{process}/fd"))?;
+    let is_socket = |entry: &std::fs::DirEntry| {
+        std::fs::read_link(entry.path()).is_ok_and(|target| target.to_string_lossy().starts_with("socket:"))
+    };
+    Ok(files.flatten().filter(is_socket).count())
+}
