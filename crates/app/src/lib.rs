@@ -98,7 +98,7 @@ struct Parts {
     live: conversations::LiveStreams,
     flusher: conversations::Flusher,
     searches: knowledge::SearchKeeper,
-    completions: openai::RunningCompletions,
+    running_calls: openai::RunningCalls,
     counted: audit::CountedActs,
     tasks: TaskTracker,
     /// The last that was written found no room.
@@ -204,7 +204,7 @@ impl AppBuilder {
                 live: conversations::LiveStreams::default(),
                 flusher: conversations::Flusher::default(),
                 searches: knowledge::SearchKeeper::default(),
-                completions: openai::RunningCompletions::default(),
+                running_calls: openai::RunningCalls::default(),
                 counted: audit::CountedActs::default(),
                 tasks: TaskTracker::new(),
                 is_full: AtomicBool::new(false),

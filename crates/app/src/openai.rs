@@ -17,7 +17,7 @@ mod whole;
 
 pub use completion::{ChatCompletion, Completion, CompletionEvent};
 pub use embeddings::EmbeddingResult;
-pub(crate) use running::RunningCompletions;
+pub(crate) use running::RunningCalls;
 pub use whole::WholeAnswer;
 
 /// The use cases of the OpenAI face.

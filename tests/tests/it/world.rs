@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail, ensure};
 use e2e::{Builder, Client, Database, Event, Server};
 use infra_providers::scripted::ScriptedServer;
 use serde_json::{Value, json};
-use sqlx::{AssertSqlSafe, Connection, SqliteConnection};
+use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection};
 
 /// The password of every user of these tests.
 pub(crate) const PASSWORD: &str = "a long enough pass phrase";
@@ -50,6 +50,12 @@ pub(crate) struct World {
     pub(crate) upstream: ScriptedServer,
     database: Option<Database>,
     token: String,
+}
+
+/// A writer that is in the way.
+pub(crate) struct Held {
+    _postgres: Option<PgConnection>,
+    _sqlite: Option<SqliteConnection>,
 }
 
 impl World {
@@ -129,6 +135,22 @@ impl World {
             None => sqlx::raw_sql(sql).execute(&mut self.file().await?).await.map(drop)?,
         }
         Ok(())
+    }
+
+    /// Holds what writing needs, as another writer does, until this is dropped.
+    pub(crate) async fn hold_writes(&self) -> Result<Held> {
+        Ok(match &self.database {
+            Some(database) => {
+                let mut connection = database.superuser().await?;
+                sqlx::raw_sql("BEGIN; LOCK TABLE usage_logs IN SHARE MODE").execute(&mut connection).await?;
+                Held { _postgres: Some(connection), _sqlite: None }
+            }
+            None => {
+                let mut connection = self.file().await?;
+                sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut connection).await?;
+                Held { _postgres: None, _sqlite: Some(connection) }
+            }
+        })
     }
 
     /// The file of SQLite, beside the server.

@@ -32,7 +32,7 @@ impl OpenAi {
     /// Embeds texts, or tokens of the configured model's own vocabulary, with that model.
     ///
     /// # Errors
-    /// `no_embedding_model`; `invalid`; the provider's errors.
+    /// `no_embedding_model`; `invalid`; `too_many_running`; the provider's errors.
     pub async fn embeddings(&self, actor: &Actor, model: &str, input: EmbeddingInput) -> Result<EmbeddingResult> {
         let scope = self.app.allow(actor, Permission::ModelsUse)?;
         let tenant_id = tenant_of(&scope)?;
@@ -42,8 +42,10 @@ impl OpenAi {
         }
         let app = self.app.clone();
         let (actor, model) = (actor.clone(), model.to_owned());
+        let place = app.parts.running_calls.enter(&actor, &app.parts.settings)?;
         self.app
             .detached(async move {
+                let _place = place;
                 let embedder = app.parts.embedder.clone().ok_or_else(no_model)?;
                 let known = named(&model, embedder.model())?;
                 check_window(&input, &known)?;

@@ -1,4 +1,5 @@
-//! How many completions run at once in this process, by who asks: as turns are bounded, by API key or by user.
+//! How many completions and embeddings run at once in this process, by who asks: as turns are bounded, by API key or by
+//! user. One whose caller has gone keeps its place.
 
 use std::{
     collections::HashMap,
@@ -19,17 +20,17 @@ enum Asker {
     User(UserId),
 }
 
-/// The completions that run here.
+/// The calls that run here.
 #[derive(Clone, Default)]
-pub(crate) struct RunningCompletions(Arc<Mutex<HashMap<Asker, u64>>>);
+pub(crate) struct RunningCalls(Arc<Mutex<HashMap<Asker, u64>>>);
 
 /// The place of one of them, until it is dropped.
 pub(crate) struct Place {
     asker: Asker,
-    running: RunningCompletions,
+    running: RunningCalls,
 }
 
-impl RunningCompletions {
+impl RunningCalls {
     /// Takes a place.
     ///
     /// # Errors
@@ -43,7 +44,7 @@ impl RunningCompletions {
         };
         let mut running = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if running.get(&asker).is_some_and(|count| *count >= most) || most == 0 {
-            let message = format!("{most} completions are being written for you; wait for one to end");
+            let message = format!("{most} calls run for you; wait for one to end");
             return Err(Error::new(ErrorKind::TooManyRequests, "too_many_running", message));
         }
         *running.entry(asker).or_default() += 1;
@@ -85,7 +86,7 @@ mod tests {
 
     #[test]
     fn a_user_and_each_key_have_places_of_their_own() {
-        let running = RunningCompletions::default();
+        let running = RunningCalls::default();
         let settings = Settings { max_running_per_user: 1, max_running_per_api_key: 2, ..Settings::default() };
         let user = actor(Credential::Embedded);
         let key = actor(Credential::ApiKey(Uuid::nil().into()));

@@ -84,3 +84,28 @@ async fn what_the_provider_refuses_is_about_the_input_and_costs_nothing() {
     assert_eq!((error.code, error.fields[0].field.as_str()), ("upstream_invalid_request", "input"), "{error}");
     assert_eq!((recorded(&bench).await, bench.ledger(&ada).await), (Vec::new(), Vec::new()));
 }
+
+#[tokio::test]
+async fn only_so_many_embeddings_run_at_once_also_of_callers_that_left() {
+    let (embedder, gate) = GatedEmbedder::new();
+    let settings = app::Settings { max_running_per_user: 1, ..app::Settings::default() };
+    let bench = Bench::with(Choice { embedder: Some(embedder), settings, ..Choice::default() });
+    let ada = bench.ada().await;
+    let input = || EmbeddingInput::Texts(vec!["words".to_owned()]);
+    gate.close();
+    let left = tokio::spawn({
+        let (openai, ada, input) = (bench.app.openai(), ada.clone(), input());
+        async move { openai.embeddings(&ada, MODEL, input).await }
+    });
+    gate.held().await;
+    left.abort();
+    let refused = bench.app.openai().embeddings(&ada, MODEL, input()).await;
+    assert_eq!(crate::support::refusal(refused), "too_many_running");
+    gate.open();
+    // The call that nobody waits for ends, is booked, and gives its place back.
+    bench.ledger_of(&ada, 1).await;
+    crate::support::until("there is a place", async || {
+        bench.app.openai().embeddings(&ada, MODEL, input()).await.is_ok()
+    })
+    .await;
+}

@@ -12,8 +12,12 @@ use crate::world::{Backend, PRICED, World, branch, conversation, on_each_backend
 on_each_backend!(
     f03_a_client_that_leaves_is_billed_once,
     f04_usage_is_counted_once_however_it_is_told,
-    f05_a_crash_neither_loses_nor_doubles_a_row
+    f05_a_crash_neither_loses_nor_doubles_a_row,
+    f52_a_busy_writer_changes_nothing_of_what_a_completion_is_told,
 );
+
+/// How long another writer is in the way: longer than SQLite waits for one.
+const HELD: Duration = Duration::from_secs(7);
 
 /// Streams that are left by their clients.
 const STREAMS: usize = 12;
@@ -53,6 +57,50 @@ async fn f03_a_client_that_leaves_is_billed_once(backend: Backend) -> Result<()>
         ada.get(&format!("/api/v1/conversations/{chat}/stream")).await?.expect(204)?;
     }
     assert_eq!(world.number("SELECT count(DISTINCT request_id) FROM usage_logs").await?, STREAMS as i64);
+    assert_eq!(world.reconcile().await?, "0");
+    Ok(())
+}
+
+/// Completions whose settlement meets another writer: what their clients are told is what is booked.
+async fn f52_a_busy_writer_changes_nothing_of_what_a_completion_is_told(backend: Backend) -> Result<()> {
+    let world = World::start(backend).await?;
+    let ada = world.admin()?;
+    let words: Vec<String> = (0..20).map(|number| format!("word{number}")).collect();
+    world.upstream.set_default(Script { chunk_delay: Duration::from_millis(50), ..Script::reply(words.join(" ")) });
+    let completion = |stream: bool| {
+        json!({ "model": PRICED, "stream": stream, "stream_options": { "include_usage": true },
+            "messages": [{ "role": "user", "content": "Count." }] })
+    };
+    let whole = tokio::spawn({
+        let (ada, body) = (ada.clone(), completion(false));
+        async move { ada.post("/v1/chat/completions", &body).await?.expect(200) }
+    });
+    let streamed = tokio::spawn({
+        let (ada, body) = (ada.clone(), completion(true));
+        async move {
+            let (mut events, mut usage) = (ada.post_stream("/v1/chat/completions", &body).await?, None);
+            while let Some(event) = events.next().await? {
+                let chunk = serde_json::from_str::<serde_json::Value>(&event.data).unwrap_or_default();
+                usage = chunk["usage"].as_object().cloned().or(usage);
+            }
+            usage.context("no usage was told")
+        }
+    });
+    while world.upstream.requests().len() < 2 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let held = world.hold_writes().await?;
+    tokio::time::sleep(HELD).await;
+    drop(held);
+    let whole = whole.await??;
+    let streamed = streamed.await??;
+    world.wait_for_number(ROWS, 2).await?;
+    assert_eq!(world.number("SELECT count(*) FROM usage_logs WHERE is_estimated").await?, 0);
+    for column in ["input_tokens", "output_tokens"] {
+        let told = if column == "input_tokens" { "prompt_tokens" } else { "completion_tokens" };
+        let counts = [&whole["usage"][told], &streamed[told]].map(|count| count.as_i64().unwrap_or(-1));
+        assert_eq!(sum_of(&world, column).await?, counts.iter().sum::<i64>(), "{column}");
+    }
     assert_eq!(world.reconcile().await?, "0");
     Ok(())
 }

@@ -38,7 +38,7 @@ impl OpenAi {
     /// Answers a prompt; nothing is kept of it but its usage.
     pub(super) async fn complete_alone(&self, actor: Actor, scope: Scope, asked: ChatCompletion) -> Result<Completion> {
         let app = &self.app;
-        let place = app.parts.completions.enter(&actor, &app.parts.settings)?;
+        let place = app.parts.running_calls.enter(&actor, &app.parts.settings)?;
         let (name, model) = app.parts.models.resolve(&asked.model).await?;
         let mut request = asked.request;
         request.model.clone_from(&name.model);
