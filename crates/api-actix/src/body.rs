@@ -26,9 +26,11 @@ const BODY_IDLE: Duration = Duration::from_secs(10);
 /// A JSON body must be there whole after so long.
 const BODY_TOTAL: Duration = Duration::from_secs(60);
 
-/// Most bytes of bodies that are on their way in at once, over all connections of the process. Further ones are told to
-/// come back; what is there goes on.
+/// Most bytes of large bodies that are on their way in at once, over all connections of the process. Beyond that they are
+/// told to come back; small ones, such as those of sign-in, are let in whatever others send.
 const MOST_IN_FLIGHT: usize = 256 * 1024 * 1024;
+/// Most bytes of a body that is small.
+const SMALL: usize = 64 * 1024;
 /// Those that are.
 static IN_FLIGHT: AtomicUsize = AtomicUsize::new(0);
 
@@ -56,10 +58,10 @@ impl Drop for InFlight {
     }
 }
 
-/// Bytes a second that an upload must come with on the whole, once it had [`BODY_IDLE`] to begin.
+/// Bytes a second that a body must come with on the whole, once it had [`BODY_IDLE`] to begin.
 const LEAST_BYTES_A_SECOND: u64 = 1024;
 
-/// How fast an upload comes in, by the time that its client was waited for.
+/// How fast a body comes in, by the time that its client was waited for.
 #[derive(Default)]
 pub(crate) struct Pace {
     waited: Duration,
@@ -140,18 +142,19 @@ async fn read(mut payload: Payload, length: Option<usize>, limit: usize) -> Resu
         return Err(ApiError::body_too_large(limit as u64));
     }
     let end = Instant::now() + BODY_TOTAL;
-    let (mut body, mut in_flight) = (BytesMut::new(), InFlight::default());
+    let (mut body, mut in_flight, mut pace) = (BytesMut::new(), InFlight::default(), Pace::default());
     loop {
-        let idle = (Instant::now() + BODY_IDLE).min(end);
-        match timeout_at(idle, payload.next()).await {
-            Err(_) => return Err(ApiError::body_too_slow()),
-            Ok(None) => return Ok(body.freeze()),
-            Ok(Some(Err(error))) => return Err(ApiError::body_broken(error)),
-            Ok(Some(Ok(piece))) => {
+        match timeout_at(end, pace.wait(payload.next())).await.map_err(|_| TooSlow)?? {
+            None => return Ok(body.freeze()),
+            Some(Err(error)) => return Err(ApiError::body_broken(error)),
+            Some(Ok(piece)) => {
                 if body.len() + piece.len() > limit {
                     return Err(ApiError::body_too_large(limit as u64));
                 }
-                in_flight.grow(piece.len())?;
+                if limit > SMALL {
+                    in_flight.grow(piece.len())?;
+                }
+                pace.came(piece.len());
                 body.extend_from_slice(&piece);
             }
         }

@@ -1,17 +1,23 @@
 //! Event streams: what they look like, and that they never go silent.
 
-use std::{pin::pin, time::Duration};
+use std::{
+    future::Future,
+    pin::Pin,
+    rc::Rc,
+    task::{Context, Poll},
+    time::Duration,
+};
 
 use actix_web::{
     HttpRequest, HttpResponse, HttpResponseBuilder,
     http::header,
     web::{self, Bytes},
 };
-use futures::{Stream, StreamExt, future::Either};
+use futures::{FutureExt, Stream, future::LocalBoxFuture};
 use serde::Serialize;
 use tokio::{
     runtime::Handle,
-    time::{Instant, sleep_until},
+    time::{Instant, Sleep, sleep},
 };
 
 use crate::{authorize::Rights, error::ApiError, runtime::In};
@@ -65,36 +71,54 @@ pub(crate) fn respond(
 ) -> Result<HttpResponse, ApiError> {
     let handle = request.app_data::<web::Data<Handle>>();
     let handle = handle.ok_or_else(|| app::Error::internal("the API knows its runtime"))?;
-    let events = while_allowed(Rights::of(request)?, told, events);
+    let events = WhileAllowed {
+        events: Box::pin(events),
+        rights: Rc::new(Rights::of(request)?),
+        told,
+        clock: Box::pin(sleep(LOOK_AGAIN)),
+        look: None,
+        ended: false,
+    };
     Ok(head().streaming(In::new(handle.as_ref().clone(), events)))
 }
 
-fn while_allowed(
-    rights: Rights,
+/// Events while their reader may have them. They go on while that is looked at, so that a database that is slow holds
+/// nobody up.
+struct WhileAllowed<S> {
+    events: Pin<Box<S>>,
+    rights: Rc<Rights>,
     told: fn(ApiError) -> Bytes,
-    events: impl Stream<Item = Result<Bytes, actix_web::Error>> + 'static,
-) -> impl Stream<Item = Result<Bytes, actix_web::Error>> {
-    let state = (Box::pin(events), rights, Instant::now() + LOOK_AGAIN);
-    futures::stream::unfold(Some(state), move |state| async move {
-        let (mut events, rights, mut look_again) = state?;
-        loop {
-            // Whatever comes meanwhile waits in the stream: asking it for the next event may be given up.
-            let next = match futures::future::select(events.next(), pin!(sleep_until(look_again))).await {
-                Either::Left((event, _)) if Instant::now() < look_again => {
-                    return event.map(|event| (event, Some((events, rights, look_again))));
-                }
-                Either::Left((event, _)) => Some(event),
-                Either::Right(_) => None,
-            };
-            look_again = Instant::now() + LOOK_AGAIN;
-            if let Err(error) = rights.still_hold().await {
-                return Some((Ok(told(error)), None));
+    /// Until the next look.
+    clock: Pin<Box<Sleep>>,
+    look: Option<LocalBoxFuture<'static, Result<(), ApiError>>>,
+    ended: bool,
+}
+
+impl<S: Stream<Item = Result<Bytes, actix_web::Error>>> Stream for WhileAllowed<S> {
+    type Item = S::Item;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<S::Item>> {
+        if self.ended {
+            return Poll::Ready(None);
+        }
+        if self.look.is_none() && self.clock.as_mut().poll(context).is_ready() {
+            let rights = Rc::clone(&self.rights);
+            self.look = Some(async move { rights.still_hold().await }.boxed_local());
+        }
+        if let Some(Poll::Ready(held)) = self.look.as_mut().map(|look| look.as_mut().poll(context)) {
+            self.look = None;
+            if let Err(error) = held {
+                self.ended = true;
+                return Poll::Ready(Some(Ok((self.told)(error))));
             }
-            if let Some(event) = next {
-                return event.map(|event| (event, Some((events, rights, look_again))));
+            self.clock.as_mut().reset(Instant::now() + LOOK_AGAIN);
+            // Asked once, it calls when it goes off.
+            if self.clock.as_mut().poll(context).is_ready() {
+                context.waker().wake_by_ref();
             }
         }
-    })
+        self.events.as_mut().poll_next(context)
+    }
 }
 
 /// Whether a client asks for an event stream.

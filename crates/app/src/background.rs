@@ -137,13 +137,8 @@ impl App {
         if !self.parts.is_full.load(Ordering::Relaxed) {
             return Ok(());
         }
-        let key = BlobKey::new(TenantId(Uuid::nil()), self.parts.ids.random());
-        let probe = futures::stream::once(async { Ok(Bytes::from_static(&[0; ROOM_BYTES])) });
-        let put = self.parts.blobs.put(&key, probe.boxed()).await;
-        self.parts.blobs.remove(&key).await?;
-        match put {
-            Err(BlobError::Full(_)) => return Ok(()),
-            put => drop(put?),
+        if !self.has_room().await? {
+            return Ok(());
         }
         let resumed = |_| std::future::ready(Ok(((), Act::on("storage_resumed", "installation", Uuid::nil()))));
         match self.change_in(&Scope::system("writing goes on"), None, resumed).await {
@@ -154,6 +149,25 @@ impl App {
                 self.parts.is_full.store(false, Ordering::Relaxed);
                 Ok(())
             }
+        }
+    }
+
+    /// Whether a file of some size finds room.
+    async fn has_room(&self) -> Result<bool> {
+        let key = BlobKey::new(TenantId(Uuid::nil()), self.parts.ids.random());
+        let probe = futures::stream::once(async { Ok(Bytes::from_static(&[0; ROOM_BYTES])) });
+        let put = self.parts.blobs.put(&key, probe.boxed()).await;
+        self.parts.blobs.remove(&key).await?;
+        match put {
+            Err(BlobError::Full(_)) => Ok(false),
+            put => Ok(put.map(|_| true)?),
+        }
+    }
+
+    /// A file found no room: whether nothing else does, or it was a large one.
+    pub(crate) async fn look_whether_full(&self) {
+        if !self.has_room().await.unwrap_or(true) {
+            self.note_full("there is no room for files");
         }
     }
 

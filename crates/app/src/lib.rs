@@ -280,14 +280,11 @@ impl App {
         Ok(self.parts.store.ping().await?)
     }
 
-    /// Notes where there was no room for what was written. That there is again is found out by
+    /// Notes that there is no room for what was to be written. That there is again is found out by
     /// [`App::look_for_room`]: what needs none is written all the while.
-    fn note_room(&self, error: Option<&Error>) {
-        if let Some(error) = error
-            && error.kind == ErrorKind::StorageFull
-            && !self.parts.is_full.swap(true, Ordering::Relaxed)
-        {
-            tracing::error!(error = ?error, "there is no room on the disk");
+    fn note_full(&self, why: &str) {
+        if !self.parts.is_full.swap(true, Ordering::Relaxed) {
+            tracing::error!(why, "the disk is full");
         }
     }
 

@@ -40,7 +40,8 @@ const KEEP_ALIVE: Duration = Duration::from_secs(75);
 /// A client that was answered and does not close is left after so long.
 const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// A client that takes nothing of what it is sent is left after so long. Readers of events come back and go on.
+/// A client that takes next to nothing of what it is sent is left after so long: the kernel lets us write again once it
+/// has taken some ten KiB. Readers of events come back and go on.
 const STALLED: Duration = Duration::from_secs(12);
 
 /// Serves the API on a listener.

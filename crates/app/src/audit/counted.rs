@@ -28,7 +28,7 @@ const COUNTED_FOR: TimeDelta = TimeDelta::minutes(1);
 const MOST_PEOPLE: usize = 10_000;
 
 /// Whose acts of which kind, on what, are counted together.
-type Key = (TenantId, &'static str, Uuid, Option<Uuid>);
+type Key = (Option<TenantId>, &'static str, Uuid, Option<Uuid>);
 
 /// What is counted in the minutes that run.
 #[derive(Default)]
@@ -80,6 +80,15 @@ impl CountedActs {
         }
     }
 
+    /// Forgets a minute whose first act could not be written.
+    fn forget(&self, key: Key) {
+        if let Some(minute) = self.minutes().remove(&key)
+            && minute.count > 0
+        {
+            tracing::error!(action = key.1, count = minute.count, "acts are not on record, as the first one is not");
+        }
+    }
+
     /// Takes the minutes that have ended.
     fn ended(&self, now: Timestamp) -> Vec<(Key, Minute)> {
         self.minutes().extract_if(|_, minute| minute.has_ended(now)).collect()
@@ -104,13 +113,13 @@ impl App {
     pub async fn record_denial(&self, actor: &Actor, entity_type: &'static str, entity_id: Option<Uuid>) -> Result<()> {
         let Some(tenant_id) = actor.tenant_id else { return Ok(()) };
         let denied = Act { entity_id, ..Act::on("authz_denied", entity_type, Uuid::nil()) };
-        self.record_counted((tenant_id, denied.action, actor.user_id.0, None), Some(actor), denied).await
+        self.record_counted((Some(tenant_id), denied.action, actor.user_id.0, None), Some(actor), denied).await
     }
 
-    /// Records that a sign-in to an account failed.
+    /// Records that a sign-in to an account failed, that of a superadmin on the installation.
     pub(crate) async fn record_failure(
         &self,
-        tenant_id: TenantId,
+        tenant_id: Option<TenantId>,
         account: UserId,
         address: Option<IpAddr>,
     ) -> Result<()> {
@@ -120,14 +129,15 @@ impl App {
 
     /// Records that who runs the tenant reads what is another's, before it does. Each thing has a row of its own.
     pub(crate) async fn record_reading(&self, actor: &Actor, tenant_id: TenantId, read: Act) -> Result<()> {
-        self.record_counted((tenant_id, read.action, actor.user_id.0, read.entity_id), Some(actor), read).await
+        self.record_counted((Some(tenant_id), read.action, actor.user_id.0, read.entity_id), Some(actor), read).await
     }
 
     async fn record_counted(&self, key: Key, by: Option<&Actor>, act: Act) -> Result<()> {
         if self.parts.counted.is_counted(key, by, &act, self.now()) {
             return Ok(());
         }
-        self.write_act(key.0, by, act).await
+        // Without a row nothing is counted after it.
+        self.write_act(key.0, by, act).await.inspect_err(|_| self.parts.counted.forget(key))
     }
 
     /// Writes how many acts there were in minutes that ended before `now`.
@@ -150,8 +160,8 @@ impl App {
         result
     }
 
-    async fn write_act(&self, tenant_id: TenantId, by: Option<&Actor>, act: Act) -> Result<()> {
-        let scope = Scope::system_in(tenant_id);
+    async fn write_act(&self, tenant_id: Option<TenantId>, by: Option<&Actor>, act: Act) -> Result<()> {
+        let scope = tenant_id.map_or(Scope::system("an act on the installation"), Scope::system_in);
         let act = Act { by: by.cloned(), ..act };
         self.change_in(&scope, None, |_| std::future::ready(Ok(((), act.clone())))).await
     }

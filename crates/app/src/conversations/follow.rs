@@ -9,7 +9,7 @@ use domain::{
     ids::{ConversationId, StreamId},
 };
 use futures::{StreamExt, stream::BoxStream};
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::{
     App, Error, ErrorKind, Result,
@@ -21,6 +21,8 @@ use crate::{
 const POLL_INTERVAL: Duration = Duration::from_millis(500);
 /// How often it is looked again whether somebody else's stream may still be read.
 const LOOK_AGAIN: Duration = Duration::from_secs(4);
+/// How long a look may take.
+const LOOK_LIMIT: Duration = Duration::from_secs(1);
 /// Most events read from the table at once.
 const BATCH: u32 = 500;
 
@@ -138,7 +140,10 @@ impl Following {
             }
             match self.app.parts.live.get(self.stream.id) {
                 // Given up, the wait has taken nothing.
-                Some(live) => drop(timeout(LOOK_AGAIN, self.wait_live(&live)).await),
+                Some(live) => {
+                    let look_again = self.looked.max(Instant::now() - LOOK_AGAIN) + LOOK_AGAIN;
+                    drop(timeout_at(look_again, self.wait_live(&live)).await);
+                }
                 None => self.wait_stored().await?,
             }
         }
@@ -170,8 +175,14 @@ impl Following {
         if self.live.is_none() && self.looked.elapsed() >= LOOK_AGAIN {
             self.looked = Instant::now();
             let id = self.stream.id;
-            let found = self.app.query_in(&self.scope, async |tx| Ok(tx.streams().get(id).await?)).await?;
-            found.ok_or_else(|| Error::not_found("stream", id.0))?;
+            let look = self.app.query_in(&self.scope, async |tx| Ok(tx.streams().get(id).await?));
+            match timeout(LOOK_LIMIT, look).await {
+                Ok(Ok(None)) => return Err(Error::not_found("stream", id.0)),
+                Ok(Ok(Some(_))) => {}
+                // Neither an error nor silence says that it is not shown.
+                Ok(Err(error)) => tracing::warn!(error = ?error, "a stream could not be looked up again"),
+                Err(_) => tracing::warn!("a stream could not be looked up again in time"),
+            }
         }
         Ok(())
     }

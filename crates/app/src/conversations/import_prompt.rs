@@ -32,7 +32,11 @@ impl Conversations {
         let by = &Arc::new(actor.clone());
         let work = |tx: Uow| async move {
             let conversation = locked(&tx, id, None).await?;
-            let rows = rows_of(&tx, &conversation, by, messages);
+            let mut rows = rows_of(&tx, &conversation, by, messages);
+            if let Some(first) = rows.first_mut() {
+                // Somebody may have begun to talk meanwhile.
+                first.version = tx.messages().next_version(id, None).await?;
+            }
             tx.messages().insert(&rows).await?;
             let count = rows.len() as i64;
             let head = HeadMove {

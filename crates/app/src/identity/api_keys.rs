@@ -56,6 +56,8 @@ impl Identity {
             async move {
                 let key = &created.api_key;
                 if let Some(maker) = key.made_by_key_id {
+                    // Holds the maker's row: whoever revokes it waits, and finds this key.
+                    tx.api_keys().record_use(maker, tx.now()).await?;
                     let maker = tx.api_keys().get(maker).await?.filter(|maker| maker.is_live(tx.now()));
                     let maker = maker.ok_or_else(Error::unauthenticated)?;
                     // What has no end of its own has its maker's.

@@ -93,9 +93,7 @@ impl App {
     fn note_failure(&self, account: Option<SignInAccount>, context: &RequestContext) {
         let address = context.ip_address;
         tracing::warn!(address = address.map(tracing::field::display), "a sign-in failed");
-        let Some((account, tenant_id)) = account.and_then(|account| Some((account.user_id, account.tenant_id?))) else {
-            return;
-        };
+        let Some(SignInAccount { user_id: account, tenant_id, .. }) = account else { return };
         let app = self.clone();
         self.parts.tasks.spawn(async move {
             if let Err(error) = app.record_failure(tenant_id, account, address).await {
@@ -107,14 +105,17 @@ impl App {
 
 /// The account that a sign-in names.
 async fn account_of(tx: &Uow, login: &Login) -> Result<Option<SignInAccount>> {
-    // As they were let in, maybe by a version that asked for less.
-    let name = text::identifier(&login.login);
-    if name.len() > MAX_LOGIN_BYTES {
+    if login.login.len() > MAX_LOGIN_BYTES {
         return Ok(None);
     }
-    Ok(if name.contains('@') {
-        tx.sign_in().account_by_email(&name).await?
-    } else {
-        tx.sign_in().account_by_username(&name, login.tenant.as_deref()).await?
-    })
+    let named = async |name: &str| {
+        Ok::<_, Error>(match name.contains('@') {
+            true => tx.sign_in().account_by_email(name).await?,
+            false => tx.sign_in().account_by_username(name, login.tenant.as_deref()).await?,
+        })
+    };
+    let (one_form, before) = (text::identifier(&login.login), login.login.trim().to_lowercase());
+    let account = named(&one_form).await?;
+    // A version that knew no one form has let the account in as it was typed.
+    if account.is_none() && before != one_form { named(&before).await } else { Ok(account) }
 }

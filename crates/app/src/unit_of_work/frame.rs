@@ -20,7 +20,7 @@ use tokio::time::timeout;
 use tracing::Instrument as _;
 
 use super::Uow;
-use crate::{App, Error, Idempotent, Outcome, Result, audit::Audited};
+use crate::{App, Error, ErrorKind, Idempotent, Outcome, Result, audit::Audited};
 
 /// Tries of a unit of work that lost to another one.
 const MAX_TRIES: u32 = 5;
@@ -161,7 +161,11 @@ impl App {
             match attempt().await {
                 Err(error) if error.is_retryable() && tries < MAX_TRIES => tries += 1,
                 outcome => {
-                    self.note_room(outcome.as_ref().err());
+                    if let Err(error) = &outcome
+                        && error.kind == ErrorKind::StorageFull
+                    {
+                        self.note_full(&error.to_string());
+                    }
                     return outcome;
                 }
             }

@@ -56,7 +56,7 @@ repository! {
         /// Adds a key.
         async fn insert(&self, key: &ApiKey) -> Result<(), StoreError>;
         /// Ends a key of the scope's user, and of nobody else, with those that it made and those that these made;
-        /// returns whether there was such a live key.
+        /// returns whether any of them lived.
         async fn revoke(&self, id: ApiKeyId, at: Timestamp) -> Result<bool, StoreError>;
         /// Notes a use.
         async fn record_use(&self, id: ApiKeyId, at: Timestamp) -> Result<(), StoreError>;

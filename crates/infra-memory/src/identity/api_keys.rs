@@ -46,13 +46,14 @@ impl ApiKeyRepo for MemoryTx {
     async fn revoke(&self, id: ApiKeyId, at: Timestamp) -> Result<bool, StoreError> {
         let filter = self.scope.filter::<ApiKey>(Purpose::Change)?;
         self.write(|state| {
-            let live = state.reached::<ApiKey>(filter, &id).filter(|key| key.is_live(at));
-            if live.is_none_or(|key| Some(key.user_id) != self.user()) {
+            let found = state.reached::<ApiKey>(filter, &id);
+            if found.is_none_or(|key| Some(key.user_id) != self.user()) {
                 return Ok(false);
             }
-            let mut ending = vec![id];
+            let (mut ending, mut has_ended) = (vec![id], false);
             while let Some(id) = ending.pop() {
                 if state.api_keys.get(&id).is_some_and(|key| key.is_live(at)) {
+                    has_ended = true;
                     state.change(&id, |key: &mut ApiKey| {
                         key.is_active = false;
                         key.updated_at = at;
@@ -60,7 +61,7 @@ impl ApiKeyRepo for MemoryTx {
                 }
                 ending.extend(state.api_keys.iter().filter(|key| key.made_by_key_id == Some(id)).map(|key| key.id));
             }
-            Ok(true)
+            Ok(has_ended)
         })
     }
 

@@ -134,7 +134,8 @@ impl<B: SqlBackend> MessageRepo for SqlRepos<B> {
         };
         let sql = Sql::new("messages.siblings", COLUMNS).bind(tenant).text(" AND m.parent_id IN (SELECT v.parent_id");
         let sql = second(sql.text(" FROM messages v WHERE v.tenant_id = ")).text(" AND v.parent_id IN ");
-        let mut sql = reached(sql.bind_list(parents.iter().flatten().map(|id| id.0)).text(")"))?;
+        let sql = sql.bind_list(parents.iter().flatten().map(|id| id.0)).text(") AND m.parent_id IN ");
+        let mut sql = reached(sql.bind_list(parents.iter().flatten().map(|id| id.0)))?;
         if parents.contains(&None) {
             let roots = Sql::part(COLUMNS).bind(tenant).text(" AND m.conversation_id = ").bind(conversation.0);
             let roots =

@@ -1,12 +1,15 @@
 //! Stored API keys.
 
+use domain::access::Purpose;
 use domain::{
     identity::{ApiKey, ApiKeyRepo},
     ids::ApiKeyId,
 };
-use sea_orm::Condition;
 
-use crate::prelude::*;
+use crate::{
+    prelude::*,
+    sql::{Met, Sql},
+};
 
 #[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -52,6 +55,34 @@ mapping!(ApiKey {
     updated_at
 });
 
+impl<B: SqlBackend> SqlRepos<B> {
+    /// Ends what lives of a key of the scope's user, of those that it made, and so on. However many there are, it names
+    /// the first alone.
+    fn end_with_made(&self, id: ApiKeyId, at: Timestamp) -> Result<Sql<Met>, StoreError> {
+        let scope = self.tenant()?;
+        let (tenant, owner) = (scope.tenant_id.0, scope.user_id.map(|id| id.0));
+        let sql = Sql::new("api_keys.revoke", "WITH RECURSIVE made AS (SELECT k.id FROM api_keys k WHERE k.id = ");
+        let sql = sql.bind(id.0).text(" AND k.user_id = ").bind(owner).text(" AND ");
+        Ok(sql
+            .in_reach::<Entity>("k", scope, Purpose::Change)
+            .text(" UNION SELECT k.id FROM made JOIN api_keys k ON k.made_by_key_id = made.id AND k.tenant_id = ")
+            .bind(tenant)
+            .text(" AND k.user_id = ")
+            .bind(owner)
+            .text(") UPDATE api_keys AS e SET is_active = ")
+            .bind(false)
+            .text(", updated_at = ")
+            .bind(at)
+            .text(" WHERE e.tenant_id = ")
+            .bind(tenant)
+            .text(" AND e.id IN (SELECT id FROM made) AND e.is_active = ")
+            .bind(true)
+            .text(" AND (e.expires_at IS NULL OR e.expires_at > ")
+            .bind(at)
+            .text(")"))
+    }
+}
+
 #[async_trait]
 impl<B: SqlBackend> ApiKeyRepo for SqlRepos<B> {
     async fn get(&self, id: ApiKeyId) -> Result<Option<ApiKey>, StoreError> {
@@ -68,33 +99,14 @@ impl<B: SqlBackend> ApiKeyRepo for SqlRepos<B> {
     }
 
     async fn revoke(&self, id: ApiKeyId, at: Timestamp) -> Result<bool, StoreError> {
-        let is_live = || Condition::any().add(Column::ExpiresAt.is_null()).add(Column::ExpiresAt.gt(at));
-        let end = |made: Condition| {
-            let owner = self.tenant()?.user_id.map(|id| id.0);
-            Ok::<_, StoreError>(
-                self.changing::<Entity>("api_keys.revoke")?
-                    .set(Column::IsActive, false)
-                    .set(Column::UpdatedAt, at)
-                    .filter(made)
-                    .filter(Column::UserId.eq(owner))
-                    .filter(Column::IsActive.eq(true))
-                    .filter(is_live()),
-            )
-        };
-        if self.change(end(Condition::all().add(Column::Id.eq(id.0)))?).await? == 0 {
-            return Ok(false);
+        // One after the other: what is being made by a key holds its row, so a pass that has waited for that may have
+        // missed it. Each pass ends a key at least, and what has ended makes no more.
+        let mut ended = self.execute(self.end_with_made(id, at)?).await?;
+        let has_ended = ended > 0;
+        while ended > 0 {
+            ended = self.execute(self.end_with_made(id, at)?).await?;
         }
-        // One generation after the other: few keys make keys.
-        let mut makers = vec![id.0];
-        while !makers.is_empty() {
-            let made = self.reached::<Entity>("api_keys.made_by")?.filter(Column::MadeByKeyId.is_in(makers));
-            let made: Vec<ApiKey> = self.all(made).await?;
-            makers = made.iter().map(|key| key.id.0).collect();
-            if !makers.is_empty() {
-                self.change(end(Condition::all().add(Column::Id.is_in(makers.clone())))?).await?;
-            }
-        }
-        Ok(true)
+        Ok(has_ended)
     }
 
     async fn record_use(&self, id: ApiKeyId, at: Timestamp) -> Result<(), StoreError> {

@@ -162,4 +162,15 @@ pub async fn a_key_ends_with_the_one_that_made_it(world: World) {
         let found = world.read(&scope, async |tx| tx.api_keys().get(key.id).await).await.unwrap();
         assert_eq!(found.is_active, !ended.iter().any(|ended| ended.id == key.id), "{key:?}");
     }
+    // One that has ended ends what it made all the same: a version that knew nothing of it may have ended it alone.
+    let late = made_by(&third);
+    world
+        .write(&scope, async |tx| {
+            tx.api_keys().insert(&late).await?;
+            assert!(tx.api_keys().revoke(first.id, at).await?);
+            assert!(!tx.api_keys().revoke(first.id, at).await?);
+            Ok(())
+        })
+        .await;
+    assert!(!world.read(&scope, async |tx| tx.api_keys().get(late.id).await).await.unwrap().is_active);
 }

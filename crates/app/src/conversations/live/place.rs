@@ -12,10 +12,6 @@ use super::locked;
 const FIRST_FLUSH: Duration = Duration::from_millis(100);
 /// How long later ones wait. What a dead process had told its readers within it is lost to the table.
 const FLUSH_INTERVAL: Duration = Duration::from_millis(200);
-/// They wait longer where a flush takes long, as the database has much to do then: so many times as long as it took, and
-/// no longer than this. Less than a fifth of the time a stream is being written.
-const FLUSH_SHARE: u32 = 4;
-const MOST_INTERVAL: Duration = Duration::from_secs(1);
 /// How long a flush that failed waits for its next try.
 const FLUSH_RETRY: Duration = Duration::from_millis(500);
 /// How often a silent stream renews its lease, and so looks for a stop.
@@ -39,8 +35,6 @@ struct Mark {
     /// When its lease has to be renewed, though there is nothing to write.
     renewal: Instant,
     is_in_flight: bool,
-    /// When the flush that is or was in flight began.
-    begun: Instant,
     /// Somebody waits for a flush that begins now, whether there is something to write or not.
     is_hurried: bool,
     /// The pump writes the rest itself.
@@ -60,7 +54,6 @@ impl Place {
             due: now + FIRST_FLUSH,
             renewal: now + RENEW_INTERVAL,
             is_in_flight: false,
-            begun: now,
             is_hurried: false,
             is_left: false,
             stop: false,
@@ -87,7 +80,6 @@ impl Place {
             return None;
         }
         mark.is_in_flight = true;
-        mark.begun = now;
         mark.is_hurried = false;
         Some(events)
     }
@@ -95,9 +87,7 @@ impl Place {
     /// A flush up to this event is in the table.
     pub(crate) fn flushed(&self, last: Option<i64>, stop: bool) {
         let now = Instant::now();
-        self.land(now, |mark| {
-            let took = now.saturating_duration_since(mark.begun);
-            mark.due = now + (took * FLUSH_SHARE).clamp(FLUSH_INTERVAL, MOST_INTERVAL);
+        self.land(now + FLUSH_INTERVAL, |mark| {
             mark.stored = last.unwrap_or(mark.stored);
             mark.renewal = now + RENEW_INTERVAL;
             mark.stop |= stop;
@@ -159,30 +149,5 @@ impl Place {
             moved.as_mut().await;
             moved.set(self.moved.notified());
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use domain::conversations::TurnEvent;
-
-    use super::*;
-
-    #[tokio::test]
-    async fn where_flushes_take_long_they_are_fewer() {
-        let event = |number| StreamEvent { number, event: TurnEvent::TurnStopped {} };
-        let soon = Duration::from_millis(220);
-        let fast = Place::new();
-        tokio::time::sleep(FIRST_FLUSH).await;
-        assert!(fast.begin_flush(Instant::now(), |_| vec![event(1)]).is_some());
-        fast.flushed(Some(1), false);
-        assert!(fast.begin_flush(Instant::now() + soon, |after| vec![event(after + 1)]).is_some());
-        let slow = Place::new();
-        tokio::time::sleep(FIRST_FLUSH).await;
-        assert!(slow.begin_flush(Instant::now(), |_| vec![event(1)]).is_some());
-        tokio::time::sleep(Duration::from_millis(80)).await;
-        slow.flushed(Some(1), false);
-        assert!(slow.begin_flush(Instant::now() + soon, |after| vec![event(after + 1)]).is_none());
-        assert!(slow.begin_flush(Instant::now() + MOST_INTERVAL, |after| vec![event(after + 1)]).is_some());
     }
 }

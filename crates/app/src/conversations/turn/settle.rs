@@ -2,8 +2,12 @@
 
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use domain::{
-    conversations::{AnswerUpdate, MessageStatus, Stream, StreamEvent, StreamState, TurnEvent, TurnFailure},
+    conversations::{
+        AnswerUpdate, MessageStatus, Stream, StreamAppend, StreamEvent, StreamLease, StreamState, TurnEvent,
+        TurnFailure, stream::STREAM_LEASE_SECONDS,
+    },
     gateways::Topic,
     knowledge::Citation,
     store::Priority,
@@ -80,6 +84,7 @@ impl Pump<'_> {
                 {
                     tries += 1;
                     tracing::warn!(stream = %self.turn.stream.id, error = ?error, "the turn could not be settled yet");
+                    self.keep_lease().await;
                     let pause = if error.is_retryable() { Duration::ZERO } else { SETTLEMENT_RETRY_PAUSE };
                     tokio::time::sleep(pause).await;
                 }
@@ -90,6 +95,17 @@ impl Pump<'_> {
             }
         }
         self.app.parts.wakeups.send(Topic::Stream(self.turn.stream.id.0)).await;
+    }
+
+    /// Keeps the stream while its settlement is tried again: the reconciler would settle it without what is not written.
+    async fn keep_lease(&self) {
+        let Stream { id, tenant_id, epoch, .. } = self.turn.stream;
+        let lease_expires_at = self.app.now() + TimeDelta::seconds(STREAM_LEASE_SECONDS);
+        let lease = StreamLease { id, epoch };
+        let append = StreamAppend { tenant_id, lease, events: Vec::new(), lease_expires_at };
+        if let Err(error) = self.app.parts.store.append_streams(&[append]).await {
+            tracing::debug!(stream = %id, error = ?error, "the lease could not be renewed");
+        }
     }
 
     /// What the settlement writes, fixed before its first try.

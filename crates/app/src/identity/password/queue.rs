@@ -22,8 +22,8 @@ const AT_ONCE: usize = 2;
 /// Most people in a line, be it that of an address, which may be a company, or that of their first ones. More are told
 /// to come back.
 const MAX_WAITING: usize = 64;
-/// Bits of an IPv6 address that one customer is given (RFC 6177): the others it may choose as it likes.
-const NETWORK_BITS: u32 = 64;
+/// Bits of an IPv6 address that a customer does not choose: homes are given the others of 56, as a rule (RFC 6177).
+const NETWORK_BITS: u32 = 56;
 
 /// Where somebody comes from; `None`: from ourselves.
 pub(in crate::identity) type Address = Option<IpAddr>;
@@ -121,7 +121,7 @@ fn locked(lines: &Mutex<HashMap<Address, Line>>) -> MutexGuard<'_, HashMap<Addre
 /// The part of an address that its owner cannot choose.
 fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
-        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> NETWORK_BITS << NETWORK_BITS).into(),
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & !(u128::MAX >> NETWORK_BITS)).into(),
         canonical @ IpAddr::V4(_) => canonical,
     }
 }
@@ -177,6 +177,7 @@ mod tests {
     fn a_network_of_ipv6_is_one_address() {
         let of = |text: &str| network(text.parse().unwrap());
         assert_eq!(of("2001:db8:1:2:3::4"), of("2001:db8:1:2:ffff:1:2:3"));
-        assert_ne!(of("2001:db8:1:2::"), of("2001:db8:1:3::"));
+        assert_eq!(of("2001:db8:1:2::"), of("2001:db8:1:ff::"));
+        assert_ne!(of("2001:db8:1:2::"), of("2001:db8:1:102::"));
     }
 }

@@ -57,8 +57,9 @@ impl Knowledge {
                 format!("the file has more than {limit} bytes; split it, or raise BANYAN_LIMITS__UPLOAD_BYTES");
             return Err(Error::new(ErrorKind::TooLarge, "too_large", message));
         }
-        let stored = stored.map_err(Error::from);
-        self.app.note_room(stored.as_ref().err());
+        if matches!(stored, Err(BlobError::Full(_))) {
+            self.app.look_whether_full().await;
+        }
         let size_bytes = stored?;
         let digest = hasher.lock().unwrap_or_else(PoisonError::into_inner).clone().finalize();
         let content_hash = digest.iter().map(|byte| format!("{byte:02x}")).collect();
