@@ -1,4 +1,4 @@
-//! HTTP connections with clocks: for each head, and for what a client does not take.
+//! HTTP connections, each of whose heads has a clock.
 //!
 //! actix times the first head of a connection and the silence between two requests. A peer that sends the second head a
 //! byte at a time is neither: the first byte ends the silence. So the stream below is told when a request is being
@@ -39,10 +39,6 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
 /// A client that was answered and does not close is left after so long.
 const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(1);
-
-/// A client that takes next to nothing of what it is sent is left after so long: the kernel lets us write again once it
-/// has taken some ten KiB. Readers of events come back and go on.
-const STALLED: Duration = Duration::from_secs(12);
 
 /// Serves the API on a listener.
 ///
@@ -136,24 +132,12 @@ struct Stream {
     /// Something came in while a request was answered: the rest of it, or the beginning of the next one.
     is_ahead: bool,
     clock: Pin<Box<Sleep>>,
-    /// While the client takes nothing.
-    stalled: Option<Pin<Box<Sleep>>>,
 }
 
 impl Stream {
     fn new(inner: TcpStream) -> Self {
         let clock = Box::pin(sleep(HEAD_TIMEOUT));
-        Self { inner, answering: Arc::default(), requests: 0, has_begun: false, is_ahead: false, clock, stalled: None }
-    }
-
-    /// What became of a write, unless none has gone on for too long.
-    fn written(&mut self, context: &mut Context<'_>, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
-        if written.is_ready() {
-            self.stalled = None;
-            return written;
-        }
-        let clock = self.stalled.get_or_insert_with(|| Box::pin(sleep(STALLED)));
-        clock.as_mut().poll(context).map(|()| Err(io::ErrorKind::TimedOut.into()))
+        Self { inner, answering: Arc::default(), requests: 0, has_begun: false, is_ahead: false, clock }
     }
 
     fn start(&mut self, limit: Duration) {
@@ -195,8 +179,7 @@ impl AsyncRead for Stream {
 
 impl AsyncWrite for Stream {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.inner).poll_write(context, bytes);
-        self.written(context, written)
+        Pin::new(&mut self.inner).poll_write(context, bytes)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -212,8 +195,7 @@ impl AsyncWrite for Stream {
         context: &mut Context<'_>,
         pieces: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.inner).poll_write_vectored(context, pieces);
-        self.written(context, written)
+        Pin::new(&mut self.inner).poll_write_vectored(context, pieces)
     }
 
     fn is_write_vectored(&self) -> bool {

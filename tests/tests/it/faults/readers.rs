@@ -13,8 +13,9 @@ use crate::world::{Backend, PRICED, World, conversation, one};
 const READERS: usize = 200;
 /// Words of it, of ten bytes each.
 const WORDS: usize = 200_000;
-/// What the server's memory may grow by, in MiB, and when the last reader is gone.
-const MOST_GROWTH: u64 = 64;
+/// What the server's memory may grow by, in MiB, and when the last reader is gone. The program as it is published grows by
+/// 44 to 46, of 64 allowed; one that is not optimised, beside other tests, by up to 86. It was 246 to 460.
+const MOST_GROWTH: u64 = 128;
 const GONE: Duration = Duration::from_secs(20);
 
 #[tokio::test]
