@@ -139,11 +139,9 @@ impl Following {
                 break;
             }
             match self.app.parts.live.get(self.stream.id) {
+                Some(live) if self.live.is_some() => self.wait_live(&live).await,
                 // Given up, the wait has taken nothing.
-                Some(live) => {
-                    let look_again = self.looked.max(Instant::now() - LOOK_AGAIN) + LOOK_AGAIN;
-                    drop(timeout_at(look_again, self.wait_live(&live)).await);
-                }
+                Some(live) => drop(timeout_at(self.looked + LOOK_AGAIN, self.wait_live(&live)).await),
                 None => self.wait_stored().await?,
             }
         }

@@ -75,3 +75,36 @@ fn connections(process: u32) -> Result<usize> {
     };
     Ok(files.flatten().filter(is_socket).count())
 }
+
+/// Readers of their own answer, of which nothing comes for a while, cost nothing meanwhile.
+#[tokio::test]
+async fn readers_that_wait_cost_nothing() -> Result<()> {
+    let world = World::start(Backend::Sqlite).await?;
+    let ada = world.admin()?;
+    world.upstream.set_default(Script { chunk_delay: Duration::from_secs(12), ..Script::reply("first second") });
+    let chat = conversation(&ada, &json!({ "model": PRICED, "collection_ids": [] })).await?;
+    let path = format!("/api/v1/conversations/{chat}/messages");
+    let mut events = ada.post_stream(&path, &json!({ "content": "Go on" })).await?;
+    events.until("text.delta").await?;
+    let mut waiting = Vec::new();
+    for _ in 0..40 {
+        let mut reader = ada.get_stream(&format!("/api/v1/conversations/{chat}/stream")).await?;
+        reader.until("text.delta").await?;
+        waiting.push(reader);
+    }
+    // Beyond the time after which rights are looked at again.
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    let before = processor_ticks(world.server.process_id()?)?;
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let spent = processor_ticks(world.server.process_id()?)? - before;
+    ensure!(spent < 60, "waiting for three seconds cost {spent} hundredths of a second");
+    events.until("turn.completed").await?;
+    Ok(())
+}
+
+/// Processor time of a process in ticks, of which a second has a hundred.
+fn processor_ticks(process: u32) -> Result<u64> {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat"))?;
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+    Ok(fields[11].parse::<u64>()? + fields[12].parse::<u64>()?)
+}
