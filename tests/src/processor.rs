@@ -1,4 +1,4 @@
-//! Processor time of other processes, from `/proc` (Linux).
+//! Processor time and memory of other processes, from `/proc` (Linux).
 
 use std::{collections::BTreeMap, fs, time::Duration};
 
@@ -14,6 +14,14 @@ pub fn of_process(process: u32) -> Result<Duration> {
     let (_, numbers) = stat.rsplit_once(')').context("/proc has another form")?;
     let ticks = numbers.split_whitespace().skip(11).take(2).map(str::parse::<f64>);
     Ok(Duration::from_secs_f64(ticks.sum::<Result<f64, _>>()? / TICKS))
+}
+
+/// What a process has in main memory, in megabytes.
+pub fn resident(process: u32) -> Result<f64> {
+    let status = fs::read_to_string(format!("/proc/{process}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
+    let kibibytes: f64 = line.trim().trim_end_matches("kB").trim().parse()?;
+    Ok(kibibytes * 1024.0 / 1e6)
 }
 
 /// Processor time of each process of PostgreSQL that serves a database, found by their titles.

@@ -57,6 +57,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub mod audit;
 pub mod background;
+mod circuit_breaker;
 pub mod conversations;
 pub mod error;
 pub mod idempotency;
@@ -99,6 +100,7 @@ struct Parts {
     flusher: conversations::Flusher,
     searches: knowledge::SearchKeeper,
     running_calls: openai::RunningCalls,
+    circuits: circuit_breaker::CircuitBreakers,
     counted: audit::CountedActs,
     tasks: TaskTracker,
     /// The last that was written found no room.
@@ -205,6 +207,7 @@ impl AppBuilder {
                 flusher: conversations::Flusher::default(),
                 searches: knowledge::SearchKeeper::default(),
                 running_calls: openai::RunningCalls::default(),
+                circuits: circuit_breaker::CircuitBreakers::default(),
                 counted: audit::CountedActs::default(),
                 tasks: TaskTracker::new(),
                 is_full: AtomicBool::new(false),

@@ -11,13 +11,16 @@ use domain::{
 };
 use tokio::{
     sync::oneshot::{self, error::TryRecvError},
-    time::timeout,
+    time::{Instant, timeout},
 };
 
 use self::line::{Line, Ticket};
 use crate::measure::waited;
 
 mod line;
+
+/// Longest wait in a line that moves. Under a load that comes in waves a late answer is worth more than none.
+const LONGEST_WAIT: Duration = Duration::from_secs(15);
 
 /// The places of one kind at a database: connections of a pool, say. Clones share them.
 #[derive(Debug, Clone)]
@@ -27,7 +30,8 @@ pub struct Admission(Arc<Door>);
 struct Door {
     /// What has these places, for metrics and messages.
     name: &'static str,
-    longest_wait: Duration,
+    /// How long it may be that nobody is let in.
+    longest_stall: Duration,
     line: Mutex<Line>,
 }
 
@@ -40,12 +44,13 @@ impl Door {
 
 impl Admission {
     /// `places` places, of which one tenant gets at most three quarters at once, so that another one's
-    /// work need not wait for the end of its. Nobody waits longer than `longest_wait`.
+    /// work need not wait for the end of its. Who waits while nobody is let in for `longest_stall` is told so; as
+    /// long as the line moves, it is waited for [`LONGEST_WAIT`].
     #[must_use]
-    pub fn new(name: &'static str, places: usize, longest_wait: Duration) -> Self {
+    pub fn new(name: &'static str, places: usize, longest_stall: Duration) -> Self {
         let most_of_tenant = places.saturating_sub((places / 4).max(1)).max(1);
         let line = Mutex::new(Line::new(places.max(1), most_of_tenant));
-        Self(Arc::new(Door { name, longest_wait, line }))
+        Self(Arc::new(Door { name, longest_stall, line }))
     }
 
     /// Waits for a place. Work of no tenant is bounded by the places alone.
@@ -60,12 +65,20 @@ impl Admission {
                 return Err(StoreError::Busy(format!("too many wait for {}", door.name)));
             };
             let mut waiting = Waiting { door: Arc::clone(door), ticket, called, is_over: false };
-            match timeout(door.longest_wait, &mut waiting.called).await {
-                Ok(Ok(())) => {
-                    waiting.is_over = true;
-                    Ok(Admitted { door: Arc::clone(door), tenant })
+            let begun = Instant::now();
+            loop {
+                let before = door.line().handed_on();
+                match timeout(door.longest_stall, &mut waiting.called).await {
+                    Ok(Ok(())) => {
+                        waiting.is_over = true;
+                        return Ok(Admitted { door: Arc::clone(door), tenant });
+                    }
+                    Err(_) if door.line().handed_on() != before && begun.elapsed() < LONGEST_WAIT => {}
+                    _ => {
+                        let waited = begun.elapsed();
+                        return Err(StoreError::Busy(format!("{} had no place within {waited:?}", door.name)));
+                    }
                 }
-                _ => Err(StoreError::Busy(format!("{} had no place within {:?}", door.name, door.longest_wait))),
             }
         })
         .await

@@ -8,7 +8,7 @@ use domain::{
     money::Money,
     usage::estimate,
 };
-use futures::FutureExt;
+use futures::{FutureExt, future::join_all};
 use infra_providers::scripted::{Fault, Script, ScriptedServer, UsageMode};
 
 use crate::support::{Bench, MODEL, ManualModels, cost_of, refusal, tenant_of, until};
@@ -121,6 +121,26 @@ async fn failures_are_told_and_accounted_as_they_were() {
         assert!(openai.complete(&ada, wrong).await.is_err());
         assert_eq!(bench.ledger(&ada).await.len(), before);
     }
+}
+
+#[tokio::test]
+async fn f16_a_provider_that_fails_is_left_alone_for_a_while() {
+    let server = ScriptedServer::start().await.unwrap();
+    let bench = Bench::over_wire(&server);
+    let ada = bench.ada().await;
+    let openai = bench.app.openai();
+    server.set_default(Script::status(503));
+    let failing = join_all((0..20).map(|_| openai.complete(&ada, asked("What?")))).await;
+    assert!(failing.into_iter().all(|failed| refusal(failed) == "upstream_failed"));
+    let (calls, rows) = (server.requests().len(), bench.ledger(&ada).await.len());
+    server.set_default(Script::reply("Well again."));
+    let left_alone = openai.complete(&ada, asked("What?")).await.err().unwrap();
+    assert_eq!(left_alone.code, "upstream_unreachable");
+    assert!(left_alone.retry_after.is_some(), "it says when to ask again");
+    let id = bench.conversation(&ada, MODEL).await.id;
+    let answer = bench.ask(&ada, id, "And in a conversation?").await;
+    assert_eq!(answer.status, MessageStatus::Error);
+    assert_eq!((server.requests().len(), bench.ledger(&ada).await.len()), (calls, rows), "nobody was asked or paid");
 }
 
 #[tokio::test]

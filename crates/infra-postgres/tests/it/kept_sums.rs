@@ -43,6 +43,14 @@ async fn requests(world: &World, user: &User) -> u64 {
     sums(world, user).await.iter().map(|(_, requests, _)| requests).sum()
 }
 
+/// Rows and costs of the tenant, over all users.
+async fn totals(world: &World, user: &User) -> (u64, i64) {
+    let scope = scopes::system(user);
+    let all = UsageFilter::default();
+    let groups = world.read(&scope, async |tx| tx.usage().summary(all, UsageGrouping::Model).await).await;
+    groups.iter().fold((0, 0), |sum, group| (sum.0 + group.totals.requests, sum.1 + group.totals.cost.0))
+}
+
 async fn wrong_days(world: &World, user: &User) -> Vec<(NaiveDate, Money)> {
     world.read(&scopes::system(user), async |tx| tx.usage().wrong_days().await).await
 }
@@ -213,6 +221,35 @@ async fn a_filled_database_of_the_version_before_has_right_sums_at_once() {
     }
     assert_eq!((steps, folded().await), (3, Some(hour(96))));
     assert_eq!(sums(&world, &cast.ada).await, before);
+    assert_eq!(wrong_days(&world, &cast.ada).await, []);
+    harness.close().await;
+}
+
+#[tokio::test]
+async fn sums_of_all_users_are_there_after_an_upgrade_and_a_wrong_one_is_put_right() {
+    let harness = harness(system_clock()).await;
+    let world = World::new(harness.store());
+    let cast = world.cast().await;
+    for (user, at) in [(&cast.ada, 1), (&cast.bob, 2), (&cast.bob, 25), (&cast.ada, 49)] {
+        add(&world, user, hour(at)).await;
+    }
+    fold(&harness, &cast.ada, hour(48)).await;
+    assert_eq!(totals(&world, &cast.ada).await, (4, 120));
+    let (url, options) = (&harness.database.url, PostgresOptions::default());
+    let migrations = migrate_status(url, &options).await.unwrap();
+    let steps = migrations.iter().rev().position(|migration| migration.name.ends_with("_usage_daily_totals")).unwrap();
+    migrate_down(url, u32::try_from(steps + 1).unwrap(), &options).await.unwrap();
+    migrate_up(url, &options).await.unwrap();
+    assert_eq!(totals(&world, &cast.ada).await, (4, 120));
+    assert_eq!(wrong_days(&world, &cast.ada).await, []);
+    let mut admin = harness.database.superuser().await;
+    let wrong = "UPDATE usage_daily_totals SET cost_nano_usd = cost_nano_usd + 5 WHERE day = '2026-11-18+00'";
+    run(&mut admin, wrong).await;
+    assert_eq!(totals(&world, &cast.ada).await, (4, 125));
+    let day = NaiveDate::from_ymd_opt(2026, 11, 18).unwrap();
+    assert_eq!(wrong_days(&world, &cast.ada).await, [(day, Money(5))]);
+    world.write(&scopes::system(&cast.ada), async |tx| tx.usage().refold(day).await).await;
+    assert_eq!(totals(&world, &cast.ada).await, (4, 120));
     assert_eq!(wrong_days(&world, &cast.ada).await, []);
     harness.close().await;
 }

@@ -55,6 +55,11 @@ impl Line {
         }
     }
 
+    /// How often a place was given back.
+    pub(super) fn handed_on(&self) -> u64 {
+        self.handed_on
+    }
+
     /// Joins the line; `call` is told when there is a place. `None`: too many wait.
     pub(super) fn join(&mut self, tenant: Option<TenantId>, priority: Priority, call: Sender<()>) -> Option<Ticket> {
         let of_tenant = |kind: &Kind| kind.waiting.get(&tenant).map_or(0, VecDeque::len);

@@ -1,5 +1,7 @@
 //! Folding the ledger into daily sums, day by day.
 
+use std::collections::BTreeMap;
+
 use chrono::{NaiveDate, NaiveTime};
 use domain::{
     access::{Purpose, Rows},
@@ -42,10 +44,37 @@ struct WrongDayRow {
     difference: i64,
 }
 
+/// A table of kept sums `d`, and by what they are apart: there, in the ledger `u`, and in both together.
+#[derive(Clone, Copy)]
+struct Kept {
+    table: &'static str,
+    days: &'static str,
+    rows: &'static str,
+    keys: &'static str,
+}
+
+const BY_USER: Kept = Kept {
+    table: " FROM usage_daily d WHERE ",
+    days: "d.user_id, d.agent_type, d.provider, d.model",
+    rows: "u.user_id, u.agent_type, u.provider, u.model",
+    keys: "user_id, agent_type, provider, model",
+};
+const OF_ALL_USERS: Kept = Kept {
+    table: " FROM usage_daily_totals d WHERE ",
+    days: "d.agent_type, d.provider, d.model",
+    rows: "u.agent_type, u.provider, u.model",
+    keys: "agent_type, provider, model",
+};
+
 impl<B: SqlBackend> SqlRepos<B> {
-    /// Refuses scopes that do not reach all usage of their tenant.
+    /// Whether the scope reaches all usage of its tenant.
+    pub(super) fn has_the_books(&self) -> Result<bool, StoreError> {
+        Ok(self.tenant()?.rows::<UsageLog>(Purpose::Read) == Rows::All)
+    }
+
+    /// Refuses scopes that do not.
     pub(super) fn need_the_books(&self) -> Result<(), StoreError> {
-        if self.tenant()?.rows::<UsageLog>(Purpose::Read) == Rows::All {
+        if self.has_the_books()? {
             return Ok(());
         }
         Err(StoreError::OutOfScope("the books are checked by those who see the tenant's usage"))
@@ -145,8 +174,10 @@ impl<B: SqlBackend> SqlRepos<B> {
         let span = Span { from: Some(day), to: Some(end) };
         let notes = self.of_tenant(Sql::new("usage.forget_late", "DELETE FROM usage_late WHERE "), "tenant_id")?;
         self.execute(within(notes, "requested_at", span)).await?;
-        let sums = self.of_tenant(Sql::new("usage.forget_day", "DELETE FROM usage_daily WHERE "), "tenant_id")?;
-        self.execute(sums.text(" AND day = ").bind(day)).await?;
+        for sums in ["DELETE FROM usage_daily WHERE ", "DELETE FROM usage_daily_totals WHERE "] {
+            let sums = self.of_tenant(Sql::new("usage.forget_day", sums), "tenant_id")?;
+            self.execute(sums.text(" AND day = ").bind(day)).await?;
+        }
         let sql = Sql::new("usage.add_up", "INSERT INTO usage_daily (tenant_id, day, number, user_id, agent_type")
             .text(", provider, model, request_count, input_tokens, output_tokens, cost_nano_usd, unknown_cost_count")
             .text(", created_at) SELECT ")
@@ -160,6 +191,14 @@ impl<B: SqlBackend> SqlRepos<B> {
             .then(|sql| self.folded_rows(sql, span))?
             .text(" GROUP BY u.user_id, u.agent_type, u.provider, u.model");
         self.execute(sql).await?;
+        let totals = Sql::new("usage.add_up_totals", "INSERT INTO usage_daily_totals (tenant_id, day, agent_type")
+            .text(", provider, model, request_count, input_tokens, output_tokens, cost_nano_usd, unknown_cost_count")
+            .text(", created_at) SELECT d.tenant_id, d.day, d.agent_type, d.provider, d.model, SUM(d.request_count)")
+            .text(", SUM(d.input_tokens), SUM(d.output_tokens), SUM(d.cost_nano_usd), SUM(d.unknown_cost_count), ")
+            .bind(self.now())
+            .text(" FROM usage_daily d WHERE ");
+        let totals = self.of_tenant(totals, "d.tenant_id")?.text(" AND d.day = ").bind(day);
+        self.execute(totals.text(" GROUP BY d.tenant_id, d.day, d.agent_type, d.provider, d.model")).await?;
         Ok(end)
     }
 
@@ -176,28 +215,40 @@ impl<B: SqlBackend> SqlRepos<B> {
         self.need_the_books()?;
         let Some(folded) = self.find_folded_before(false).await? else { return Ok(Vec::new()) };
         let span = Span { from: None, to: Some(folded) };
+        let mut wrong = BTreeMap::new();
+        for kept in [BY_USER, OF_ALL_USERS] {
+            for WrongDayRow { day, difference } in self.rows(self.differences(kept, span)?).await? {
+                let read = day.parse().map_err(|_| StoreError::Corrupt(format!("'{day}' is no day")))?;
+                wrong.entry(read).or_insert(Money(difference));
+            }
+        }
+        Ok(wrong.into_iter().collect())
+    }
+
+    /// The days whose kept sums are not those of the ledger, and by how much they cost more.
+    fn differences(&self, kept: Kept, span: Span) -> Result<Sql<Met>, StoreError> {
         let sql = Sql::new("usage.wrong_days", "SELECT day, CAST(SUM(difference) AS bigint) AS difference FROM (")
             .text("SELECT day, CAST(SUM(cost) AS bigint) AS difference FROM (SELECT ")
             .then(|sql| self.day_as_text(sql, "d.day"))
-            .text(" AS day, d.user_id, d.agent_type, d.provider, d.model, d.request_count AS requests")
-            .text(", d.input_tokens, d.output_tokens, d.cost_nano_usd AS cost, d.unknown_cost_count AS unknown_costs")
-            .text(" FROM usage_daily d WHERE ");
+            .text(" AS day, ")
+            .text(kept.days)
+            .text(", d.request_count AS requests, d.input_tokens, d.output_tokens, d.cost_nano_usd AS cost")
+            .text(", d.unknown_cost_count AS unknown_costs")
+            .text(kept.table);
         let sql = self.of_tenant(sql, "d.tenant_id")?.text(" UNION ALL SELECT ");
-        let sql = self.day_as_text(sql, "u.requested_at");
-        let sql = sql
-            .text(" AS day, u.user_id, u.agent_type, u.provider, u.model, -COUNT(*), -SUM(u.input_tokens)")
-            .text(", -SUM(u.output_tokens), -COALESCE(SUM(u.cost_nano_usd), 0)")
+        let sql = self
+            .day_as_text(sql, "u.requested_at")
+            .text(" AS day, ")
+            .text(kept.rows)
+            .text(", -COUNT(*), -SUM(u.input_tokens), -SUM(u.output_tokens), -COALESCE(SUM(u.cost_nano_usd), 0)")
             .text(", COUNT(u.cost_nano_usd) - COUNT(*)")
             .then(|sql| self.folded_rows(sql, span))?
-            .text(" GROUP BY 1, u.user_id, u.agent_type, u.provider, u.model) AS sums")
-            .text(" GROUP BY day, user_id, agent_type, provider, model")
+            .text(" GROUP BY 1, ")
+            .text(kept.rows)
+            .text(") AS sums GROUP BY day, ")
+            .text(kept.keys)
             .text(" HAVING SUM(requests) <> 0 OR SUM(input_tokens) <> 0 OR SUM(output_tokens) <> 0")
             .text(" OR SUM(cost) <> 0 OR SUM(unknown_costs) <> 0) AS wrong GROUP BY day ORDER BY day");
-        let rows = self.rows::<WrongDayRow>(sql).await?;
-        let read = |WrongDayRow { day, difference }| match day.parse() {
-            Ok(day) => Ok((day, Money(difference))),
-            Err(_) => Err(StoreError::Corrupt(format!("'{day}' is no day"))),
-        };
-        rows.into_iter().map(read).collect()
+        Ok(sql)
     }
 }

@@ -123,11 +123,14 @@ impl<B: SqlBackend> SqlRepos<B> {
         Ok(groups.into_iter().map(|(key, totals)| UsageGroup { key, totals }).collect())
     }
 
-    /// The kept sums of days.
+    /// The kept sums of days: over all users, where the scope reaches them all and they are not told apart.
     fn kept_sums(&self, days: Span, by: UsageGrouping) -> Result<Sql<Met>, StoreError> {
         let sql = self.group_key(Sql::part("SELECT true AS counts, "), by, "u.day").text(OF_DAYS);
-        let sql =
-            self.in_reach::<usage_daily::Entity, _>(sql.text(" FROM usage_daily u WHERE "), "u", Purpose::Read)?;
+        let sql = if by != UsageGrouping::User && self.has_the_books()? {
+            self.of_tenant(sql.text(" FROM usage_daily_totals u WHERE "), "u.tenant_id")?
+        } else {
+            self.in_reach::<usage_daily::Entity, _>(sql.text(" FROM usage_daily u WHERE "), "u", Purpose::Read)?
+        };
         Ok(within(sql, "u.day", days))
     }
 

@@ -33,6 +33,14 @@ async fn sums(world: &World, user: &User) -> Vec<(String, u64, i64)> {
     groups.await.into_iter().map(|group| (group.key, group.totals.requests, group.totals.cost.0)).collect()
 }
 
+/// Rows and costs of the tenant, over all users.
+async fn totals(world: &World, user: &User) -> (u64, i64) {
+    let scope = scopes::system(user);
+    let all = UsageFilter::default();
+    let groups = world.read(&scope, async |tx| tx.usage().summary(all, UsageGrouping::Model).await).await;
+    groups.iter().fold((0, 0), |sum, group| (sum.0 + group.totals.requests, sum.1 + group.totals.cost.0))
+}
+
 async fn wrong_days(world: &World, user: &User) -> Vec<(NaiveDate, Money)> {
     world.read(&scopes::system(user), async |tx| tx.usage().wrong_days().await).await
 }
@@ -120,5 +128,39 @@ async fn a_filled_file_of_the_version_before_has_right_sums_at_once() {
     }
     assert_eq!((steps, folded().await), (3, Some(hour(96))));
     assert_eq!(sums(&world, &cast.ada).await, before);
+    assert_eq!(wrong_days(&world, &cast.ada).await, []);
+}
+
+#[tokio::test]
+async fn sums_of_all_users_are_there_after_an_upgrade_and_a_wrong_one_is_put_right() {
+    let harness = harness(system_clock()).await;
+    let world = World::new(harness.store());
+    let cast = world.cast().await;
+    for (user, at) in [(&cast.ada, 1), (&cast.bob, 2), (&cast.bob, 25), (&cast.ada, 49)] {
+        add(&world, user, hour(at)).await;
+    }
+    harness.store.fold_usage(cast.ada.tenant_id.unwrap(), hour(48), 100).await.unwrap();
+    assert_eq!(totals(&world, &cast.ada).await, (4, 120));
+    let SqliteHarness { store, folder } = harness;
+    drop((world, store));
+    let pool = SqlitePool::connect_with(SqliteConnectOptions::new().filename(folder.path().join("banyan.db"))).await;
+    let db = DatabaseConnection::from(pool.unwrap());
+    let migrations = migration::status(&db).await.unwrap();
+    let steps = migrations.iter().rev().position(|migration| migration.name.ends_with("_usage_daily_totals")).unwrap();
+    migration::down(&db, u32::try_from(steps + 1).unwrap()).await.unwrap();
+    db.close().await.unwrap();
+    let store = open(&folder, &SqliteOptions::default(), system_clock()).await;
+    let world = World::new(store.clone());
+    let harness = SqliteHarness { store, folder };
+    assert_eq!(totals(&world, &cast.ada).await, (4, 120));
+    assert_eq!(wrong_days(&world, &cast.ada).await, []);
+    let wrong = "UPDATE usage_daily_totals SET cost_nano_usd = cost_nano_usd + 5 \
+                 WHERE day = '2026-11-18T00:00:00+00:00'";
+    run(&harness, wrong.to_owned()).await;
+    assert_eq!(totals(&world, &cast.ada).await, (4, 125));
+    let day = NaiveDate::from_ymd_opt(2026, 11, 18).unwrap();
+    assert_eq!(wrong_days(&world, &cast.ada).await, [(day, Money(5))]);
+    world.write(&scopes::system(&cast.ada), async |tx| tx.usage().refold(day).await).await;
+    assert_eq!(totals(&world, &cast.ada).await, (4, 120));
     assert_eq!(wrong_days(&world, &cast.ada).await, []);
 }

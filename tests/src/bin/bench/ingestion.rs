@@ -7,14 +7,11 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail, ensure};
-use e2e::{Client, Installation, installation::id_of, text::document};
+use e2e::{Client, Installation, installation::id_of, processor::resident, text::document};
 use serde_json::json;
 use sqlx::PgConnection;
 
-use super::{
-    figures::{Figure, Goal},
-    process::resident,
-};
+use super::figures::{Figure, Goal};
 
 /// Files of each half; memory is looked at after both.
 const FILES: u64 = 250;

@@ -6,7 +6,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
-use e2e::{Database, Server, fixtures, program};
+use e2e::{Database, Server, fixtures, processor::resident, program};
 use serde_json::Value;
 use tokio::process::Command;
 
@@ -16,7 +16,6 @@ use super::figures::{Figure, Goal, Times};
 const STARTS: usize = 7;
 /// When memory at rest is looked at, after the start.
 const REST: Duration = Duration::from_secs(3);
-const MEGABYTE: f64 = 1e6;
 /// At most, for a program that is idle, in MB.
 const IDLE: f64 = 60.0;
 /// At most, for the stripped program, in MB.
@@ -60,15 +59,7 @@ pub(crate) async fn measure() -> Result<Vec<Figure>> {
 }
 
 fn size(path: &Path) -> Result<f64> {
-    Ok(std::fs::metadata(path)?.len() as f64 / MEGABYTE)
-}
-
-/// Memory of a process that is in main memory, in MB.
-pub(crate) fn resident(process: u32) -> Result<f64> {
-    let status = std::fs::read_to_string(format!("/proc/{process}/status"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
-    let kibibytes: f64 = line.trim().trim_end_matches("kB").trim().parse()?;
-    Ok(kibibytes * 1024.0 / MEGABYTE)
+    Ok(std::fs::metadata(path)?.len() as f64 / 1e6)
 }
 
 /// The local encoder's own benchmark, and with an interpreter of the original's packages the

@@ -4,10 +4,14 @@
 
 mod accounting;
 mod disconnect;
+mod flushes;
+mod held;
 mod ingestion;
 mod random;
+mod refusals;
 mod shutdown;
 mod slow;
+mod stall;
 mod storm;
 mod usage;
 mod verdict;
@@ -18,7 +22,7 @@ use anyhow::{Context, Result, bail};
 use random::Random;
 use verdict::Verdict;
 
-const FAULTS: &[&str] = &["f01", "f03", "f04", "f05", "f07", "f20", "f25"];
+const FAULTS: &[&str] = &["f01", "f03", "f04", "f05", "f07", "f13", "f14", "f16", "f20", "f25", "f55"];
 const DEFAULT_SEED: u64 = 1;
 
 #[tokio::main]
@@ -35,8 +39,12 @@ async fn main() -> Result<ExitCode> {
             "f04" => usage::run(random).await,
             "f05" => accounting::run(random).await,
             "f07" => ingestion::run(random).await,
+            "f13" => stall::run().await,
+            "f14" => held::run().await,
+            "f16" => refusals::run().await,
             "f20" => slow::run().await,
-            _ => shutdown::run().await,
+            "f25" => shutdown::run().await,
+            _ => flushes::run(random).await,
         };
         let verdict = outcome.unwrap_or_else(|error| Verdict::broken(format!("{error:#}")));
         println!("{}", verdict.line(fault, start.elapsed()));

@@ -6,7 +6,7 @@ use super::{
     Prepared, Turn,
     answer::{Answer, MAX_ANSWER_BYTES, merge},
 };
-use crate::{App, Error, Result, conversations::live::LiveGuard, knowledge::Retrieved, measure, unit_of_work::Uow};
+use crate::{App, Error, Result, conversations::live::LiveGuard, knowledge::Retrieved, unit_of_work::Uow};
 use domain::{
     conversations::{TurnEvent, TurnFailure},
     gateways::{ChatDelta, ChatRequest, ChatStream, GatewayError, GatewayErrorKind},
@@ -98,7 +98,7 @@ impl Pump<'_> {
             self.call = None;
             return Err(ending);
         }
-        let mut opening = pin!(measure::chat(&turn.model, &turn.name, request));
+        let mut opening = pin!(self.app.ask(turn.stream.tenant_id, &turn.model, &turn.name, request));
         tokio::select! {
             opened = &mut opening => opened.map_err(|error| {
                 let called = !matches!(error.kind, GatewayErrorKind::Unreachable | GatewayErrorKind::Forbidden);

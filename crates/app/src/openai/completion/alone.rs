@@ -21,7 +21,6 @@ use crate::{
     App, Error, Result,
     audit::Act,
     knowledge::{Payer, Retrieval},
-    measure,
     openai::{
         OpenAi,
         log::{LogWriter, log},
@@ -137,7 +136,7 @@ impl Alone {
         recorder: CallRecorder,
         opened: oneshot::Sender<Result<()>>,
     ) {
-        let stream = match measure::chat(&model, &self.name, request).await {
+        let stream = match self.app.ask(self.call.tenant_id, &model, &self.name, request).await {
             Ok(stream) => stream,
             Err(error) => {
                 let is_estimated = error.kind == GatewayErrorKind::Timeout;
