@@ -19,8 +19,8 @@ use tokio::{
 
 use super::{random::Random, verdict::Verdict};
 
-const KILLS: usize = 20;
-const STREAMS: usize = 40;
+const KILLS: usize = 8;
+const STREAMS: usize = 60;
 /// An answer of 3.2 s, flushed each fifth of a second.
 const WORDS: usize = 64;
 const PACE: Duration = Duration::from_millis(50);
