@@ -10,7 +10,8 @@ pub enum MigrateError {
     Database(#[from] DbErr),
     /// The roles are missing, or the login may not act as their owner.
     #[error(
-        "the roles of this database are not prepared; run `banyan migrate prepare --admin-url <superuser url>` once"
+        "the roles of this database are not prepared, or by an older version; run \
+         `banyan migrate prepare --admin-url <superuser url>` once"
     )]
     NotPrepared(#[source] DbErr),
     /// Another process has been migrating for longer than anybody should wait.

@@ -41,6 +41,7 @@ mod m20261127_000013_hits_in_runs;
 mod m20261128_000014_streams_in_place;
 mod m20261128_000015_versions;
 mod m20261128_000016_keys_of_keys;
+mod m20261128_000017_three_logins;
 mod m20261128_000021_usage_daily_totals;
 mod new_tables;
 pub mod postgres;
@@ -75,9 +76,15 @@ impl MigratorTrait for Migrator {
             Box::new(m20261128_000014_streams_in_place::Migration),
             Box::new(m20261128_000015_versions::Migration),
             Box::new(m20261128_000016_keys_of_keys::Migration),
+            Box::new(m20261128_000017_three_logins::Migration),
             Box::new(m20261128_000021_usage_daily_totals::Migration),
         ]
     }
+}
+
+/// The names of all migrations, in order.
+pub fn names() -> impl Iterator<Item = String> {
+    Migrator::migrations().into_iter().map(|migration| migration.name().to_owned())
 }
 
 #[cfg(test)]

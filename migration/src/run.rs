@@ -84,6 +84,9 @@ async fn begin(db: &DatabaseConnection) -> Result<DatabaseTransaction, MigrateEr
     }
     let tx = db.begin().await?;
     become_owner(&tx).await?;
+    // A preparation by an older version has made three roles.
+    let sql = format!("SELECT pg_has_role('{}', 'SET')", postgres::SIGN_IN);
+    tx.execute_unprepared(&sql).await.map_err(not_prepared)?;
     tx.execute_unprepared(&format!("SET LOCAL lock_timeout = '{LOCK_WAIT_SECONDS}s'")).await?;
     tx.execute_unprepared(&format!("SELECT pg_advisory_xact_lock({LOCK_KEY})")).await.map_err(|error| {
         if postgres::has_state(&error, postgres::LOCK_NOT_AVAILABLE) {
@@ -99,12 +102,15 @@ async fn begin(db: &DatabaseConnection) -> Result<DatabaseTransaction, MigrateEr
 /// Tables belong to the owner, not to the login. The schema is named, whatever the login's path is.
 async fn become_owner(tx: &DatabaseTransaction) -> Result<(), MigrateError> {
     let sql = format!("SET LOCAL ROLE {}; SET LOCAL search_path = public", postgres::OWNER);
-    tx.execute_unprepared(&sql).await.map(drop).map_err(|error| {
-        let states = [postgres::UNDEFINED_OBJECT, postgres::INVALID_PARAMETER, postgres::INSUFFICIENT_PRIVILEGE];
-        if states.into_iter().any(|state| postgres::has_state(&error, state)) {
-            MigrateError::NotPrepared(error)
-        } else {
-            error.into()
-        }
-    })
+    tx.execute_unprepared(&sql).await.map(drop).map_err(not_prepared)
+}
+
+/// A role that is missing, or may not be taken.
+fn not_prepared(error: DbErr) -> MigrateError {
+    let states = [postgres::UNDEFINED_OBJECT, postgres::INVALID_PARAMETER, postgres::INSUFFICIENT_PRIVILEGE];
+    if states.into_iter().any(|state| postgres::has_state(&error, state)) {
+        MigrateError::NotPrepared(error)
+    } else {
+        error.into()
+    }
 }

@@ -6,11 +6,13 @@ use domain::{
     admin::{AuditLog, IdempotencyRecord, Installation, Job},
     conversations::{Conversation, Message, Stream},
     identity::{ApiKey, RefreshToken, Role, Session, User, UserRole},
+    ids::UserId,
     knowledge::{Chunk, Citation, Collection, RetrievalRun, Source, SourceVersion},
     store::StoreError,
     tenancy::{SocialLink, Tenant},
     usage::{ModelPrice, ProviderCall, UsageDay, UsageLog},
 };
+use rpds::RedBlackTreeMapSync;
 
 use crate::{
     check::conflict,
@@ -47,6 +49,8 @@ macro_rules! tables {
         #[derive(Clone)]
         pub(crate) struct State {
             pub(crate) installation: Installation,
+            /// PHC strings of passwords.
+            pub(crate) passwords: RedBlackTreeMapSync<UserId, String>,
             /// References that a command could not see fulfilled, and the commit must.
             pub(crate) deferred: Vec<Deferred>,
             $(pub(crate) $name: Table<$row>,)+
@@ -56,6 +60,7 @@ macro_rules! tables {
             fn default() -> Self {
                 Self {
                     installation: Installation { setup_token_hash: None, set_up_at: None },
+                    passwords: RedBlackTreeMapSync::new_sync(),
                     deferred: Vec::new(),
                     $($name: Table::default(),)+
                 }

@@ -7,7 +7,7 @@ use migration::postgres::{APP, JOBS, OWNER};
 use sqlx::{Connection, PgConnection, Row, postgres::PgConnectOptions};
 use tokio::time::timeout;
 
-use crate::{error::PostgresError, options::PostgresOptions};
+use crate::{error::PostgresError, options::PostgresOptions, urls::PostgresUrls};
 
 /// The oldest server: `GRANT … WITH INHERIT FALSE, SET TRUE` came with 16.
 const OLDEST_SERVER: i32 = 160_000;
@@ -26,14 +26,23 @@ pub(crate) async fn connect(
 }
 
 /// Refuses a server, extension or login that does not fit.
-pub(crate) async fn check(connection: &mut PgConnection) -> Result<(), PostgresError> {
-    server_version(connection).await?;
-    login(connection).await?;
-    pgvector(connection).await
+pub(crate) async fn check(urls: &PostgresUrls, settings: &PostgresOptions) -> Result<(), PostgresError> {
+    for (url, roles) in urls.logins() {
+        let mut connection = connect(&urls.options_of(url)?, settings).await?;
+        // In one transaction: behind a pooler each could be on another connection.
+        sqlx::raw_sql("BEGIN").execute(&mut connection).await?;
+        server_version(&mut connection).await?;
+        login(&mut connection, &roles).await?;
+        pgvector(&mut connection).await?;
+        sqlx::raw_sql("ROLLBACK").execute(&mut connection).await?;
+        connection.close().await?;
+    }
+    Ok(())
 }
 
 async fn server_version(connection: &mut PgConnection) -> Result<(), PostgresError> {
     let row = sqlx::query("SELECT current_setting('server_version_num')::int4, current_setting('server_version')")
+        .persistent(false)
         .fetch_one(connection)
         .await?;
     if row.try_get::<i32, _>(0)? < OLDEST_SERVER {
@@ -44,6 +53,7 @@ async fn server_version(connection: &mut PgConnection) -> Result<(), PostgresErr
 
 async fn pgvector(connection: &mut PgConnection) -> Result<(), PostgresError> {
     let version: Option<String> = sqlx::query_scalar("SELECT extversion FROM pg_extension WHERE extname = 'vector'")
+        .persistent(false)
         .fetch_optional(connection)
         .await?;
     let Some(version) = version else { return Err(PostgresError::Pgvector { found: "is missing".to_owned() }) };
@@ -54,8 +64,9 @@ async fn pgvector(connection: &mut PgConnection) -> Result<(), PostgresError> {
     Ok(())
 }
 
-/// The login must own nothing, bypass nothing, and be able to take the three roles and no more.
-async fn login(connection: &mut PgConnection) -> Result<(), PostgresError> {
+/// The login must own nothing, bypass nothing, and be able to take its roles and no other one of ours, nor
+/// one of PostgreSQL's own, which reach past all tables' rights.
+async fn login(connection: &mut PgConnection, roles: &[&str]) -> Result<(), PostgresError> {
     let row = sqlx::query(
         "SELECT session_user::text, current_user::text, r.rolsuper, r.rolbypassrls, \
            EXISTS (SELECT 1 FROM pg_shdepend d JOIN pg_database b ON b.datname = current_database() \
@@ -63,6 +74,7 @@ async fn login(connection: &mut PgConnection) -> Result<(), PostgresError> {
                AND (d.dbid = b.oid OR d.dbid = 0 AND d.classid = 'pg_database'::regclass AND d.objid = b.oid)) \
          FROM pg_roles r WHERE r.rolname = session_user",
     )
+    .persistent(false)
     .fetch_one(&mut *connection)
     .await?;
     let login: String = row.try_get(0)?;
@@ -79,7 +91,18 @@ async fn login(connection: &mut PgConnection) -> Result<(), PostgresError> {
     if row.try_get::<String, _>(1)? != login {
         return refuse(format!("works as '{}' from the start", row.try_get::<String, _>(1)?));
     }
-    for role in [OWNER, APP, JOBS] {
+    let beyond: Option<String> = sqlx::query_scalar(
+        "SELECT r.rolname::text FROM pg_roles r WHERE pg_has_role(session_user, r.oid, 'MEMBER') \
+           AND (r.rolname = ANY ($1) OR r.rolname LIKE 'pg\\_%') LIMIT 1",
+    )
+    .bind([OWNER, APP, JOBS].into_iter().filter(|role| !roles.contains(role)).collect::<Vec<_>>())
+    .persistent(false)
+    .fetch_optional(&mut *connection)
+    .await?;
+    if let Some(beyond) = beyond {
+        return refuse(format!("is a member of {beyond}, which is not for it"));
+    }
+    for role in roles {
         // As the catalogue's own privileges: to take the role, and to have its rights without that.
         let row = sqlx::query(
             "SELECT r.rolsuper OR r.rolbypassrls, pg_has_role(session_user, r.oid, 'SET'), \
@@ -87,6 +110,7 @@ async fn login(connection: &mut PgConnection) -> Result<(), PostgresError> {
              FROM pg_roles r WHERE r.rolname = $1",
         )
         .bind(role)
+        .persistent(false)
         .fetch_optional(&mut *connection)
         .await?;
         let Some(row) = row else { return refuse(format!("cannot take the role {role}, which does not exist")) };

@@ -19,6 +19,33 @@ pub enum PostgresError {
         #[source]
         source: sqlx::Error,
     },
+    /// It is elsewhere, and the URL does not say that TLS is to be verified.
+    #[error(
+        "the connection to the database at '{host}' would not be verified; add sslmode=verify-full to its URL, and \
+         sslrootcert=<file> where an authority of your own has signed its certificate. Where nobody else is on the \
+         network in between, set BANYAN_DATABASE__TRUSTED_NETWORK=true"
+    )]
+    Unverified {
+        /// The host of the URL.
+        host: String,
+    },
+    /// It offers no TLS, or not that of the host that the URL names.
+    #[error(
+        "PostgreSQL at {address} cannot be verified by TLS; check that it has TLS, and that sslrootcert in the URL \
+         names the authority that signed its certificate for this host"
+    )]
+    Tls {
+        /// Host and port.
+        address: String,
+        /// What the handshake said.
+        #[source]
+        source: sqlx::Error,
+    },
+    /// Only the schema's owner can do this, and its login is not known.
+    #[error(
+        "the schema is changed by its owner's login; set BANYAN_DATABASE__OWNER_URL, which leads to the server itself"
+    )]
+    NoOwner,
     /// Name or password are wrong.
     #[error(
         "PostgreSQL refuses the login '{login}'; check name and password in the database URL, or make the login with `banyan migrate prepare`"
@@ -64,6 +91,9 @@ pub enum PostgresError {
         /// How many.
         pending: usize,
     },
+    /// There is no schema, or an older version has made it, which did not let the login see how far.
+    #[error("the database has no schema, or one of an older version; run `banyan migrate up` with the owner's login")]
+    Older,
     /// The database was not prepared, or a migration failed.
     #[error(transparent)]
     Migration(#[from] migration::MigrateError),
@@ -89,7 +119,19 @@ impl PostgresError {
             // invalid_catalog_name
             Some("3D000") => Self::NoDatabase { database: options.get_database().unwrap_or(&login).to_owned(), source },
             Some(_) => Self::Database(source),
+            None if is_tls(&source) => {
+                Self::Tls { address: format!("{}:{}", options.get_host(), options.get_port()), source }
+            }
             None => Self::Unreachable { address: format!("{}:{}", options.get_host(), options.get_port()), source },
         }
+    }
+}
+
+/// Whether a connection failed for the certificate, or for the lack of TLS.
+fn is_tls(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Tls(_) => true,
+        sqlx::Error::Io(error) => error.kind() == std::io::ErrorKind::InvalidData,
+        _ => false,
     }
 }

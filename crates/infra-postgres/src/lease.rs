@@ -32,16 +32,34 @@ pub(crate) struct Lease {
 }
 
 impl Lease {
-    /// Begins a transaction with a statement that may say more than BEGIN, in one round trip.
+    /// Begins a transaction by a statement that may say more than BEGIN, sets its tenant and sees who works,
+    /// in one round trip.
+    ///
+    /// Also where there is no tenant none is left: whoever can run any statement could set one, or take on
+    /// another role, for longer than its transaction. A connection on which somebody did is closed.
     pub(crate) async fn begin(
         pool: &RolePool,
         tenant: Option<TenantId>,
         priority: Priority,
-        statement: String,
+        begin: &'static str,
     ) -> Result<Self, StoreError> {
         let mut lease = Self { connection: Some(pool.acquire(tenant, priority).await?) };
-        let begun = async { sqlx::raw_sql(AssertSqlSafe(statement)).execute(lease.connection()?).await };
-        begun.await.map_err(|error| store_error(failed(error)))?;
+        let settings = pool.settings.as_deref().unwrap_or_default();
+        // A UUID is printed as hexadecimal digits and hyphens only.
+        let tenant = tenant.map(|tenant| tenant.to_string()).unwrap_or_default();
+        let statement =
+            format!("{begin}; SELECT {settings}set_config('app.tenant_id', '{tenant}', true), current_user AS worker");
+        let begun = async {
+            let row = sqlx::raw_sql(AssertSqlSafe(statement)).fetch_one(lease.connection()?).await?;
+            row.try_get::<String, _>("worker")
+        };
+        let worker = begun.await.map_err(|error| store_error(failed(error)))?;
+        if worker != pool.role {
+            tracing::error!(worker, role = pool.role, "a connection works as another role, it is closed");
+            lease.connection.take().map(PooledConnection::close);
+            let stray = format!("a connection works as '{worker}' instead of '{}'", pool.role);
+            return Err(StoreError::Unavailable(stray.into()));
+        }
         Ok(lease)
     }
 
@@ -52,9 +70,17 @@ impl Lease {
         priority: Priority,
         statement: Query<'_, Postgres, impl IntoArguments<Postgres>>,
     ) -> Result<Vec<PgRow>, StoreError> {
+        let read = |error| store_error(failed(error));
+        if pool.settings.is_some() {
+            let mut lease = Self::begin(pool, tenant, priority, "BEGIN").await?;
+            let run = async { statement.persistent(false).fetch_all(lease.connection()?).await };
+            let rows = run.await.map_err(read)?;
+            lease.commit().await.map_err(read)?;
+            return Ok(rows);
+        }
         let mut lease = Self { connection: Some(pool.acquire(tenant, priority).await?) };
         let run = async { statement.fetch_all(lease.connection()?).await };
-        let rows = run.await.map_err(|error| store_error(failed(error)))?;
+        let rows = run.await.map_err(read)?;
         // Seen to its end, and what it set was for itself: idle.
         lease.connection = None;
         Ok(rows)

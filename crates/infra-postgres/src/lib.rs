@@ -1,7 +1,8 @@
 //! Storage on PostgreSQL (16 or newer, with pgvector 0.8 or newer).
 //!
-//! The login owns nothing. Migrations run as `banyan_owner`, tenants are served as `banyan_app`
-//! behind row-level security, work across tenants runs as `banyan_jobs` in a pool of its own.
+//! A login owns nothing. Migrations run as `banyan_owner`, tenants are served as `banyan_app` behind
+//! row-level security, work across tenants runs as `banyan_jobs` in a pool of its own: each by a login of its
+//! own, or all by one ([`PostgresUrls`]).
 
 mod boot;
 mod error;
@@ -12,6 +13,7 @@ mod options;
 mod pool;
 mod store;
 mod unit;
+mod urls;
 mod wakeups;
 mod writers;
 
@@ -24,5 +26,6 @@ pub use crate::{
     pool::{ConnectionPool, Connections},
     store::PostgresStore,
     unit::PostgresUnit,
+    urls::PostgresUrls,
     wakeups::PostgresWakeups,
 };

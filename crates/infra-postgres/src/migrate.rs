@@ -1,17 +1,19 @@
 //! The schema: preparation by an administrator, then migrations by the login.
 
-use migration::postgres::Prepared;
+use migration::postgres::{APP, Login, Prepared};
 use percent_encoding::percent_decode_str;
 use sea_orm::DatabaseConnection;
 use sqlx::{
-    AssertSqlSafe, Connection, PgPool,
+    AssertSqlSafe, PgPool, Row,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
-use crate::{boot, error::PostgresError, options::PostgresOptions, pool};
+use crate::{boot, error::PostgresError, options::PostgresOptions, urls::PostgresUrls};
 
 /// `duplicate_database`: somebody else made it in the same moment.
 const DUPLICATE_DATABASE: &str = "42P04";
+/// `undefined_table` and `insufficient_privilege`: nobody has migrated it so far that its login could see how far.
+const UNSEEN_STATES: &[&str] = &["42P01", "42501"];
 
 /// A migration and whether it has been applied.
 pub type MigrationState = migration::MigrationState;
@@ -22,12 +24,10 @@ pub type MigrationState = migration::MigrationState;
 /// # Errors
 /// [`PostgresError`], when the database cannot be reached or does not fit, or a migration fails; then
 /// nothing has changed.
-pub async fn migrate_up(url: &str, settings: &PostgresOptions) -> Result<usize, PostgresError> {
-    let options = pool::parse(url)?;
+pub async fn migrate_up(urls: &PostgresUrls, settings: &PostgresOptions) -> Result<usize, PostgresError> {
+    let options = urls.owner()?;
     // Before any statement of a migration, whose own words would not say what to do.
-    let mut connection = boot::connect(&options, settings).await?;
-    boot::check(&mut connection).await?;
-    connection.close().await?;
+    boot::check(urls, settings).await?;
     with_connection(&options, settings, async |db| Ok(migration::up(db).await?)).await
 }
 
@@ -35,39 +35,64 @@ pub async fn migrate_up(url: &str, settings: &PostgresOptions) -> Result<usize, 
 ///
 /// # Errors
 /// As [`migrate_up`].
-pub async fn migrate_down(url: &str, steps: u32, settings: &PostgresOptions) -> Result<usize, PostgresError> {
-    with_connection(&pool::parse(url)?, settings, async |db| Ok(migration::down(db, steps).await?)).await
+pub async fn migrate_down(urls: &PostgresUrls, steps: u32, settings: &PostgresOptions) -> Result<usize, PostgresError> {
+    with_connection(&urls.owner()?, settings, async |db| Ok(migration::down(db, steps).await?)).await
 }
 
 /// All migrations, oldest first.
 ///
 /// # Errors
 /// As [`migrate_up`].
-pub async fn migrate_status(url: &str, settings: &PostgresOptions) -> Result<Vec<MigrationState>, PostgresError> {
-    status(&pool::parse(url)?, settings).await
-}
-
-pub(crate) async fn status(
-    options: &PgConnectOptions,
+pub async fn migrate_status(
+    urls: &PostgresUrls,
     settings: &PostgresOptions,
 ) -> Result<Vec<MigrationState>, PostgresError> {
-    with_connection(options, settings, async |db| Ok(migration::status(db).await?)).await
+    with_connection(&urls.owner()?, settings, async |db| Ok(migration::status(db).await?)).await
 }
 
-/// Makes what a running program cannot, with the rights of `admin_url`: the database of
-/// `login_url`, its login with the password given there, the three roles and the extension. What is
-/// there already is left, so it may be run again.
+/// How many migrations are missing, also where the owner's login is not known.
+pub(crate) async fn pending(urls: &PostgresUrls, settings: &PostgresOptions) -> Result<usize, PostgresError> {
+    match migrate_status(urls, settings).await {
+        Ok(migrations) => return Ok(migrations.iter().filter(|migration| !migration.applied).count()),
+        Err(PostgresError::NoOwner) => {}
+        Err(error) => return Err(error),
+    }
+    let mut connection = boot::connect(&urls.serving()?, settings).await?;
+    let read = format!("BEGIN; SET LOCAL ROLE {APP}; SELECT version FROM public.seaql_migrations; ROLLBACK");
+    let rows = sqlx::raw_sql(AssertSqlSafe(read)).fetch_all(&mut connection).await.map_err(|error| {
+        let code = error.as_database_error().and_then(|error| error.code());
+        if code.is_some_and(|code| UNSEEN_STATES.contains(&&*code)) { PostgresError::Older } else { error.into() }
+    })?;
+    let applied = rows.iter().map(|row| row.try_get(0)).collect::<Result<Vec<String>, _>>()?;
+    Ok(migration::names().filter(|name| !applied.contains(name)).count())
+}
+
+/// Makes what a running program cannot, with the rights of `admin_url`: the database of the URL that serves,
+/// the logins of all URLs with the passwords given there, the roles and the extension. What is there already
+/// is left, so it may be run again.
 ///
 /// # Errors
 /// [`PostgresError`]; the next run goes on from there.
-pub async fn prepare(admin_url: &str, login_url: &str, settings: &PostgresOptions) -> Result<Prepared, PostgresError> {
-    let admin = pool::parse(admin_url)?;
-    let login = pool::parse(login_url)?;
-    let database = login.get_database().unwrap_or(login.get_username());
+pub async fn prepare(
+    admin_url: &str,
+    urls: &PostgresUrls,
+    settings: &PostgresOptions,
+) -> Result<Prepared, PostgresError> {
+    let admin = urls.direct(admin_url)?;
+    let serving = urls.serving()?;
+    let database = serving.get_database().unwrap_or(serving.get_username());
     make_database(&admin, database, settings).await?;
-    with_connection(&admin.database(database), settings, async |db| {
-        Ok(migration::postgres::prepare(db, login.get_username(), password(login_url).as_deref()).await?)
-    })
+    let mut logins = Vec::new();
+    for (url, roles) in urls.logins() {
+        logins.push((urls.options_of(url)?.get_username().to_owned(), password(url), roles));
+    }
+    let logins: Vec<_> =
+        logins.iter().map(|(name, password, roles)| Login { name, password: password.as_deref(), roles }).collect();
+    with_connection(
+        &admin.database(database),
+        settings,
+        async |db| Ok(migration::postgres::prepare(db, &logins).await?),
+    )
     .await
 }
 

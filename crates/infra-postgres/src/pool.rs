@@ -1,7 +1,6 @@
 //! The pools and the settings of their connections.
 
 use std::{
-    str::FromStr,
     sync::atomic::{AtomicBool, Ordering},
     time::Duration,
 };
@@ -59,6 +58,10 @@ impl PooledConnection {
 /// The connections of one role, and who gets the next one.
 pub(crate) struct RolePool {
     pub(crate) connections: ConnectionPool,
+    /// What each of them works as.
+    pub(crate) role: &'static str,
+    /// Behind a pooler: what a transaction sets for itself first, as columns of a SELECT.
+    pub(crate) settings: Option<String>,
     admission: Admission,
 }
 
@@ -148,39 +151,50 @@ fn may_pass(error: &sqlx::Error) -> bool {
     }
 }
 
-/// Reads a database URL. Statements are logged by the caller, not by the driver.
-pub(crate) fn parse(url: &str) -> Result<PgConnectOptions, PostgresError> {
-    let options = PgConnectOptions::from_str(url).map_err(PostgresError::Url)?;
-    // The driver writes notices ("already exists, skipping") to the log as they come; warnings matter.
-    Ok(options.application_name("banyan").options([("client_min_messages", "warning")]))
-}
-
-/// The options of a connection that works as `role` from its first statement on.
-pub(crate) fn as_role(options: &PgConnectOptions, role: &str, settings: &PostgresOptions) -> PgConnectOptions {
+/// What work as a role is done with.
+fn settings_of(role: &'static str, settings: &PostgresOptions) -> [(&'static str, String); 7] {
     let milliseconds = |time: Duration| time.as_millis().to_string();
     // What serves tenants has an index for each of its queries, and plans are kept: one that was made while
     // a table was empty would read the whole of it long after it has grown.
     let scans_whole_tables = if role == APP { "off" } else { "on" };
-    options.clone().options([
-        ("enable_seqscan", scans_whole_tables.to_owned()),
+    [
         ("role", role.to_owned()),
+        ("enable_seqscan", scans_whole_tables.to_owned()),
         ("statement_timeout", milliseconds(settings.statement_timeout)),
         ("lock_timeout", milliseconds(settings.lock_timeout)),
         // Searches by vector: go on until enough rows have passed the filters.
         ("hnsw.iterative_scan", "relaxed_order".to_owned()),
         ("hnsw.ef_search", HNSW_EF_SEARCH.to_string()),
         ("idle_in_transaction_session_timeout", milliseconds(settings.idle_in_transaction_timeout)),
-    ])
+    ]
+}
+
+/// The options of a connection of its own that works as `role` from its first statement on.
+pub(crate) fn as_role(options: PgConnectOptions, role: &'static str, settings: &PostgresOptions) -> PgConnectOptions {
+    options.options(settings_of(role, settings))
+}
+
+/// The same for one transaction, whatever connection a pooler does it on.
+fn for_a_transaction(role: &'static str, settings: &PostgresOptions) -> String {
+    let warnings = ("client_min_messages", "warning".to_owned());
+    let settings = settings_of(role, settings).into_iter().chain([warnings]);
+    settings.map(|(name, value)| format!("set_config('{name}', '{value}', true), ")).collect()
 }
 
 /// A pool of up to `size` connections, none of them open yet. Only a [`Lease`](crate::lease::Lease)
 /// opens a transaction on it.
 pub(crate) fn open(
     name: &'static str,
-    options: PgConnectOptions,
+    (options, is_pooled): (PgConnectOptions, bool),
+    role: &'static str,
     size: u32,
     settings: &PostgresOptions,
 ) -> Result<RolePool, PostgresError> {
+    let (options, for_each) = if is_pooled {
+        (options, Some(for_a_transaction(role, settings)))
+    } else {
+        (as_role(options, role, settings), None)
+    };
     // Each of them alone; `acquire` bounds them together.
     let longest = Some(settings.acquire_timeout);
     let timeouts = Timeouts { wait: longest, create: longest, recycle: longest };
@@ -189,5 +203,6 @@ pub(crate) fn open(
     let manager = Connections { options, test_after_idle, is_reachable: AtomicBool::new(true) };
     let pool = Pool::builder(manager).config(config).runtime(Runtime::Tokio1).build();
     let connections = pool.map_err(|error| PostgresError::Database(sqlx::Error::Configuration(Box::new(error))))?;
-    Ok(RolePool { connections, admission: Admission::new(name, size as usize, settings.acquire_timeout) })
+    let admission = Admission::new(name, size as usize, settings.acquire_timeout);
+    Ok(RolePool { connections, role, settings: for_each, admission })
 }

@@ -13,7 +13,7 @@ use domain::{
 use futures::FutureExt;
 use infra_sql::{IndexMemory, SqlRepos, append_by_tenant, record_call_at_once, recorded_price};
 use migration::postgres::{APP, JOBS};
-use sqlx::{Connection, postgres::PgConnectOptions};
+use sqlx::postgres::PgConnectOptions;
 
 use crate::{
     boot,
@@ -23,6 +23,7 @@ use crate::{
     options::PostgresOptions,
     pool::{self, ConnectionPool, RolePool},
     unit::{PostgresUnit, query},
+    urls::PostgresUrls,
     writers,
 };
 
@@ -30,7 +31,7 @@ use crate::{
 pub struct PostgresStore {
     app: Arc<RolePool>,
     jobs: Arc<RolePool>,
-    jobs_options: PgConnectOptions,
+    listen_options: PgConnectOptions,
     memory: Arc<IndexMemory>,
     clock: Arc<dyn Clock>,
 }
@@ -45,25 +46,30 @@ impl fmt::Debug for PostgresStore {
 }
 
 impl PostgresStore {
-    /// Checks the database behind the URL and opens the pools.
+    /// Checks the database behind the URLs and opens the pools.
     ///
     /// # Errors
-    /// [`PostgresError`] when the server, the extension, the login or the schema does not fit.
-    pub async fn connect(url: &str, settings: &PostgresOptions, clock: Arc<dyn Clock>) -> Result<Self, PostgresError> {
-        let options = pool::parse(url)?;
-        let mut connection = boot::connect(&options, settings).await?;
-        boot::check(&mut connection).await?;
-        connection.close().await?;
-        let migrations = migrate::status(&options, settings).await?;
-        let pending = migrations.iter().filter(|migration| !migration.applied).count();
+    /// [`PostgresError`] when the server, the extension, a login or the schema does not fit.
+    pub async fn connect(
+        urls: &PostgresUrls,
+        settings: &PostgresOptions,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, PostgresError> {
+        boot::check(urls, settings).await?;
+        let (serving, background) = (urls.serving()?, urls.background()?);
+        let pending = migrate::pending(urls, settings).await?;
         if pending > 0 {
             return Err(PostgresError::NotMigrated { pending });
         }
-        let app = pool::open("app", pool::as_role(&options, APP, settings), settings.app_connections, settings)?;
-        let jobs_options = pool::as_role(&options, JOBS, settings);
-        let jobs = pool::open("jobs", jobs_options.clone(), settings.job_connections, settings)?;
+        let listen_options = match urls.listen()? {
+            Some(direct) => direct,
+            None => pool::as_role(background.clone(), JOBS, settings),
+        };
+        let is_pooled = urls.are_pooled();
+        let app = pool::open("app", (serving, is_pooled), APP, settings.app_connections, settings)?;
+        let jobs = pool::open("jobs", (background, is_pooled), JOBS, settings.job_connections, settings)?;
         let memory = Arc::new(IndexMemory::new(settings.words_cache_bytes, settings.vector_cache_bytes));
-        Ok(Self { app: Arc::new(app), jobs: Arc::new(jobs), jobs_options, memory, clock })
+        Ok(Self { app: Arc::new(app), jobs: Arc::new(jobs), listen_options, memory, clock })
     }
 
     /// The pool that serves tenants, as `banyan_app`. It takes a connection back as it is left, so leave it
@@ -84,9 +90,9 @@ impl PostgresStore {
         &self.jobs
     }
 
-    /// How the jobs pool connects, for a connection that is none of the pool's.
-    pub(crate) const fn jobs_options(&self) -> &PgConnectOptions {
-        &self.jobs_options
+    /// How to connect for LISTEN.
+    pub(crate) const fn listen_options(&self) -> &PgConnectOptions {
+        &self.listen_options
     }
 
     /// Closes all connections; those of units of work that are open when they end.

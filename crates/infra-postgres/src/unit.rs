@@ -32,6 +32,8 @@ pub struct PostgresUnit {
     statements: Mutex<Statements>,
     scope: Scope,
     mode: Mode,
+    /// A pooler is in between: what the driver prepares on a connection is not there for the next.
+    is_pooled: bool,
     /// A writer, which may see what is never committed, keeps out of it.
     pub(crate) memory: Option<Arc<IndexMemory>>,
     pub(crate) last_reached: LastReached,
@@ -56,7 +58,7 @@ impl PostgresUnit {
             Mode::Read => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
             Mode::Write => "BEGIN",
         };
-        Self::begin_with(pool, begin.to_owned(), scope, mode, priority).await
+        Self::begin_with(pool, begin, scope, mode, priority).await
     }
 
     /// The same for reads that may search.
@@ -67,26 +69,21 @@ impl PostgresUnit {
 
     /// The same for what streams have told, whose commit does not wait for the disk.
     pub(crate) async fn begin_flush(pool: &RolePool, scope: Scope) -> Result<Self, StoreError> {
-        let begin = "BEGIN; SET LOCAL synchronous_commit = off".to_owned();
+        let begin = "BEGIN; SET LOCAL synchronous_commit = off";
         Self::begin_with(pool, begin, scope, Mode::Write, Priority::Settlement).await
     }
 
     async fn begin_with(
         pool: &RolePool,
-        begin: String,
+        begin: &'static str,
         scope: Scope,
         mode: Mode,
         priority: Priority,
     ) -> Result<Self, StoreError> {
-        let tenant = scope.tenant_id();
-        let statement = match tenant {
-            // A UUID is printed as hexadecimal digits and hyphens only.
-            Some(tenant) => format!("{begin}; SET LOCAL app.tenant_id = '{tenant}'"),
-            None => begin,
-        };
-        let lease = Lease::begin(pool, tenant, priority, statement).await?;
+        let lease = Lease::begin(pool, scope.tenant_id(), priority, begin).await?;
         let statements = Mutex::new(Statements { lease, is_cut_off: false });
-        Ok(Self { statements, scope, mode, memory: None, last_reached: LastReached::default() })
+        let is_pooled = pool.settings.is_some();
+        Ok(Self { statements, scope, mode, is_pooled, memory: None, last_reached: LastReached::default() })
     }
 
     /// The right to run one statement, marked as cut off until [`finish`] is called.
@@ -107,7 +104,7 @@ impl PostgresUnit {
     /// Runs a query with values that SeaORM does not know.
     pub(crate) async fn execute_query(&self, query: Query<'_, Postgres, PgArguments>) -> Result<(), DbErr> {
         let mut statements = self.begin_statement().await?;
-        let result = query.execute(statements.connection()?).await;
+        let result = query.persistent(!self.is_pooled).execute(statements.connection()?).await;
         finish(statements, result).map(drop)
     }
 }
@@ -135,7 +132,7 @@ impl ConnectionTrait for PostgresUnit {
 
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
         let mut statements = self.begin_statement().await?;
-        let result = query(statement).execute(statements.connection()?).await;
+        let result = query(statement).persistent(!self.is_pooled).execute(statements.connection()?).await;
         finish(statements, result).map(Into::into)
     }
 
@@ -147,13 +144,15 @@ impl ConnectionTrait for PostgresUnit {
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
         let mut statements = self.begin_statement().await?;
-        let result = query(statement).fetch_optional(statements.connection()?).await;
+        let query = query(statement).persistent(!self.is_pooled);
+        let result = query.fetch_optional(statements.connection()?).await;
         Ok(finish(statements, result)?.map(Into::into))
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
         let mut statements = self.begin_statement().await?;
-        let result = query(statement).fetch_all(statements.connection()?).await;
+        let query = query(statement).persistent(!self.is_pooled);
+        let result = query.fetch_all(statements.connection()?).await;
         Ok(finish(statements, result)?.into_iter().map(Into::into).collect())
     }
 }

@@ -66,7 +66,7 @@ impl PostgresWakeups {
         let sender = broadcast::Sender::new(CAPACITY);
         let (to_others, topics) = mpsc::channel(CAPACITY);
         tokio::spawn(notify(Arc::clone(store.jobs()), process, topics));
-        let listener = tokio::spawn(listen(store.jobs_options().clone(), process, sender.clone()));
+        let listener = tokio::spawn(listen(store.listen_options().clone(), process, sender.clone()));
         Self { process, sender, to_others, listener }
     }
 }

@@ -45,6 +45,9 @@ pub fn recorded_price(rows: &[QueryResult]) -> Result<Option<ModelPrice>, StoreE
     price.map_err(store_error)?.map(ModelPrice::try_from).transpose()
 }
 
+/// The hash of a password up to its last `$`: trimmed of all characters it has but that one.
+const SALT: &str = "rtrim(u.password_hash, replace(u.password_hash, '$', '')) AS password_salt";
+
 impl<B: SqlBackend> SqlRepos<B> {
     pub(crate) fn is_postgres(&self) -> bool {
         self.backend.get_database_backend() == DbBackend::Postgres
@@ -149,13 +152,14 @@ impl<B: SqlBackend> SqlRepos<B> {
         if self.is_postgres() {
             return Sql::new(
                 "sign_in.account_by_email",
-                "SELECT user_id, tenant_id, password_hash FROM sign_in_account_by_email(",
+                "SELECT user_id, tenant_id, password_salt FROM sign_in_account_by_email(",
             )
             .bind(email)
             .text(")");
         }
-        Sql::new("sign_in.account_by_email", "SELECT id AS user_id, tenant_id, password_hash FROM users")
-            .text(" WHERE deleted_at IS NULL AND is_active AND email = ")
+        Sql::new("sign_in.account_by_email", "SELECT u.id AS user_id, u.tenant_id, ")
+            .text(SALT)
+            .text(" FROM users u WHERE deleted_at IS NULL AND is_active AND email = ")
             .bind(email)
     }
 
@@ -164,23 +168,35 @@ impl<B: SqlBackend> SqlRepos<B> {
         if self.is_postgres() {
             return Sql::new(
                 "sign_in.account_by_username",
-                "SELECT user_id, tenant_id, password_hash FROM sign_in_account_by_username(",
+                "SELECT user_id, tenant_id, password_salt FROM sign_in_account_by_username(",
             )
             .bind(username)
             .text(", ")
             .bind(slug)
             .text(")");
         }
-        let sql = Sql::new(
-            "sign_in.account_by_username",
-            "SELECT u.id AS user_id, u.tenant_id, u.password_hash FROM tenants t",
-        )
-        .text(" JOIN users u ON u.tenant_id = t.id WHERE u.deleted_at IS NULL AND u.is_active AND u.username = ")
-        .bind(username);
+        let sql = Sql::new("sign_in.account_by_username", "SELECT u.id AS user_id, u.tenant_id, ")
+            .text(SALT)
+            .text(" FROM tenants t")
+            .text(" JOIN users u ON u.tenant_id = t.id WHERE u.deleted_at IS NULL AND u.is_active AND u.username = ")
+            .bind(username);
         match slug {
             Some(slug) => sql.text(" AND t.slug = ").bind(slug),
             None => sql.text(" AND NOT EXISTS (SELECT 1 FROM tenants other WHERE other.id <> t.id)"),
         }
+    }
+
+    /// A row if this is the hash of the account's password.
+    pub(crate) fn has_password_query(&self, user: UserId, hash: &str) -> Sql {
+        let sql = if self.is_postgres() {
+            Sql::new("sign_in.has_password", "SELECT 1 WHERE sign_in_has_password(").bind(user.0).text(", ").bind(hash)
+        } else {
+            Sql::new("sign_in.has_password", "SELECT 1 FROM users WHERE deleted_at IS NULL AND is_active AND (id = ")
+                .bind(user.0)
+                .text(" AND password_hash = ")
+                .bind(hash)
+        };
+        sql.text(")")
     }
 
     /// The owner of a refresh token.

@@ -96,6 +96,14 @@ pub(crate) struct EmbeddingsConfig {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct DatabaseConfig {
+    /// PostgreSQL: the login that works in the background; absent: the one of `database_url`.
+    pub(crate) jobs_url: Option<String>,
+    /// PostgreSQL: the login that changes the schema; absent: the one of `database_url`, unless that only serves.
+    pub(crate) owner_url: Option<String>,
+    /// PostgreSQL behind a pooler: leads to the server itself, for LISTEN.
+    pub(crate) listen_url: Option<String>,
+    /// PostgreSQL: everything between here and the database is trusted, so that TLS need not be verified.
+    pub(crate) trusted_network: bool,
     /// PostgreSQL: connections that serve tenants.
     pub(crate) connections: Option<u32>,
     /// PostgreSQL: connections for work across tenants.
@@ -186,7 +194,8 @@ impl Default for Config {
 }
 
 /// Settings that may hold a secret: the variable with `_FILE` behind it reads it from a file.
-const FROM_FILE: &[&str] = &["secret_key", "database_url"];
+const FROM_FILE: &[&str] =
+    &["secret_key", "database_url", "database.jobs_url", "database.owner_url", "database.listen_url"];
 /// Variables that are no settings of the program: those of its tests.
 const NOT_SETTINGS: &str = "BANYAN_TEST_";
 
@@ -260,7 +269,7 @@ fn check(config: &Config) -> Result<(), StartError> {
 }
 
 fn from_file(key: &str) -> Result<Option<String>, StartError> {
-    let name = format!("{PREFIX}{}_FILE", key.to_uppercase());
+    let name = format!("{PREFIX}{}_FILE", key.to_uppercase().replace('.', "__"));
     let Ok(path) = std::env::var(&name) else { return Ok(None) };
     let path = PathBuf::from(path);
     let read = std::fs::read_to_string(&path);
@@ -298,8 +307,12 @@ impl Config {
     pub(crate) fn shown(&self) -> serde_json::Value {
         let mut shown = serde_json::to_value(self).unwrap_or_default();
         shown["secret_key"] = self.secret_key.as_ref().map(|_| "(set)").into();
-        shown["database_url"] =
-            self.database_url.as_deref().map_or(serde_json::Value::Null, |url| without_password(url).into());
+        let url = |url: &Option<String>| url.as_deref().map(without_password).into();
+        let DatabaseConfig { jobs_url, owner_url, listen_url, .. } = &self.database;
+        shown["database_url"] = url(&self.database_url);
+        for (name, value) in [("jobs_url", jobs_url), ("owner_url", owner_url), ("listen_url", listen_url)] {
+            shown["database"][name] = url(value);
+        }
         shown
     }
 
@@ -350,11 +363,15 @@ mod tests {
 
     #[test]
     fn passwords_are_not_shown() {
+        let url = || Some("postgres://me:s3cr3t@localhost/banyan".to_owned());
+        let (jobs_url, owner_url, listen_url) = (url(), url(), url());
         let config = Config {
             secret_key: Some("s3cr3t".into()),
-            database_url: Some("postgres://me:s3cr3t@localhost/banyan".into()),
+            database_url: url(),
+            database: DatabaseConfig { jobs_url, owner_url, listen_url, ..DatabaseConfig::default() },
             ..Config::default()
         };
+        assert!(config.shown()["database"]["jobs_url"].as_str().unwrap().contains("me:(set)@localhost"));
         assert!(!config.shown().to_string().contains("s3cr3t"));
     }
 

@@ -18,11 +18,15 @@ use domain::{
 use infra_documents::{ChildParser, ChildParserSettings};
 use infra_embeddings::LocalEmbedder;
 use infra_memory::{MemoryStore, MemoryWakeups};
-use infra_postgres::{PostgresOptions, PostgresStore, PostgresWakeups, migrate_up};
+use infra_postgres::{PostgresError, PostgresOptions, PostgresStore, PostgresUrls, PostgresWakeups, migrate_up};
 use infra_providers::{Egress, ObjectBlobStore, OpenAiConnection, OpenAiEmbedder, ProviderRegistry, ProviderSettings};
 use infra_sqlite::{SqliteOptions, SqliteStore, SqliteWakeups};
 
-use crate::{config::Config, error::StartError, secret};
+use crate::{
+    config::{Config, DatabaseConfig},
+    error::StartError,
+    secret,
+};
 
 /// The running program, which stays itself when its file is replaced.
 const OWN_EXECUTABLE: &str = "/proc/self/exe";
@@ -30,12 +34,11 @@ const DATABASE_FILE: &str = "banyan.db";
 const FILES_FOLDER: &str = "files";
 
 /// Where data is kept, as the database URL says.
-#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Backend {
     /// A file.
     Sqlite(PathBuf),
     /// A server.
-    Postgres(String),
+    Postgres(PostgresUrls),
     /// Nowhere for long.
     Memory,
 }
@@ -46,10 +49,29 @@ impl Backend {
     /// # Errors
     /// [`StartError::Setting`] for a scheme that is not known.
     pub(crate) fn of(config: &Config) -> Result<Self, StartError> {
+        let backend = Self::named(config)?;
+        let DatabaseConfig { jobs_url, owner_url, listen_url, .. } = &config.database;
+        let further = [("JOBS_URL", jobs_url), ("OWNER_URL", owner_url), ("LISTEN_URL", listen_url)];
+        match further.into_iter().find(|(_, url)| url.is_some()) {
+            Some((name, _)) if !matches!(backend, Self::Postgres(_)) => {
+                let problem = "is for PostgreSQL; set BANYAN_DATABASE_URL to the URL of the login that serves";
+                Err(StartError::setting(&format!("BANYAN_DATABASE__{name}"), problem))
+            }
+            _ => Ok(backend),
+        }
+    }
+
+    fn named(config: &Config) -> Result<Self, StartError> {
         let Some(url) = &config.database_url else { return Ok(Self::Sqlite(config.data_file(DATABASE_FILE))) };
         match url.split_once("://") {
             Some(("sqlite", path)) if !path.is_empty() => Ok(Self::Sqlite(PathBuf::from(path))),
-            Some(("postgres" | "postgresql", _)) => Ok(Self::Postgres(url.clone())),
+            Some(("postgres" | "postgresql", _)) => Ok(Self::Postgres(PostgresUrls {
+                serving: url.clone(),
+                background: config.database.jobs_url.clone(),
+                owner: config.database.owner_url.clone(),
+                listen: config.database.listen_url.clone(),
+                trusted_network: config.database.trusted_network,
+            })),
             Some(("memory", "")) => Ok(Self::Memory),
             _ => {
                 let problem =
@@ -115,10 +137,14 @@ async fn open(config: &Config, clock: &Arc<dyn Clock>) -> Result<(Arc<dyn Store>
             let store = SqliteStore::open(path, &sqlite_options(config), Arc::clone(clock)).await;
             Ok((Arc::new(store.map_err(StartError::part)?), Arc::new(SqliteWakeups::new())))
         }
-        Backend::Postgres(url) => {
+        Backend::Postgres(urls) => {
             let options = postgres_options(config);
-            migrate_up(url, &options).await.map_err(StartError::part)?;
-            let store = PostgresStore::connect(url, &options, Arc::clone(clock)).await.map_err(StartError::part)?;
+            match migrate_up(urls, &options).await {
+                // Whoever deploys has migrated; a schema that is behind is refused.
+                Ok(_) | Err(PostgresError::NoOwner) => {}
+                Err(error) => return Err(StartError::part(error)),
+            }
+            let store = PostgresStore::connect(urls, &options, Arc::clone(clock)).await.map_err(StartError::part)?;
             let wakeups = PostgresWakeups::start(&store, RandomIds.random());
             Ok((Arc::new(store), Arc::new(wakeups)))
         }
@@ -192,10 +218,13 @@ mod tests {
     #[test]
     fn the_database_url_names_the_backend() {
         let of = |url: &str| Backend::of(&Config { database_url: Some(url.into()), ..Config::default() });
-        assert_eq!(of("sqlite:///var/lib/b.db").unwrap(), Backend::Sqlite("/var/lib/b.db".into()));
-        assert_eq!(of("memory://").unwrap(), Backend::Memory);
+        let file = |backend| if let Backend::Sqlite(path) = backend { path } else { PathBuf::new() };
+        assert_eq!(file(of("sqlite:///var/lib/b.db").unwrap()), PathBuf::from("/var/lib/b.db"));
+        assert!(matches!(of("memory://").unwrap(), Backend::Memory));
         assert!(matches!(of("postgres://u@h/d").unwrap(), Backend::Postgres(_)));
-        assert_eq!(Backend::of(&Config::default()).unwrap(), Backend::Sqlite("./data/banyan.db".into()));
+        assert_eq!(file(Backend::of(&Config::default()).unwrap()), PathBuf::from("./data/banyan.db"));
+        let database = DatabaseConfig { jobs_url: Some("postgres://j@h/d".into()), ..DatabaseConfig::default() };
+        assert!(Backend::of(&Config { database, ..Config::default() }).is_err(), "a login without its server");
         for url in ["", "mysql://x", "sqlite://", "banyan.db"] {
             assert!(of(url).is_err(), "{url}");
         }

@@ -90,7 +90,6 @@ impl Fixtures {
             tenant_id: tenant,
             email: Email::parse(&format!("{name}@{domain}.example")).expect("an e-mail address"),
             username: Username::parse(name).expect("a user name"),
-            password_hash: None,
             display_name: None,
             first_name: None,
             last_name: None,

@@ -130,6 +130,7 @@ suite! { ($)
         a_key_ends_with_the_one_that_made_it;
     sign_in in identity::sign_in:
         an_email_leads_to_its_account,
+        a_password_is_compared_and_never_told,
         a_username_needs_its_tenant,
         only_living_active_accounts_are_found,
         hashes_lead_to_their_owners,

@@ -32,10 +32,25 @@ async fn the_application_sees_one_tenant_and_without_one_nothing() {
         tx.rollback().await.unwrap();
     }
     let tx = database.begin_as("banyan_jobs", "").await;
-    for (rows, number) in [("tenants", 2), ("users", 4), ("jobs", 1), ("conversations", 3), ("audit_logs", 2)] {
+    // Across tenants the leases of all, and of people and their acts those that belong to no tenant.
+    for (rows, number) in [("tenants", 2), ("users", 1), ("sessions", 1), ("jobs", 1), ("audit_logs", 1)] {
         assert_eq!(count(&tx, rows).await, number, "{rows}");
     }
     tx.rollback().await.unwrap();
+    for text in [
+        "password_hash FROM users",
+        "content FROM chunks",
+        "title FROM conversations",
+        "data FROM stream_events",
+        "key_hash FROM api_keys",
+        "answer_body FROM idempotency_keys",
+        "* FROM messages",
+        "* FROM streams",
+    ] {
+        let tx = database.begin_as("banyan_jobs", "").await;
+        let error = run(&tx, &format!("SELECT {text}")).await.expect_err(text).to_string();
+        assert!(error.contains("permission denied"), "{text}: {error}");
+    }
     database.remove().await;
 }
 
@@ -84,12 +99,15 @@ async fn sign_in_finds_living_accounts_and_owners_of_tokens() {
     });
     let tx = database.begin_as("banyan_app", "").await;
     let cases = [
-        ("sign_in_account_by_email('ada@one.example')", Some(format!("{ada} hash of ada"))),
-        ("sign_in_account_by_email('root@example.com')", Some(format!("{root} hash of root"))),
+        ("sign_in_account_by_email('ada@one.example')", Some(format!("{ada} $salt of ada$"))),
+        ("sign_in_account_by_email('root@example.com')", Some(format!("{root} $salt of root$"))),
         ("sign_in_account_by_email('nobody@one.example')", None),
-        ("sign_in_account_by_username('bob', 'two')", Some(format!("{bob} hash of bob"))),
+        ("sign_in_account_by_username('bob', 'two')", Some(format!("{bob} $salt of bob$"))),
         ("sign_in_account_by_username('bob', 'one')", None),
         ("sign_in_account_by_username('bob', NULL)", None),
+        ("sign_in_has_password(#11, '$salt of ada$hash of ada')", Some("true".to_owned())),
+        ("sign_in_has_password(#11, '$salt of ada$')", Some("false".to_owned())),
+        ("sign_in_has_password(#12, '$salt of ada$hash of ada')", Some("false".to_owned())),
         ("sign_in_refresh_token(@hash1)", Some(format!("{} {ada}", tenant(19)))),
         ("sign_in_refresh_token(@hash2)", Some(format!("{} {root}", tenant(20)))),
         ("sign_in_refresh_token(@hash3)", None),
@@ -99,6 +117,16 @@ async fn sign_in_finds_living_accounts_and_owners_of_tokens() {
         assert_eq!(look_up(&tx, call).await.unwrap(), answer.into_iter().collect::<Vec<_>>(), "{call}");
     }
     tx.rollback().await.unwrap();
+    // Once a tenant is set, and for work across tenants, they are closed.
+    for (role, context) in [("banyan_app", tenant(1)), ("banyan_jobs", String::new())] {
+        let calls =
+            ["account_by_email('ada@one.example')", "account_by_username('ada', 'one')", "refresh_token(@hash1)"];
+        for call in calls.into_iter().chain(["has_password(#11, 'x')", "api_key(@hash3)"]) {
+            let tx = database.begin_as(role, &context).await;
+            let error = look_up(&tx, &format!("sign_in_{call}")).await.expect_err(call).to_string();
+            assert!(error.contains("permission denied") || error.contains("are closed"), "{call}: {error}");
+        }
+    }
 
     run(database.admin(), "UPDATE users SET deleted_at = @now WHERE id = #11").await.unwrap();
     run(database.admin(), "UPDATE users SET is_active = false WHERE id = #13").await.unwrap();

@@ -16,6 +16,12 @@ pub(crate) const LOGIN: &str = "banyan_migration_tests";
 /// Its password, good for nothing else.
 const PASSWORD: &str = "it's a \"test\"";
 
+/// A login that takes every role.
+pub(crate) fn login(name: &str) -> postgres::Login<'_> {
+    let roles = &[postgres::OWNER, postgres::APP, postgres::JOBS];
+    postgres::Login { name, password: Some(PASSWORD), roles }
+}
+
 static COUNTER: AtomicU32 = AtomicU32::new(0);
 
 /// A database of its own for one test.
@@ -45,7 +51,8 @@ impl TestDatabase {
         let name = format!("migration_{}_{}", std::process::id(), COUNTER.fetch_add(1, Ordering::Relaxed));
         server.execute_unprepared(&format!("CREATE DATABASE {name}")).await.unwrap();
         let inside = connect(&format!("{}/{name}", address(&url))).await;
-        assert!(postgres::prepare(&inside, LOGIN, Some(PASSWORD)).await.unwrap().leakproof_search);
+        let prepared = postgres::prepare(&inside, &[login(LOGIN)]).await.unwrap();
+        assert!(prepared.leakproof_search && prepared.without_large_objects);
         let user = format!("{LOGIN}:it%27s%20a%20%22test%22");
         let db = connect(&format!("postgres://{user}@{}/{name}", host(&url))).await;
         Self { db, postgres: Some(Admin { server, inside, name }) }

@@ -1,9 +1,9 @@
 INSERT INTO tenants (id, name, slug) VALUES (#1, 'One', 'one'), (#2, 'Two', 'two');
 INSERT INTO users (id, tenant_id, email, username, password_hash, is_active, email_verified) VALUES
-    (#11, #1, 'ada@one.example', 'ada', 'hash of ada', true, false),
-    (#12, #2, 'bob@two.example', 'bob', 'hash of bob', true, false),
-    (#13, #1, 'eve@one.example', 'eve', 'hash of eve', true, false),
-    (#10, NULL, 'root@example.com', 'root', 'hash of root', true, false);
+    (#11, #1, 'ada@one.example', 'ada', '$salt of ada$hash of ada', true, false),
+    (#12, #2, 'bob@two.example', 'bob', '$salt of bob$hash of bob', true, false),
+    (#13, #1, 'eve@one.example', 'eve', '$salt of eve$hash of eve', true, false),
+    (#10, NULL, 'root@example.com', 'root', '$salt of root$hash of root', true, false);
 INSERT INTO roles (id, tenant_id, name, permissions, is_system) VALUES (#15, #1, 'user', '[]', true);
 INSERT INTO user_roles (id, tenant_id, user_id, role_id, assigned_at, assigned_by)
     VALUES (#16, #1, #11, #15, @now, #10);

@@ -5,7 +5,7 @@ use sea_orm_migration::MigratorTrait;
 use sea_orm_migration::sea_orm::ConnectionTrait;
 
 use crate::{
-    database::{LOGIN, TestDatabase, column, objects},
+    database::{LOGIN, TestDatabase, column, login, objects},
     fixture::{fill, tenant},
 };
 
@@ -115,26 +115,38 @@ async fn preparing_is_safe_by_many_in_several_databases() {
     admin.execute_unprepared("ALTER ROLE banyan_app REPLICATION").await.unwrap();
     let tasks: Vec<_> = (0..4)
         .flat_map(|_| [one.admin().clone(), two.admin().clone()])
-        .map(|admin| tokio::spawn(async move { postgres::prepare(&admin, LOGIN, Some("it's a \"test\"")).await }))
+        .map(|admin| tokio::spawn(async move { postgres::prepare(&admin, &[login(LOGIN)]).await }))
         .collect();
     for task in tasks {
         assert!(task.await.unwrap().unwrap().leakproof_search);
     }
     let app = "SELECT rolreplication FROM pg_roles WHERE rolname = 'banyan_app'";
     assert_eq!(column::<bool>(admin, app).await.unwrap(), [false]);
-    let member = format!(
-        "SELECT roleid::regrole || ' ' || inherit_option || ' ' || set_option || ' ' || admin_option
-         FROM pg_auth_members WHERE member = '{LOGIN}'::regrole ORDER BY 1"
-    );
+    let roles_of = async |login: &str| {
+        let member = format!(
+            "SELECT roleid::regrole || ' ' || inherit_option || ' ' || set_option || ' ' || admin_option
+             FROM pg_auth_members WHERE member = '{login}'::regrole ORDER BY 1"
+        );
+        column::<String>(admin, &member).await.unwrap()
+    };
     assert_eq!(
-        column::<String>(admin, &member).await.unwrap(),
+        roles_of(LOGIN).await,
         ["banyan_app false true false", "banyan_jobs false true false", "banyan_owner false true false"]
     );
+    // Where there is a login for each role, none takes another's.
+    let name = format!("banyan_serving_{}", std::process::id());
+    postgres::prepare(admin, &[login(&name)]).await.unwrap();
+    assert_eq!(roles_of(&name).await.len(), 3);
+    postgres::prepare(admin, &[postgres::Login { roles: &[postgres::APP], ..login(&name) }]).await.unwrap();
+    assert_eq!(roles_of(&name).await, ["banyan_app false true false"]);
+    for sql in [format!("DROP OWNED BY {name}"), format!("DROP ROLE {name}")] {
+        admin.execute_unprepared(&sql).await.unwrap();
+    }
     // A login that could go around the policies is refused, and not stripped of what it may be for.
     let superuser = column::<String>(admin, "SELECT current_user::text").await.unwrap();
-    let error = postgres::prepare(admin, &superuser[0], None).await.unwrap_err();
+    let error = postgres::prepare(admin, &[login(&superuser[0])]).await.unwrap_err();
     assert!(matches!(error, MigrateError::PrivilegedLogin { .. }), "{error}");
-    let error = postgres::prepare(&TestDatabase::sqlite().await.db, LOGIN, None).await.unwrap_err();
+    let error = postgres::prepare(&TestDatabase::sqlite().await.db, &[login(LOGIN)]).await.unwrap_err();
     assert!(matches!(error, MigrateError::NotPostgres));
     one.remove().await;
     two.remove().await;

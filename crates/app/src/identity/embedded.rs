@@ -23,13 +23,13 @@ impl Identity {
         let app = self.app.clone();
         let (name, email, username) = (tenant_name.to_owned(), email.to_owned(), username.to_owned());
         let founding = async move {
-            let (tenant, user) = app.founders(&name, &email, &username, None).await?;
-            let founders = (&tenant, &user);
-            let (app, by) = (&app, &acting(&user, &RequestContext::default()));
+            let (tenant, account) = app.founders(&name, &email, &username, None).await?;
+            let founders = (&tenant, &account);
+            let (app, by) = (&app, &acting(&account.user, &RequestContext::default()));
             app.change_in(&Scope::system_in(tenant.id), None, |tx| async move {
-                let (tenant, user) = founders;
-                let act = app.found(&tx, None, tenant, user).await?;
-                Ok(((tenant.id, user.id), act.by(by.clone())))
+                let (tenant, account) = founders;
+                let act = app.found(&tx, None, tenant, account).await?;
+                Ok(((tenant.id, account.user.id), act.by(by.clone())))
             })
             .await
         };

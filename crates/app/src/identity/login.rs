@@ -3,8 +3,10 @@
 use domain::{
     access::{Actor, Credential, Scope},
     identity::SignInAccount,
+    ids::UserId,
     text,
 };
+use uuid::Uuid;
 
 use super::{
     Identity,
@@ -65,8 +67,19 @@ impl App {
         }
         let turn = self.parts.passwords.turn(context.ip_address).await?;
         let account = self.query_in(&Scope::sign_in(), async |tx| account_of(tx, &login).await).await?;
-        let hashed = account.as_ref().and_then(|account| account.password_hash.clone());
-        let matches = self.parts.passwords.verify(turn, login.password, hashed).await?;
+        let salt = account.as_ref().and_then(|account| account.password_salt.clone());
+        let hashes = self.parts.passwords.hashes(turn, login.password, salt).await?;
+        let named = account.as_ref().map_or(UserId(Uuid::nil()), |account| account.user_id);
+        let has = async |tx: &Uow| {
+            for hash in &hashes {
+                if tx.sign_in().has_password(named, hash).await? {
+                    return Ok(true);
+                }
+            }
+            Ok(false)
+        };
+        // Also where there is no account, which takes as long.
+        let matches = self.query_in(&Scope::sign_in(), has).await?;
         let account = match account {
             Some(account) if matches => account,
             account => {

@@ -2,12 +2,10 @@
 
 mod queue;
 
-use std::{
-    borrow::Cow,
-    sync::{Arc, OnceLock},
-};
+use std::borrow::Cow;
 
-use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version, password_hash::phc::PasswordHash};
+use argon2::{Algorithm, Argon2, Params, PasswordHasher, Version, password_hash::phc::PasswordHash};
+use base64::{Engine, prelude::BASE64_STANDARD_NO_PAD};
 use domain::error::ValueError;
 use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfkc_quick};
 
@@ -25,13 +23,11 @@ const COMMON: &str = include_str!("common_passwords.txt");
 /// Hashes and verifies passwords.
 pub(crate) struct Passwords {
     queue: Queue,
-    /// A hash of nothing anybody knows: verifying against it takes as long as against a real one.
-    dummy: Arc<OnceLock<String>>,
 }
 
 impl Passwords {
     pub(crate) fn new() -> Self {
-        Self { queue: Queue::new(), dummy: Arc::default() }
+        Self { queue: Queue::new() }
     }
 
     /// Number of those that wait for a hash.
@@ -53,25 +49,18 @@ impl Passwords {
         in_turn(turn, move || hash(one_form(&password).as_bytes())).await
     }
 
-    /// Whether a password is the one of a PHC string. Without one it takes as long and is false.
-    pub(super) async fn verify(&self, turn: Turn, password: String, hashed: Option<String>) -> Result<bool> {
-        let dummy = Arc::clone(&self.dummy);
+    /// The PHC strings that this password may have, with the salt of a stored one. Without one it takes as
+    /// long, and they are nobody's.
+    pub(super) async fn hashes(&self, turn: Turn, password: String, salt: Option<String>) -> Result<Vec<String>> {
         in_turn(turn, move || {
-            let known = hashed.is_some();
-            let stored = match hashed {
-                Some(stored) => stored,
-                None => match dummy.get() {
-                    Some(dummy) => dummy.clone(),
-                    None => dummy.get_or_init(|| hash(b"no account").unwrap_or_default()).clone(),
-                },
-            };
-            let parsed = PasswordHash::new(&stored).map_err(Error::internal)?;
-            let argon2 = argon2()?;
-            let is = |password: &str| argon2.verify_password(password.as_bytes(), &parsed).is_ok();
             let one_form = one_form(&password);
             // Hashes that are older than the one form are of what was typed then.
-            let matches = is(&one_form) || (one_form != password && is(&password));
-            Ok(known && matches)
+            let typed = Some(password.as_str()).filter(|typed| one_form != *typed);
+            let of = |password: &str| match &salt {
+                Some(salt) => hash_with(password.as_bytes(), salt),
+                None => hash(password.as_bytes()),
+            };
+            [Some(one_form.as_ref()), typed].into_iter().flatten().map(of).collect()
         })
         .await
     }
@@ -98,6 +87,20 @@ fn one_form(password: &str) -> Cow<'_, str> {
 fn argon2() -> Result<Argon2<'static>> {
     let params = Params::new(MEMORY_KIB, 1, 1, None).map_err(Error::internal)?;
     Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
+}
+
+/// The PHC string of a password with the algorithm, parameters and salt of another one, which is given up to
+/// its last `$`.
+fn hash_with(password: &[u8], salt: &str) -> Result<String> {
+    let stored = PasswordHash::new(salt.trim_end_matches('$')).map_err(Error::internal)?;
+    let algorithm = Algorithm::try_from(stored.algorithm.as_str()).map_err(Error::internal)?;
+    let version = stored.version.map(Version::try_from).transpose().map_err(Error::internal)?.unwrap_or_default();
+    let params = Params::try_from(&stored).map_err(Error::internal)?;
+    let bytes = stored.salt.as_ref().ok_or_else(|| Error::internal("a stored password has no salt"))?;
+    let mut hash = [0; Params::DEFAULT_OUTPUT_LEN];
+    let argon2 = Argon2::new(algorithm, version, params);
+    argon2.hash_password_into(password, bytes, &mut hash).map_err(Error::internal)?;
+    Ok(format!("{salt}{}", BASE64_STANDARD_NO_PAD.encode(hash)))
 }
 
 fn hash(password: &[u8]) -> Result<String> {
@@ -161,17 +164,19 @@ mod tests {
         }
     }
 
-    async fn verified(passwords: &Passwords, password: &str, hashed: Option<String>) -> bool {
+    async fn verified(passwords: &Passwords, password: &str, hashed: Option<&str>) -> bool {
         let turn = passwords.turn(None).await.unwrap();
-        passwords.verify(turn, password.to_owned(), hashed).await.unwrap()
+        let salt = hashed.map(|hash| hash[..=hash.rfind('$').unwrap()].to_owned());
+        let hashes = passwords.hashes(turn, password.to_owned(), salt).await.unwrap();
+        hashed.is_some_and(|hashed| hashes.iter().any(|hash| hash == hashed))
     }
 
     #[tokio::test]
     async fn only_the_right_password_verifies() {
         let passwords = Passwords::new();
         let hashed = passwords.hash("a long enough password".into()).await.unwrap();
-        assert!(verified(&passwords, "a long enough password", Some(hashed.clone())).await);
-        assert!(!verified(&passwords, "a long enough passwore", Some(hashed)).await);
+        assert!(verified(&passwords, "a long enough password", Some(&hashed)).await);
+        assert!(!verified(&passwords, "a long enough passwore", Some(&hashed)).await);
         assert!(!verified(&passwords, "no account", None).await);
     }
 
@@ -181,10 +186,10 @@ mod tests {
         let (composed, decomposed) = ("fünfzehn Zeichen ó", "fu\u{308}nfzehn Zeichen o\u{301}");
         let hashed = passwords.hash(decomposed.into()).await.unwrap();
         for typed in [composed, decomposed] {
-            assert!(verified(&passwords, typed, Some(hashed.clone())).await);
+            assert!(verified(&passwords, typed, Some(&hashed)).await);
         }
         // A hash from before.
         let old = hash(decomposed.as_bytes()).unwrap();
-        assert!(verified(&passwords, decomposed, Some(old)).await);
+        assert!(verified(&passwords, decomposed, Some(&old)).await);
     }
 }

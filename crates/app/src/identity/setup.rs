@@ -85,6 +85,24 @@ impl Identity {
     }
 }
 
+/// A user that is not stored yet, and the PHC string of its password.
+#[derive(Debug, Clone)]
+pub(super) struct NewAccount {
+    pub(super) user: User,
+    password_hash: Option<String>,
+}
+
+impl NewAccount {
+    /// Stores both.
+    pub(super) async fn store(&self, tx: &Uow) -> Result<()> {
+        tx.users().insert(&self.user).await?;
+        if let Some(hash) = &self.password_hash {
+            tx.users().set_password(self.user.id, hash, self.user.updated_at).await?;
+        }
+        Ok(())
+    }
+}
+
 impl App {
     async fn installation(&self) -> Result<Installation> {
         let scope = Scope::system("look whether setup is done");
@@ -92,16 +110,17 @@ impl App {
     }
 
     async fn set_up(&self, token: Option<&TokenHash>, new: NewInstallation, context: &RequestContext) -> Result<SetUp> {
-        let (tenant, user) = self.founders(&new.tenant_name, &new.email, &new.username, Some(new.password)).await?;
-        let founders = (&tenant, &user);
+        let (tenant, account) = self.founders(&new.tenant_name, &new.email, &new.username, Some(new.password)).await?;
+        let founders = (&tenant, &account);
         let work = |tx: Uow| async move {
-            let (tenant, user) = founders;
-            let act = self.found(&tx, token, tenant, user).await?;
+            let (tenant, account) = founders;
+            let act = self.found(&tx, token, tenant, account).await?;
+            let user = &account.user;
             tx.record(act.by(acting(user, context))).await?;
             self.open_session(&tx, user, context).await
         };
         let signed_in = self.change_in(&Scope::system_in(tenant.id), None, work).await?;
-        Ok(SetUp { user, tenant, signed_in })
+        Ok(SetUp { user: account.user, tenant, signed_in })
     }
 
     /// The first tenant and its admin, not stored yet.
@@ -111,20 +130,26 @@ impl App {
         email: &str,
         username: &str,
         password: Option<String>,
-    ) -> Result<(Tenant, User)> {
+    ) -> Result<(Tenant, NewAccount)> {
         let name = text::name("tenant_name", tenant_name)?;
         let tenant = self.new_tenant(&name, Slug::from_name(&name));
-        let user = self.new_user(Some(tenant.id), email, username, password, &[&name]).await?;
-        Ok((tenant, user))
+        let account = self.new_account(Some(tenant.id), email, username, password, &[&name]).await?;
+        Ok((tenant, account))
     }
 
     /// Stores the first tenant and its admin, unless setup is done already. The act is the admin's.
-    pub(super) async fn found(&self, tx: &Uow, token: Option<&TokenHash>, tenant: &Tenant, user: &User) -> Result<Act> {
+    pub(super) async fn found(
+        &self,
+        tx: &Uow,
+        token: Option<&TokenHash>,
+        tenant: &Tenant,
+        account: &NewAccount,
+    ) -> Result<Act> {
         if !tx.installation().complete_setup(token, self.now()).await? {
             return Err(not_allowed());
         }
         self.insert_tenant(tx, tenant).await?;
-        self.insert_user(tx, user, SystemRole::TenantAdmin, None).await?;
+        self.insert_account(tx, account, SystemRole::TenantAdmin, None).await?;
         let after = json!({ "name": tenant.name, "slug": tenant.slug.as_str() });
         Ok(Act::on("installation_set_up", "tenant", tenant.id.0).now(after))
     }
@@ -155,14 +180,14 @@ impl App {
     }
 
     /// A user that is not stored yet, with its password hashed; without one nobody signs in as it.
-    pub(super) async fn new_user(
+    pub(super) async fn new_account(
         &self,
         tenant_id: Option<TenantId>,
         email: &str,
         username: &str,
         password: Option<String>,
         names: &[&str],
-    ) -> Result<User> {
+    ) -> Result<NewAccount> {
         let email = Email::parse(email)?;
         let username = Username::parse(username)?;
         let password_hash = match password {
@@ -176,12 +201,11 @@ impl App {
             }
         };
         let now = self.now();
-        Ok(User {
+        let user = User {
             id: UserId(self.parts.ids.random()),
             tenant_id,
             email,
             username,
-            password_hash,
             display_name: None,
             first_name: None,
             last_name: None,
@@ -195,19 +219,21 @@ impl App {
             created_at: now,
             updated_at: now,
             deleted_at: None,
-        })
+        };
+        Ok(NewAccount { user, password_hash })
     }
 
     /// Stores a user of a tenant with a role of it.
-    pub(super) async fn insert_user(
+    pub(super) async fn insert_account(
         &self,
         tx: &Uow,
-        user: &User,
+        account: &NewAccount,
         role: SystemRole,
         assigned_by: Option<UserId>,
     ) -> Result<()> {
+        let user = &account.user;
         let tenant_id = user.tenant_id.ok_or_else(|| Error::internal("only users of a tenant have its roles"))?;
-        tx.users().insert(user).await?;
+        account.store(tx).await?;
         let found = tx.roles().find_by_name(role.as_str()).await?;
         let role = found.ok_or_else(|| Error::internal("a tenant has all system roles"))?;
         let assignment = UserRole {

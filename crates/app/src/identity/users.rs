@@ -94,10 +94,12 @@ impl Identity {
         let (app, actor) = (self.app.clone(), Arc::new(actor.clone()));
         let create = async move {
             // The password is hashed before the unit of work begins.
-            let user = app.new_user(scope.tenant_id(), &new.email, &new.username, Some(new.password), &[]).await?;
-            let (app, actor, user) = (&app, &actor, &user);
+            let account =
+                app.new_account(scope.tenant_id(), &new.email, &new.username, Some(new.password), &[]).await?;
+            let (app, actor, account) = (&app, &actor, &account);
             app.change_once(actor, &scope, idempotent.as_ref(), |tx| async move {
-                app.insert_user(&tx, user, role, actor.owner()).await.map_err(taken)?;
+                app.insert_account(&tx, account, role, actor.owner()).await.map_err(taken)?;
+                let user = &account.user;
                 let after = json!({ "email": user.email.as_str(), "role": role.as_str() });
                 Ok((user.clone(), Act::on("user_created", "user", user.id.0).now(after)))
             })
@@ -122,9 +124,10 @@ impl Identity {
     /// # Errors
     /// `invalid`; `user_exists`.
     pub async fn create_superadmin(&self, email: &str, username: &str, password: String) -> Result<User> {
-        let user = &self.app.new_user(None, email, username, Some(password), &[]).await?;
+        let account = &self.app.new_account(None, email, username, Some(password), &[]).await?;
         let work = |tx: Uow| async move {
-            tx.users().insert(user).await.map_err(|error| taken(error.into()))?;
+            account.store(&tx).await.map_err(taken)?;
+            let user = &account.user;
             Ok((user.clone(), Act::on("superadmin_created", "user", user.id.0)))
         };
         self.app.change_in(&Scope::system("create a superadmin"), None, work).await

@@ -17,8 +17,9 @@ pub struct SignInAccount {
     pub user_id: UserId,
     /// Its tenant; `None` for superadmins.
     pub tenant_id: Option<TenantId>,
-    /// PHC string of the password.
-    pub password_hash: Option<String>,
+    /// PHC string of the password up to its last `$`: how to hash what was typed; `None` when the user has
+    /// no password (single sign-on).
+    pub password_salt: Option<String>,
 }
 
 /// Where a token or key leads, before a tenant is known.
@@ -33,8 +34,9 @@ pub struct CredentialOwner<I> {
 }
 
 repository! {
-    /// Look-ups before a tenant is known. Each takes one hash or name and gives ids and a hash; on
-    /// PostgreSQL each is a SECURITY DEFINER function. Only living, active accounts are found.
+    /// Look-ups before a tenant is known. Each takes one hash or name and gives ids; on PostgreSQL each is a
+    /// SECURITY DEFINER function. Only living, active accounts are found. The hash of a password is compared
+    /// where it is stored and never told.
     pub trait SignInRepo {
         /// The account with this e-mail address (in lower case).
         async fn account_by_email(&self, email: &str) -> Result<Option<SignInAccount>, StoreError>;
@@ -45,6 +47,8 @@ repository! {
             username: &str,
             tenant_slug: Option<&str>,
         ) -> Result<Option<SignInAccount>, StoreError>;
+        /// Whether this PHC string is that of the user's password.
+        async fn has_password(&self, user: UserId, hash: &str) -> Result<bool, StoreError>;
         /// The owner of a refresh token, used or not, expired or not.
         async fn refresh_token(&self, hash: &TokenHash) -> Result<Option<CredentialOwner<RefreshTokenId>>, StoreError>;
         /// The owner of an API key, live or not.
@@ -63,7 +67,7 @@ repository! {
         async fn lock(&self, id: UserId) -> Result<Option<User>, StoreError>;
         /// Users in reach, newest first.
         async fn list(&self, page: PageRequest) -> Result<Page<User>, StoreError>;
-        /// Adds a user.
+        /// Adds a user, who has no password.
         ///
         /// # Errors
         /// [`StoreError::Conflict`] when the e-mail address or the user name is taken.
@@ -75,6 +79,11 @@ repository! {
         /// # Errors
         /// [`StoreError::Stale`] when the scope reaches no such user.
         async fn update(&self, user: &User) -> Result<(), StoreError>;
+        /// Sets the PHC string of the password. Nothing reads it back.
+        ///
+        /// # Errors
+        /// [`StoreError::Stale`] when the scope reaches no such user.
+        async fn set_password(&self, id: UserId, hash: &str, at: Timestamp) -> Result<(), StoreError>;
         /// Notes a successful sign-in.
         async fn record_login(&self, id: UserId, at: Timestamp, ip: Option<IpAddr>) -> Result<(), StoreError>;
     }

@@ -26,8 +26,6 @@ pub struct User {
     pub email: Email,
     /// Unique in the tenant.
     pub username: Username,
-    /// PHC string of the password; `None` when the user has none (single sign-on).
-    pub password_hash: Option<String>,
     /// The name shown to others.
     pub display_name: Option<String>,
     /// Given name.

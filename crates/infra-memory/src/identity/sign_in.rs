@@ -24,8 +24,9 @@ impl MemoryTx {
     }
 }
 
-fn account(user: &User) -> SignInAccount {
-    SignInAccount { user_id: user.id, tenant_id: user.tenant_id, password_hash: user.password_hash.clone() }
+fn account(state: &State, user: &User) -> SignInAccount {
+    let salt = state.passwords.get(&user.id).map(|hash| hash[..hash.rfind('$').map_or(0, |last| last + 1)].to_owned());
+    SignInAccount { user_id: user.id, tenant_id: user.tenant_id, password_salt: salt }
 }
 
 fn may_sign_in(user: &User) -> bool {
@@ -42,7 +43,7 @@ impl SignInRepo for MemoryTx {
     async fn account_by_email(&self, email: &str) -> Result<Option<SignInAccount>, StoreError> {
         self.look_up(|state| {
             let found = state.users.find("uq_users_email", place![email]);
-            found.filter(|user| may_sign_in(user)).map(account)
+            found.filter(|user| may_sign_in(user)).map(|user| account(state, user))
         })
     }
 
@@ -57,8 +58,16 @@ impl SignInRepo for MemoryTx {
                 None => state.tenants.iter().next().filter(|_| state.tenants.len() == 1)?,
             };
             let found = state.users.find("uq_users_username", place![tenant.id.0, username]);
-            found.filter(|user| may_sign_in(user)).map(account)
+            found.filter(|user| may_sign_in(user)).map(|user| account(state, user))
         })
+    }
+
+    async fn has_password(&self, user: UserId, hash: &str) -> Result<bool, StoreError> {
+        let found = self.look_up(|state| {
+            state.users.get(&user).filter(|user| may_sign_in(user))?;
+            state.passwords.get(&user).filter(|stored| *stored == hash).map(drop)
+        });
+        found.map(|found| found.is_some())
     }
 
     async fn refresh_token(&self, hash: &TokenHash) -> Result<Option<CredentialOwner<RefreshTokenId>>, StoreError> {

@@ -36,8 +36,8 @@ impl Row for User {
     columns!(id: UserId; tenant_id);
 
     fn check(&self) -> Result<(), StoreError> {
-        let Self { password_hash, display_name, first_name, last_name, avatar_url, .. } = self;
-        no_nul([password_hash, display_name, first_name, last_name, avatar_url].into_iter().flatten())
+        let Self { display_name, first_name, last_name, avatar_url, .. } = self;
+        no_nul([display_name, first_name, last_name, avatar_url].into_iter().flatten())
     }
 
     fn is_live(&self) -> bool {
@@ -69,6 +69,16 @@ impl UserRepo for MemoryTx {
         self.change(&user.id, |stored: &mut User| {
             let User { tenant_id, created_at, .. } = *stored;
             *stored = User { tenant_id, created_at, ..user.clone() };
+        })
+    }
+
+    async fn set_password(&self, id: UserId, hash: &str, at: Timestamp) -> Result<(), StoreError> {
+        no_nul([hash])?;
+        let filter = self.scope.filter::<User>(Purpose::Change)?;
+        self.write(|state| {
+            state.change_reached(filter, &id, |user: &mut User| user.updated_at = at)?;
+            state.passwords.insert_mut(id, hash.to_owned());
+            Ok(())
         })
     }
 

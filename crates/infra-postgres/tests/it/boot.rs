@@ -9,7 +9,7 @@ use sqlx::Connection;
 use crate::database::{TestDatabase, as_login, on_database, run, superuser, superuser_url, unique};
 
 async fn refusal(url: &str) -> PostgresError {
-    match PostgresStore::connect(url, &PostgresOptions::default(), Arc::new(SystemClock)).await {
+    match PostgresStore::connect(&url.into(), &PostgresOptions::default(), Arc::new(SystemClock)).await {
         Ok(_) => panic!("{url} must be refused"),
         Err(error) => error,
     }
@@ -26,6 +26,10 @@ async fn wrong_urls_are_told_apart() {
     assert!(nobody.contains("no PostgreSQL answers at 127.0.0.1:1"), "{nobody}");
     let no_login = sentence(&as_login(&unique("nobody_"), "x", "postgres")).await;
     assert!(no_login.contains("refuses the login") && no_login.contains("banyan migrate prepare"), "{no_login}");
+    let unverified = sentence("postgres://a:b@192.0.2.1/c?sslmode=require").await;
+    assert!(unverified.contains("192.0.2.1") && unverified.contains("sslmode=verify-full"), "{unverified}");
+    let without_tls = sentence(&format!("{}?sslmode=verify-full", on_database("postgres"))).await;
+    assert!(without_tls.contains("cannot be verified by TLS"), "{without_tls}");
     let no_database = sentence(&on_database(&unique("nowhere_"))).await;
     assert!(no_database.contains("there is no database"), "{no_database}");
 }
@@ -46,7 +50,7 @@ async fn logins_with_too_many_or_too_few_rights_are_refused() {
     let member = format!("GRANT banyan_owner, banyan_app, banyan_jobs TO {login} WITH INHERIT FALSE, SET TRUE");
     run(&mut admin, format!("CREATE ROLE {login} LOGIN PASSWORD 'x'")).await;
     let cases = [
-        (String::from("SELECT 1"), "is no member of banyan_owner WITH SET TRUE"),
+        (String::from("SELECT 1"), "is no member of banyan_app WITH SET TRUE"),
         (format!("{member}; ALTER ROLE {login} BYPASSRLS"), "has BYPASSRLS"),
         (
             format!("ALTER ROLE {login} NOBYPASSRLS; CREATE TABLE theirs (); ALTER TABLE theirs OWNER TO {login}"),
@@ -63,7 +67,8 @@ async fn logins_with_too_many_or_too_few_rights_are_refused() {
         assert!(said.contains(problem) && said.contains("banyan migrate prepare"), "{said}");
     }
     run(&mut admin, format!("GRANT banyan_app TO {login} WITH INHERIT FALSE")).await;
-    let served = PostgresStore::connect(&url, &PostgresOptions::default(), Arc::new(SystemClock)).await.unwrap();
+    let served =
+        PostgresStore::connect(&url.as_str().into(), &PostgresOptions::default(), Arc::new(SystemClock)).await.unwrap();
     served.close();
     run(&mut admin, format!("DROP ROLE {login}")).await;
     admin.close().await.unwrap();
@@ -80,14 +85,14 @@ async fn a_database_that_is_not_prepared_or_migrated_is_refused() {
     let said = sentence(&url).await;
     assert!(said.contains("pgvector is missing"), "{said}");
 
-    prepare(&superuser_url(), &url, &PostgresOptions::default()).await.unwrap();
+    prepare(&superuser_url(), &url.as_str().into(), &PostgresOptions::default()).await.unwrap();
     let said = sentence(&url).await;
     assert!(said.contains("migrations behind") && said.contains("banyan migrate up"), "{said}");
     run(&mut admin, format!("DROP DATABASE {empty} WITH (FORCE)")).await;
 
     let options = PostgresOptions::default();
-    assert_eq!(migrate_down(&database.url, 1, &options).await.unwrap(), 1);
-    let states = migrate_status(&database.url, &options).await.unwrap();
+    assert_eq!(migrate_down(&database.urls(), 1, &options).await.unwrap(), 1);
+    let states = migrate_status(&database.urls(), &options).await.unwrap();
     assert!(states.iter().filter(|state| !state.applied).count() == 1 && !states.last().unwrap().applied);
     assert!(matches!(refusal(&database.url).await, PostgresError::NotMigrated { pending: 1 }));
     admin.close().await.unwrap();

@@ -9,13 +9,17 @@ use domain::{
     clock::{Clock, SystemClock},
     ids::{IdGen, RandomIds},
 };
-use infra_postgres::{PostgresOptions, PostgresStore, migrate_up, prepare};
+use infra_postgres::{PostgresOptions, PostgresStore, PostgresUrls, migrate_up, prepare};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Row};
 
 /// Where the server for tests is, as superuser.
 const URL_VARIABLE: &str = "BANYAN_TEST_POSTGRES_URL";
 /// The login of the tests, and its password.
 const LOGIN: (&str, &str) = ("banyan_test_login", "banyan-test");
+/// The logins of tests that have one for each role: who serves, works in the background, owns the schema.
+const LOGINS: [&str; 3] = ["banyan_test_serving", "banyan_test_background", "banyan_test_owner"];
+/// Where a pooler before the test server takes connections, as a URL without a user; unset: there is none.
+const POOLER_VARIABLE: &str = "BANYAN_TEST_POOLER_URL";
 /// Templates of this crate's tests.
 const TEMPLATE_PREFIX: &str = "banyan_it_template_";
 /// Templates of other builds that are left.
@@ -83,13 +87,21 @@ async fn template(admin: &mut PgConnection) -> String {
             run(admin, format!("DROP DATABASE IF EXISTS {old} WITH (FORCE)")).await;
         }
         let building = unique("banyan_it_building_");
-        let login = as_login(LOGIN.0, LOGIN.1, &building);
-        prepare(&superuser_url(), &login, &PostgresOptions::default()).await.unwrap();
+        let login = as_login(LOGIN.0, LOGIN.1, &building).as_str().into();
+        for urls in [&login, &split_urls(&building)] {
+            prepare(&superuser_url(), urls, &PostgresOptions::default()).await.unwrap();
+        }
         migrate_up(&login, &PostgresOptions::default()).await.unwrap();
         // Only a whole template has the name.
         run(admin, format!("ALTER DATABASE {building} RENAME TO {name}")).await;
     }
     name
+}
+
+/// A login for each role, on a database.
+fn split_urls(database: &str) -> PostgresUrls {
+    let [serving, background, owner] = LOGINS.map(|login| as_login(login, LOGIN.1, database));
+    PostgresUrls { serving, background: Some(background), owner: Some(owner), ..PostgresUrls::default() }
 }
 
 /// The clock of tests that look at no time.
@@ -114,6 +126,29 @@ impl TestDatabase {
         Self { url: as_login(LOGIN.0, LOGIN.1, &name), name }
     }
 
+    /// How a store connects: by one login, or behind a pooler by three.
+    pub(crate) fn urls(&self) -> PostgresUrls {
+        let Ok(pooler) = std::env::var(POOLER_VARIABLE) else { return self.url.as_str().into() };
+        let behind = |login: &str| {
+            let mut url = url::Url::parse(&pooler).unwrap();
+            url.set_path(&self.name);
+            url.set_username(login).and_then(|()| url.set_password(Some(LOGIN.1))).unwrap();
+            String::from(url)
+        };
+        let direct = self.split_urls();
+        PostgresUrls {
+            serving: behind(LOGINS[0]),
+            background: Some(behind(LOGINS[1])),
+            listen: direct.background.clone(),
+            ..direct
+        }
+    }
+
+    /// A login for each role.
+    pub(crate) fn split_urls(&self) -> PostgresUrls {
+        split_urls(&self.name)
+    }
+
     /// A store on it by the system's clock.
     pub(crate) async fn store(&self) -> PostgresStore {
         self.store_by(system_clock()).await
@@ -132,7 +167,7 @@ impl TestDatabase {
 
     async fn store_with(&self, options: PostgresOptions, clock: Arc<dyn Clock>) -> PostgresStore {
         let options = PostgresOptions { app_connections: 8, job_connections: 4, ..options };
-        PostgresStore::connect(&self.url, &options, clock).await.unwrap()
+        PostgresStore::connect(&self.urls(), &options, clock).await.unwrap()
     }
 
     /// A connection as superuser, who sees past every policy.

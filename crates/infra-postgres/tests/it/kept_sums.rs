@@ -205,11 +205,11 @@ async fn a_filled_database_of_the_version_before_has_right_sums_at_once() {
     }
     fold(&harness, &cast.ada, hour(60)).await;
     let before = sums(&world, &cast.ada).await;
-    let (url, options) = (&harness.database.url, PostgresOptions::default());
-    let migrations = migrate_status(url, &options).await.unwrap();
+    let (urls, options) = (harness.database.urls(), PostgresOptions::default());
+    let migrations = migrate_status(&urls, &options).await.unwrap();
     let steps = migrations.iter().rev().position(|migration| migration.name.ends_with("_usage_daily")).unwrap();
-    migrate_down(url, u32::try_from(steps + 1).unwrap(), &options).await.unwrap();
-    migrate_up(url, &options).await.unwrap();
+    migrate_down(&urls, u32::try_from(steps + 1).unwrap(), &options).await.unwrap();
+    migrate_up(&urls, &options).await.unwrap();
 
     let folded = async || world.read(&scopes::system(&cast.ada), async |tx| tx.usage().folded_before().await).await;
     assert_eq!((folded().await, sums(&world, &cast.ada).await), (None, before.clone()));

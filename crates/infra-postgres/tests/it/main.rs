@@ -6,6 +6,7 @@ mod boot;
 mod database;
 mod isolation;
 mod kept_sums;
+mod logins;
 mod recall;
 mod stored_json;
 mod storm;

@@ -133,7 +133,7 @@ async fn a_full_pool_is_busy_and_a_server_that_is_gone_is_away() {
         acquire_timeout: Duration::from_millis(300),
         ..PostgresOptions::default()
     };
-    let store = PostgresStore::connect(&database.url, &options, system_clock()).await.unwrap();
+    let store = PostgresStore::connect(&database.urls(), &options, system_clock()).await.unwrap();
     let scopes = [(), (), ()].map(|()| Scope::system_in(TenantId(RandomIds.random())));
     let first = store.begin(&scopes[0], Mode::Write).await.unwrap();
     let refused = store.begin(&scopes[0], Mode::Write).await;

@@ -7,7 +7,7 @@ use domain::{
         SignInRepo, TokenHash,
         repo::{CredentialOwner, SignInAccount},
     },
-    ids::{ApiKeyId, RefreshTokenId},
+    ids::{ApiKeyId, RefreshTokenId, UserId},
     store::StoreError,
 };
 use sea_orm::{FromQueryResult, prelude::Uuid};
@@ -21,7 +21,7 @@ use crate::{
 struct AccountRow {
     user_id: Uuid,
     tenant_id: Option<Uuid>,
-    password_hash: Option<String>,
+    password_salt: Option<String>,
 }
 
 #[derive(FromQueryResult)]
@@ -45,10 +45,10 @@ impl<B: SqlBackend> SqlRepos<B> {
 
     async fn account(&self, sql: Sql) -> Result<Option<SignInAccount>, StoreError> {
         let row = self.row(self.sign_in_only(sql)?).await?;
-        Ok(row.map(|AccountRow { user_id, tenant_id, password_hash }| SignInAccount {
+        Ok(row.map(|AccountRow { user_id, tenant_id, password_salt }| SignInAccount {
             user_id: user_id.into(),
             tenant_id: tenant_id.map(Into::into),
-            password_hash,
+            password_salt,
         }))
     }
 
@@ -74,6 +74,10 @@ impl<B: SqlBackend> SignInRepo for SqlRepos<B> {
         tenant_slug: Option<&str>,
     ) -> Result<Option<SignInAccount>, StoreError> {
         self.account(self.account_by_username_query(username, tenant_slug)).await
+    }
+
+    async fn has_password(&self, user: UserId, hash: &str) -> Result<bool, StoreError> {
+        self.exists(self.sign_in_only(self.has_password_query(user, hash))?).await
     }
 
     async fn refresh_token(&self, hash: &TokenHash) -> Result<Option<CredentialOwner<RefreshTokenId>>, StoreError> {

@@ -50,6 +50,12 @@ impl<B: SqlBackend> UserRepo for SqlRepos<B> {
         self.change_one(command).await
     }
 
+    async fn set_password(&self, id: UserId, hash: &str, at: Timestamp) -> Result<(), StoreError> {
+        let sql = Sql::new("users.set_password", "UPDATE users SET password_hash = ").bind(hash);
+        let sql = sql.text(", updated_at = ").bind(at).text(" WHERE deleted_at IS NULL AND id = ").bind(id.0);
+        self.command(self.in_reach::<Entity, _>(sql.text(" AND "), "users", Purpose::Change)?).await
+    }
+
     async fn record_login(&self, id: UserId, at: Timestamp, ip: Option<IpAddr>) -> Result<(), StoreError> {
         let command = self
             .changing::<Entity>("users.record_login")?

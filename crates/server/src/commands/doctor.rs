@@ -66,7 +66,15 @@ fn sample() -> impl futures::Stream<Item = Result<bytes::Bytes, domain::gateways
 fn named(backend: &Backend) -> String {
     match backend {
         Backend::Sqlite(path) => format!("SQLite in '{}'", path.display()),
-        Backend::Postgres(_) => "PostgreSQL".to_owned(),
+        Backend::Postgres(urls) => {
+            let logins = match (&urls.background, &urls.owner) {
+                (Some(_), Some(_)) => "a login for each role",
+                (Some(_), None) => "a login for each role; another process migrates",
+                (None, _) => "one login for serving and background work, which each reaches the other's rights",
+            };
+            let network = if urls.trusted_network { ", TLS left to a trusted network" } else { "" };
+            format!("PostgreSQL, {logins}{network}")
+        }
         Backend::Memory => "memory, gone when the program ends".to_owned(),
     }
 }

@@ -23,7 +23,8 @@ pub(crate) enum MigrateCommand {
     },
     /// Show what is applied
     Status,
-    /// Make database, login, roles and extension on PostgreSQL, once, with an administrator's rights
+    /// Make database, roles, extension and the logins of all URLs on PostgreSQL, once, with an administrator's
+    /// rights
     Prepare {
         /// The URL of a PostgreSQL superuser
         #[arg(long, value_name = "URL")]
@@ -34,9 +35,12 @@ pub(crate) enum MigrateCommand {
 pub(super) async fn run(command: MigrateCommand, config: &Config) -> Result<ExitCode, StartError> {
     let options = PostgresOptions::default();
     match (command, Backend::of(config)?) {
-        (MigrateCommand::Prepare { admin_url }, Backend::Postgres(url)) => {
-            let prepared = prepare(&admin_url, &url, &options).await.map_err(StartError::part)?;
+        (MigrateCommand::Prepare { admin_url }, Backend::Postgres(urls)) => {
+            let prepared = prepare(&admin_url, &urls, &options).await.map_err(StartError::part)?;
             println!("prepared; the server may start");
+            if !prepared.without_large_objects {
+                println!("everybody who can run SQL may make large objects: the server refused to take that right");
+            }
             if !prepared.leakproof_search {
                 println!("searching by words will be slower: the server refused to mark ts_match_vq as leakproof");
             }
@@ -45,16 +49,16 @@ pub(super) async fn run(command: MigrateCommand, config: &Config) -> Result<Exit
             let problem = "must name the PostgreSQL database and login to make, such as 'postgres://banyan:<password>@<host>/banyan'";
             return Err(StartError::setting("BANYAN_DATABASE_URL", problem));
         }
-        (MigrateCommand::Up, Backend::Postgres(url)) => {
-            let applied = migrate_up(&url, &options).await.map_err(StartError::part)?;
+        (MigrateCommand::Up, Backend::Postgres(urls)) => {
+            let applied = migrate_up(&urls, &options).await.map_err(StartError::part)?;
             println!("applied {applied} migrations");
         }
-        (MigrateCommand::Down { steps }, Backend::Postgres(url)) => {
-            let taken_back = migrate_down(&url, steps, &options).await.map_err(StartError::part)?;
+        (MigrateCommand::Down { steps }, Backend::Postgres(urls)) => {
+            let taken_back = migrate_down(&urls, steps, &options).await.map_err(StartError::part)?;
             println!("took back {taken_back} migrations");
         }
-        (MigrateCommand::Status, Backend::Postgres(url)) => {
-            for state in migrate_status(&url, &options).await.map_err(StartError::part)? {
+        (MigrateCommand::Status, Backend::Postgres(urls)) => {
+            for state in migrate_status(&urls, &options).await.map_err(StartError::part)? {
                 println!("{} {}", if state.applied { "applied" } else { "missing" }, state.name);
             }
         }

@@ -20,18 +20,51 @@ async fn by_username(world: &World, username: &str, slug: Option<&str>) -> Optio
 }
 
 fn account(user: &User) -> SignInAccount {
-    SignInAccount { user_id: user.id, tenant_id: user.tenant_id, password_hash: user.password_hash.clone() }
+    SignInAccount { user_id: user.id, tenant_id: user.tenant_id, password_salt: None }
 }
 
 /// An e-mail address leads to its account in any tenant, and to a superadmin.
 pub async fn an_email_leads_to_its_account(world: World) {
     let cast = world.cast().await;
-    let root = User { password_hash: Some("$argon2id$x".to_owned()), ..world.make.user(None, "root") };
+    let root = world.make.user(None, "root");
     world.write(&Scope::system("contract suite"), async |tx| tx.users().insert(&root).await).await;
     for user in [&cast.ada, &cast.eve, &root] {
         assert_eq!(by_email(&world, user.email.as_str()).await, Some(account(user)));
     }
     assert_eq!(by_email(&world, "nobody@example.com").await, None);
+}
+
+/// Of a password only the way to hash what was typed is told; whether a hash is the right one is asked.
+pub async fn a_password_is_compared_and_never_told(world: World) {
+    let cast = world.cast().await;
+    let root = world.make.user(None, "root");
+    let installation = Scope::system("contract suite");
+    world.write(&installation, async |tx| tx.users().insert(&root).await).await;
+    let has = async |user: &User, hash: &str| {
+        world.read(&Scope::sign_in(), async |tx| tx.sign_in().has_password(user.id, hash).await).await
+    };
+    let (salt, other) =
+        ("$argon2id$v=19$m=47104,t=1,p=1$c2FsdHNhbHQ$", "$argon2id$v=19$m=47104,t=1,p=1$b3RoZXJvdGhlcg$");
+    let (right, wrong) = (format!("{salt}aGFzaGhhc2g"), format!("{salt}aGFzaGhhc2h"));
+    for (user, scope) in [(&cast.ada, scopes::system(&cast.ada)), (&root, installation)] {
+        assert_eq!(by_email(&world, user.email.as_str()).await, Some(account(user)));
+        assert!(!has(user, &right).await && !has(user, "").await, "without a password");
+        let at = world.make.in_seconds(1);
+        world.write(&scope, async |tx| tx.users().set_password(user.id, &right, at).await).await;
+        let found = by_email(&world, user.email.as_str()).await;
+        assert_eq!(found, Some(SignInAccount { password_salt: Some(salt.to_owned()), ..account(user) }));
+        assert!(has(user, &right).await);
+        assert!(!has(user, &wrong).await && !has(user, salt).await && !has(&cast.bob, &right).await);
+        let changed = format!("{other}aGFzaGhhc2g");
+        world.write(&scope, async |tx| tx.users().set_password(user.id, &changed, at).await).await;
+        assert!(has(user, &changed).await && !has(user, &right).await);
+    }
+    let inactive = User { is_active: false, ..cast.ada.clone() };
+    world.write(&scopes::system(&cast.ada), async |tx| tx.users().update(&inactive).await).await;
+    assert!(!has(&cast.ada, &format!("{other}aGFzaGhhc2g")).await, "an account that may not sign in");
+    let (elsewhere, at) = (scopes::system(&cast.eve), world.make.now());
+    let outcome = world.attempt(&elsewhere, async |tx| tx.users().set_password(cast.bob.id, &right, at).await).await;
+    assert_refused!(outcome, StoreError::Stale);
 }
 
 /// A user name leads to its account in the tenant with the slug.
@@ -117,6 +150,7 @@ pub async fn no_other_scope_looks_up_accounts(world: World) {
                 let look_ups = tx.sign_in();
                 assert_refused!(look_ups.account_by_email(cast.ada.email.as_str()).await, StoreError::OutOfScope(_));
                 assert_refused!(look_ups.account_by_username("ada", Some("acme")).await, StoreError::OutOfScope(_));
+                assert_refused!(look_ups.has_password(cast.ada.id, "x").await, StoreError::OutOfScope(_));
                 assert_refused!(look_ups.refresh_token(&hash).await, StoreError::OutOfScope(_));
                 assert_refused!(look_ups.api_key(&hash).await, StoreError::OutOfScope(_));
                 Ok(())

@@ -27,7 +27,6 @@ pub struct Users {
 
 fn full(make: &Fixtures, user: User) -> User {
     User {
-        password_hash: Some("$argon2id$v=19$m=47104,t=1,p=1$c2FsdA$aGFzaA".to_owned()),
         display_name: Some("Ada L. 🦀".to_owned()),
         first_name: Some("Ada".to_owned()),
         last_name: Some("Lovelace".to_owned()),
@@ -91,6 +90,11 @@ impl Subject for Users {
                 "update",
                 |_, tx, user, at| Box::pin(async move { tx.users().update(&full(at.make, user.clone())).await }),
                 |user, at| *user = full(at.make, user.clone()),
+            ),
+            Verb::<Self>::command(
+                "set_password",
+                |_, tx, user, at| tx.users().set_password(user.id, "$argon2id$v=19$m=8,t=1,p=1$c2FsdA$aGFzaA", at.time),
+                |user, at| user.updated_at = at.time,
             ),
             Verb::<Self>::command(
                 "record_login",

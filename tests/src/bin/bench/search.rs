@@ -39,7 +39,8 @@ const MOST: f64 = 1.5;
 /// Measures on PostgreSQL.
 pub(crate) async fn measure() -> Result<Vec<Figure>> {
     let database = Database::create().await?;
-    let postgres = PostgresStore::connect(database.url(), &PostgresOptions::default(), Arc::new(SystemClock)).await?;
+    let postgres =
+        PostgresStore::connect(&database.url().into(), &PostgresOptions::default(), Arc::new(SystemClock)).await?;
     let candidates: String =
         sqlx::query_scalar("SHOW hnsw.ef_search").fetch_one(&mut *postgres.app_pool().get().await?).await?;
     let store: Arc<dyn Store> = Arc::new(postgres);

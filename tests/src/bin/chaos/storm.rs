@@ -55,7 +55,7 @@ pub(crate) async fn run(seed: u64) -> Result<Verdict> {
         acquire_timeout: Duration::from_secs(10),
         ..PostgresOptions::default()
     };
-    let store = PostgresStore::connect(database.url(), &options, Arc::new(SystemClock)).await?;
+    let store = PostgresStore::connect(&database.url().into(), &options, Arc::new(SystemClock)).await?;
     let pool = store.app_pool().clone();
     let writes = Arc::new(PoolWrites(pool.clone()));
     let store = Arc::new(store);

@@ -138,6 +138,9 @@ async fn a_wrong_database_url_stops_the_start() -> Result<()> {
     let mut elsewhere = Url::parse(database.url())?;
     elsewhere.set_host(Some("nowhere.invalid"))?;
     let said = refused(elsewhere.as_str()).await?;
+    ensure!(said.contains("nowhere.invalid") && said.contains("sslmode=verify-full"), "{said}");
+    elsewhere.set_query(Some("sslmode=verify-full"));
+    let said = refused(elsewhere.as_str()).await?;
     ensure!(said.contains("no PostgreSQL answers at nowhere.invalid") && said.contains("check"), "{said}");
 
     let mut closed = Url::parse(database.url())?;

@@ -1,4 +1,4 @@
-//! The rows of `users`.
+//! The rows of `users`. The hash of a password is none of their fields: it is written, and never read.
 
 use domain::{clock::Timestamp, identity::User};
 use sea_orm::entity::prelude::*;
@@ -14,7 +14,6 @@ pub(crate) struct Model {
     pub tenant_id: Option<Uuid>,
     pub email: String,
     pub username: String,
-    pub password_hash: Option<String>,
     pub display_name: Option<String>,
     pub first_name: Option<String>,
     pub last_name: Option<String>,
@@ -39,7 +38,6 @@ mapping!(User {
     tenant_id,
     email,
     username,
-    password_hash,
     display_name,
     first_name,
     last_name,

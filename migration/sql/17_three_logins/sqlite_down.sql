@@ -1,0 +1,1 @@
+DROP TRIGGER installation_stays_set_up;
