@@ -12,6 +12,7 @@
 
 pub mod conversation;
 pub mod event;
+pub mod links;
 pub mod message;
 pub mod part;
 pub mod repo;
@@ -20,6 +21,7 @@ pub mod stream;
 
 pub use conversation::{Conversation, Origin, RetrievalChoice, Visibility};
 pub use event::TurnEvent;
+pub use links::{AnswerLinks, OwnAddresses};
 pub use message::{Message, MessageRole, MessageStatus};
 pub use part::{Part, Parts};
 pub use repo::{

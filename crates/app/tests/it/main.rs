@@ -12,6 +12,7 @@ mod endings;
 mod flush;
 mod idempotency;
 mod ingestion;
+mod links;
 mod measure;
 mod reconcile;
 mod refused;

@@ -1,7 +1,7 @@
 //! Preparing the call of a turn: its prompt, and the passages that go into it.
 
 use domain::{
-    conversations::RetrievalChoice,
+    conversations::{AnswerLinks, RetrievalChoice},
     gateways::ChatRequest,
     knowledge::{RetrievalMode, retrieval::DEFAULT_PASSAGES},
     usage::estimate,
@@ -40,6 +40,13 @@ impl Turn {
         };
         let retrieved = app.retrieve(&self.actor, &self.scope, retrieval).await?;
         Ok(self.prepared(app, Some(retrieved)))
+    }
+
+    /// What becomes of the links of its answer: one is grounded where somebody else's words went into the prompt.
+    pub(super) fn links(&self, retrieved: Option<&Retrieved>) -> AnswerLinks {
+        let has_passages = retrieved.is_some_and(|retrieved| !retrieved.passages.is_empty());
+        let own = self.branch.own_addresses(self.system_prompt.as_deref());
+        AnswerLinks::new(own, has_passages || self.branch.has_tool_results())
     }
 
     fn prepared(&self, app: &App, retrieved: Option<Retrieved>) -> Prepared {

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use domain::{
-    conversations::{Message, MessageRole, MessageStatus, Part, RetrievalChoice},
+    conversations::{Message, MessageRole, MessageStatus, OwnAddresses, Part, RetrievalChoice},
     gateways::{Passage, PromptMessage, PromptRole, ToolCall},
     ids::IdGen,
 };
@@ -37,6 +37,20 @@ impl Branch {
     /// What passages are looked for, if any are.
     pub(super) fn query(&self) -> Option<&str> {
         self.query.as_deref()
+    }
+
+    /// The addresses that its user wrote, in messages and instructions.
+    pub(super) fn own_addresses(&self, system_prompt: Option<&str>) -> OwnAddresses {
+        let parts =
+            self.messages.iter().filter(|message| message.role == MessageRole::User).flat_map(|user| &user.parts.0);
+        let texts = parts.filter_map(|part| if let Part::Text { text } = part { Some(text.as_str()) } else { None });
+        OwnAddresses::of(texts.chain(system_prompt))
+    }
+
+    /// Whether what a tool returned stands in it.
+    pub(super) fn has_tool_results(&self) -> bool {
+        let mut parts = self.messages.iter().flat_map(|message| &message.parts.0);
+        parts.any(|part| matches!(part, Part::ToolResult { .. }))
     }
 
     /// The messages of the prompt that asks the question.

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{App, Error, Result, conversations::live::LiveGuard, knowledge::Retrieved, unit_of_work::Uow};
 use domain::{
-    conversations::{TurnEvent, TurnFailure},
+    conversations::{AnswerLinks, TurnEvent, TurnFailure},
     gateways::{ChatDelta, ChatRequest, ChatStream, GatewayError, GatewayErrorKind},
     usage::ProviderCall,
 };
@@ -37,6 +37,8 @@ pub(super) struct Pump<'a> {
     pub(super) app: &'a App,
     pub(super) turn: Arc<Turn>,
     pub(super) live: LiveGuard,
+    /// What the answer passes on its way to its readers, and to the table.
+    links: AnswerLinks,
     pub(super) answer: Answer,
     pub(super) retrieved: Option<Retrieved>,
     pub(super) call: Option<ProviderCall>,
@@ -54,6 +56,7 @@ impl Turn {
         live.live.push(std::slice::from_ref(&self.started));
         let mut pump = Pump {
             app,
+            links: AnswerLinks::default(),
             answer: Answer::after(self.started.number),
             live,
             retrieved: None,
@@ -82,12 +85,16 @@ impl Pump<'_> {
             },
         };
         let Prepared { request, retrieved, call } = prepared;
+        self.links = self.turn.links(retrieved.as_ref());
         self.retrieved = retrieved;
         self.call = Some(call);
-        match self.ask(request).await {
+        let ending = match self.ask(request).await {
             Ok(stream) => self.read(stream).await,
             Err(ending) => ending,
-        }
+        };
+        let held = self.links.end();
+        self.add(held);
+        ending
     }
 
     /// Calls the model.
@@ -180,8 +187,16 @@ impl Pump<'_> {
     }
 
     fn take(&mut self, delta: ChatDelta) {
-        if let Some(event) = self.answer.take(delta) {
-            self.tell(event);
+        let deltas = self.links.pass(delta);
+        self.add(deltas);
+    }
+
+    /// Takes deltas into the answer, and tells of them.
+    fn add(&mut self, deltas: Vec<ChatDelta>) {
+        for delta in deltas {
+            if let Some(event) = self.answer.take(delta) {
+                self.tell(event);
+            }
         }
     }
 

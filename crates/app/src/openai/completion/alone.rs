@@ -5,7 +5,8 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use domain::{
     access::{Actor, Scope},
-    gateways::{ChatDelta, ChatModel, ChatRequest, ChatStream, GatewayErrorKind, ModelName, PromptRole},
+    conversations::{AnswerLinks, OwnAddresses},
+    gateways::{ChatDelta, ChatModel, ChatRequest, ChatStream, GatewayErrorKind, ModelName, PromptMessage, PromptRole},
     ids::RequestId,
     knowledge::{RetrievalMode, retrieval::DEFAULT_PASSAGES},
     store::Priority,
@@ -45,6 +46,7 @@ impl OpenAi {
             "banyan" => self.add_passages(&actor, &scope, &mut request).await?,
             _ => None,
         };
+        let links = links_of(&request);
         let call = self.call_of(&actor, &scope, &name, &request)?;
         let (request_id, created) = (call.request_id, call.requested_at);
         let (events, reader) = log();
@@ -53,7 +55,8 @@ impl OpenAi {
         let actor = Arc::new(actor);
         let alone =
             Alone { app: app.clone(), actor, scope, name: name.clone(), call, query_spent, events, _place: place };
-        app.parts.tasks.spawn(async move { alone.run(model, request, recorder, opened).await }.in_current_span());
+        let run = async move { alone.run(model, request, links, recorder, opened).await };
+        app.parts.tasks.spawn(run.in_current_span());
         opening.await.map_err(Error::internal)??;
         Ok(Completion { model: name, request_id, created, conversation_id: None, events: reader })
     }
@@ -100,6 +103,14 @@ impl OpenAi {
     }
 }
 
+/// What becomes of the links of an answer that we found passages for. What else a client has a model say is its own
+/// affair, and passed on as it came.
+fn links_of(request: &ChatRequest) -> Option<AnswerLinks> {
+    let from_user = |message: &&PromptMessage| matches!(message.role, PromptRole::User | PromptRole::System);
+    let texts = request.messages.iter().filter(from_user).map(|message| message.text.as_str());
+    (!request.passages.is_empty()).then(|| AnswerLinks::new(OwnAddresses::of(texts), true))
+}
+
 /// A completion that stands alone, on its way.
 struct Alone {
     app: App,
@@ -133,6 +144,7 @@ impl Alone {
         self,
         model: Arc<dyn ChatModel>,
         request: ChatRequest,
+        links: Option<AnswerLinks>,
         recorder: CallRecorder,
         opened: oneshot::Sender<Result<()>>,
     ) {
@@ -149,7 +161,7 @@ impl Alone {
             }
         };
         drop(opened.send(Ok(())));
-        let heard = self.read(stream).await;
+        let heard = self.read(stream, links).await;
         let usage = heard.counted.unwrap_or(TokenUsage {
             input_tokens: self.call.estimated_input_tokens,
             output_tokens: (heard.written as u64).div_ceil(4),
@@ -183,7 +195,17 @@ impl Alone {
     }
 
     /// Reads the model's stream to its end, and tells of each piece.
-    async fn read(&self, mut stream: ChatStream) -> Heard {
+    async fn read(&self, stream: ChatStream, mut links: Option<AnswerLinks>) -> Heard {
+        let heard = self.hear(stream, links.as_mut()).await;
+        self.tell(links.map(|mut links| links.end()).unwrap_or_default());
+        heard
+    }
+
+    fn tell(&self, deltas: Vec<ChatDelta>) {
+        deltas.into_iter().for_each(|delta| self.events.push(CompletionEvent::Delta(delta)));
+    }
+
+    async fn hear(&self, mut stream: ChatStream, mut links: Option<&mut AnswerLinks>) -> Heard {
         let mut heard = Heard::default();
         loop {
             let delta = tokio::select! {
@@ -209,7 +231,10 @@ impl Alone {
                         ChatDelta::ToolCall(call) => call.arguments.len(),
                         ChatDelta::Finished(_) | ChatDelta::Usage(_) => 0,
                     };
-                    self.events.push(CompletionEvent::Delta(delta));
+                    self.tell(match &mut links {
+                        Some(links) => links.pass(delta),
+                        None => vec![delta],
+                    });
                 }
             }
             if heard.written > MAX_ANSWER_BYTES {
