@@ -33,6 +33,7 @@ pub(crate) use live::LiveStreams;
 pub use read::{BranchPage, MessageView, TreePage};
 pub use report::{UsageReport, UsageShare};
 pub use send::NewMessage;
+pub(crate) use turn::{MAX_ANSWER_BYTES, TOO_SLOW};
 
 /// The use cases of conversations.
 #[derive(Clone)]

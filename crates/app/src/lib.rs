@@ -101,6 +101,7 @@ struct Parts {
     searches: knowledge::SearchKeeper,
     running_calls: openai::RunningCalls,
     circuits: circuit_breaker::CircuitBreakers,
+    unread_calls: openai::UnreadCalls,
     counted: audit::CountedActs,
     tasks: TaskTracker,
     /// The last that was written found no room.
@@ -208,6 +209,7 @@ impl AppBuilder {
                 searches: knowledge::SearchKeeper::default(),
                 running_calls: openai::RunningCalls::default(),
                 circuits: circuit_breaker::CircuitBreakers::default(),
+                unread_calls: openai::UnreadCalls::default(),
                 counted: audit::CountedActs::default(),
                 tasks: TaskTracker::new(),
                 is_full: AtomicBool::new(false),

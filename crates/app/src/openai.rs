@@ -13,11 +13,13 @@ pub mod dialect;
 mod embeddings;
 mod log;
 mod running;
+mod unread;
 mod whole;
 
 pub use completion::{ChatCompletion, Completion, CompletionEvent};
 pub use embeddings::EmbeddingResult;
 pub(crate) use running::RunningCalls;
+pub(crate) use unread::UnreadCalls;
 pub use whole::WholeAnswer;
 
 /// The use cases of the OpenAI face.

@@ -15,6 +15,12 @@ pub struct Settings {
     pub max_running_per_api_key: u64,
     /// Most answers that run at once in a conversation.
     pub max_running_per_conversation: u64,
+    /// How long a model may write one answer, whether somebody reads it or not.
+    pub max_answer_time: Duration,
+    /// How long a completion that nobody reads any more is still read to its end.
+    pub max_unread_time: Duration,
+    /// Most such completions in this process; beyond them the one that has been unread longest ends.
+    pub max_unread: usize,
     /// How long the events of an answer are kept when it has ended, for readers that resume.
     pub events_kept: Duration,
     /// Ingestion jobs that run at once in this process; 0: this process does none.
@@ -37,6 +43,9 @@ impl Default for Settings {
             max_running_per_user: 32,
             max_running_per_api_key: 2_048,
             max_running_per_conversation: 8,
+            max_answer_time: Duration::from_secs(60 * 60),
+            max_unread_time: Duration::from_secs(10 * 60),
+            max_unread: 4_096,
             events_kept: Duration::from_secs(60 * 60),
             ingest_workers: 4,
             access_token_life: Duration::from_secs(10 * 60),

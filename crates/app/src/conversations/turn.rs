@@ -14,7 +14,10 @@ use domain::{
     usage::{AgentType, ProviderCall},
 };
 
-pub(crate) use self::prompt::{Branch, MAX_PROMPT_MESSAGES};
+pub(crate) use self::{
+    answer::{MAX_ANSWER_BYTES, TOO_SLOW},
+    prompt::{Branch, MAX_PROMPT_MESSAGES},
+};
 use crate::knowledge::Retrieved;
 
 mod answer;

@@ -34,6 +34,11 @@ impl<T> LogWriter<T> {
         };
         self.count.send_replace(count);
     }
+
+    /// Waits until nobody reads the list any more.
+    pub(super) async fn unread(&self) {
+        self.count.closed().await;
+    }
 }
 
 impl<T: Clone> LogReader<T> {

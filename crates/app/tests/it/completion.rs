@@ -1,6 +1,11 @@
 //! The OpenAI face's completions: alone, in a conversation, kept as a new one.
 
-use app::openai::{ChatCompletion, Completion, CompletionEvent};
+use std::time::Duration;
+
+use app::{
+    Settings,
+    openai::{ChatCompletion, Completion, CompletionEvent},
+};
 use domain::{
     access::Scope,
     conversations::{MessageRole, MessageStatus, Origin},
@@ -11,7 +16,7 @@ use domain::{
 use futures::{FutureExt, future::join_all};
 use infra_providers::scripted::{Fault, Script, ScriptedServer, UsageMode};
 
-use crate::support::{Bench, MODEL, ManualModels, cost_of, refusal, tenant_of, until};
+use crate::support::{Bench, Choice, MODEL, ManualModels, cost_of, refusal, tenant_of, until};
 
 /// A completion of one question.
 pub(crate) fn asked(question: &str) -> ChatCompletion {
@@ -86,6 +91,55 @@ async fn a_client_that_leaves_cancels_nothing() {
     call.finish(7, 0);
     until("it is settled too", async || bench.ledger(&ada).await.len() == 2).await;
     assert_eq!(bench.audited(&ada, "completion_settled").await, 2);
+}
+
+#[tokio::test]
+async fn what_nobody_reads_is_bounded_in_time() {
+    let models = ManualModels::new();
+    let max_unread_time = Duration::from_millis(100);
+    let settings = Settings { max_unread_time, max_running_per_user: 1, ..Settings::default() };
+    let bench = Bench::with(Choice { models: Some(models.clone()), settings, ..Choice::default() });
+    let ada = bench.ada().await;
+    let mut read = bench.app.openai().complete(&ada, asked("What?")).await.unwrap();
+    let call = models.call().await;
+    tokio::time::sleep(2 * max_unread_time).await;
+    call.say("It is read.");
+    call.finish(7, 3);
+    assert_eq!(read.whole().await.unwrap().text, "It is read.");
+
+    let unread = bench.app.openai().complete(&ada, asked("What?")).await.unwrap();
+    let call = models.call().await;
+    call.say("Nobody ");
+    drop(unread);
+    until("it is cut off", async || bench.ledger(&ada).await.len() == 2).await;
+    let row = bench.ledger(&ada).await.remove(1);
+    let prompt = estimate::tokens_of_messages(["What?"]);
+    assert_eq!((row.tokens.input_tokens, row.tokens.output_tokens, row.is_estimated), (prompt, 2, true));
+    assert_eq!(row.metadata["error"], "unread");
+    until("its place is free again", async || {
+        bench.app.openai().complete(&ada, asked("What?")).await.is_ok_and(|next| next.conversation_id.is_none())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_nobody_reads_is_bounded_in_number() {
+    let models = ManualModels::new();
+    let settings = Settings { max_unread: 1, ..Settings::default() };
+    let bench = Bench::with(Choice { models: Some(models.clone()), settings, ..Choice::default() });
+    let ada = bench.ada().await;
+    let mut calls = Vec::new();
+    for _ in 0..2 {
+        drop(bench.app.openai().complete(&ada, asked("What?")).await.unwrap());
+        calls.push(models.call().await);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    until("the first gives way", async || bench.ledger(&ada).await.len() == 1).await;
+    assert_eq!(bench.ledger(&ada).await[0].metadata["error"], "unread");
+    calls.remove(1).finish(7, 5);
+    until("the second is read to its end", async || bench.ledger(&ada).await.len() == 2).await;
+    let row = bench.ledger(&ada).await.remove(1);
+    assert_eq!((row.tokens.input_tokens, row.tokens.output_tokens, row.is_estimated), (7, 5, false));
 }
 
 #[tokio::test]

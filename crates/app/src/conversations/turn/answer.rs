@@ -9,6 +9,9 @@ use domain::{
 /// Most bytes of one answer; what a model writes beyond is a failure, not memory.
 pub(crate) const MAX_ANSWER_BYTES: usize = 4 * 1024 * 1024;
 
+/// How an answer ends that takes too long: code and sentence.
+pub(crate) const TOO_SLOW: (&str, &str) = ("answer_too_slow", "the model wrote for longer than an answer may take");
+
 /// What a model has said so far.
 pub(crate) struct Answer {
     pub(crate) parts: Parts,

@@ -4,7 +4,7 @@ use std::{mem, pin::pin, sync::Arc};
 
 use super::{
     Prepared, Turn,
-    answer::{Answer, MAX_ANSWER_BYTES, merge},
+    answer::{Answer, MAX_ANSWER_BYTES, TOO_SLOW, merge},
 };
 use crate::{App, Error, Result, conversations::live::LiveGuard, knowledge::Retrieved, unit_of_work::Uow};
 use domain::{
@@ -13,9 +13,14 @@ use domain::{
     usage::ProviderCall,
 };
 use futures::{FutureExt, StreamExt};
+use tokio::time::sleep;
 
 /// Bytes of deltas that are there at once and become one event.
 const MERGED_BYTES: usize = 2 * 1024;
+
+/// How a turn ends when the server does.
+const SHUT_DOWN: (&str, &str) =
+    ("server_shutdown", "the server was shut down while it wrote; ask again, or regenerate");
 
 /// What a model's stream yields.
 type ChatItem = std::result::Result<ChatDelta, GatewayError>;
@@ -139,6 +144,7 @@ impl Pump<'_> {
     /// Reads the model's stream to its end.
     async fn read(&mut self, mut stream: ChatStream) -> Ending {
         let mut ahead: Option<Option<ChatItem>> = None;
+        let mut too_slow = pin!(sleep(self.app.parts.settings.max_answer_time));
         loop {
             let delta = match ahead.take() {
                 Some(delta) => delta,
@@ -146,6 +152,7 @@ impl Pump<'_> {
                     biased;
                     delta = stream.next() => delta,
                     ending = self.interrupted() => return ending,
+                    () = &mut too_slow => return interrupted(TOO_SLOW),
                 },
             };
             match delta {
@@ -210,7 +217,7 @@ impl Pump<'_> {
     async fn interrupted(&self) -> Ending {
         tokio::select! {
             () = self.live.live.place.interrupted() => Ending::Stopped,
-            () = self.app.parts.halt.cancelled() => shutdown(),
+            () = self.app.parts.halt.cancelled() => interrupted(SHUT_DOWN),
         }
     }
 
@@ -243,7 +250,6 @@ fn failure_of(error: &Error) -> TurnFailure {
     TurnFailure { code: error.code.to_owned(), message: error.message.clone() }
 }
 
-fn shutdown() -> Ending {
-    let message = "the server was shut down while it wrote; ask again, or regenerate".to_owned();
-    Ending::Interrupted(TurnFailure { code: "server_shutdown".to_owned(), message })
+fn interrupted((code, message): (&str, &str)) -> Ending {
+    Ending::Interrupted(TurnFailure { code: code.to_owned(), message: message.to_owned() })
 }

@@ -1,6 +1,6 @@
 //! A completion that stands alone: the model is read to its end, then the call is settled.
 
-use std::sync::Arc;
+use std::{pin::pin, sync::Arc};
 
 use chrono::TimeDelta;
 use domain::{
@@ -21,6 +21,7 @@ use super::{ChatCompletion, Completion, CompletionEvent};
 use crate::{
     App, Error, Result,
     audit::Act,
+    conversations::{MAX_ANSWER_BYTES, TOO_SLOW},
     knowledge::{Payer, Retrieval},
     openai::{
         OpenAi,
@@ -30,9 +31,6 @@ use crate::{
     unit_of_work::{Uow, tenant_of},
     usage::{CallRecorder, MAX_SETTLEMENT_TRIES, SETTLEMENT_RETRY_PAUSE, Spent},
 };
-
-/// Most bytes of an answer.
-const MAX_ANSWER_BYTES: usize = 4 * 1024 * 1024;
 
 impl OpenAi {
     /// Answers a prompt; nothing is kept of it but its usage.
@@ -207,11 +205,13 @@ impl Alone {
 
     async fn hear(&self, mut stream: ChatStream, mut links: Option<&mut AnswerLinks>) -> Heard {
         let mut heard = Heard::default();
+        let mut cut_off = pin!(self.cut_off());
         loop {
             let delta = tokio::select! {
                 delta = stream.next() => delta,
-                () = self.app.parts.halt.cancelled() => {
-                    heard.failure = Some(("server_shutdown".to_owned(), "the server was shut down".to_owned()));
+                (code, message) = &mut cut_off => {
+                    tracing::warn!(request = %self.call.request_id, code, "a completion is cut off");
+                    heard.failure = Some((code.to_owned(), message.to_owned()));
                     return heard;
                 }
             };
@@ -241,6 +241,20 @@ impl Alone {
                 heard.failure = Some(("answer_too_long".to_owned(), "the model wrote too much".to_owned()));
                 return heard;
             }
+        }
+    }
+
+    /// Waits for what ends the answer from outside; returns its code and a sentence.
+    async fn cut_off(&self) -> (&'static str, &'static str) {
+        let parts = &self.app.parts;
+        let unread = async {
+            self.events.unread().await;
+            parts.unread_calls.enough(&parts.settings).await;
+        };
+        tokio::select! {
+            () = parts.halt.cancelled() => ("server_shutdown", "the server was shut down"),
+            () = tokio::time::sleep(parts.settings.max_answer_time) => TOO_SLOW,
+            () = unread => ("unread", "nobody read the answer any more"),
         }
     }
 
