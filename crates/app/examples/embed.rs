@@ -1,6 +1,4 @@
-//! Banyan inside another service: a Markdown file goes in, a cited answer comes out.
-//!
-//! `cargo run -p app --example embed [file.md] [question]`
+//! Banyan inside another service: a Markdown file goes in, a cited answer comes out (`cargo run -p app --example embed`).
 
 use std::{error::Error, sync::Arc, time::Duration};
 
@@ -14,15 +12,10 @@ use futures::{StreamExt, stream};
 use infra_memory::{MemoryBlobStore, MemoryStore, MemoryWakeups};
 use infra_providers::ProviderRegistry;
 
-const SAMPLE: &str = "# Holidays\n\nEvery employee has 30 days of holiday a year. Ask your lead two weeks ahead.\n\n\
-    # Expenses\n\nSend receipts within 60 days. Meals are paid up to 40 euros a day.\n";
+const HANDBOOK: &str = "# Holidays\n\nEvery employee has 30 days of holiday a year.\n\n# Meals\n\nSend receipts.\n";
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let file = std::env::args().nth(1);
-    let text = file.as_ref().map_or(Ok(SAMPLE.to_owned()), std::fs::read_to_string)?;
-    let question = std::env::args().nth(2).unwrap_or("How many days of holiday do I have?".to_owned());
-
     // Storage, models (here no provider is set, so answers are quotations), files, wake-ups.
     let (store, models) = (Arc::new(MemoryStore::default()), Arc::new(ProviderRegistry::default()));
     let (blobs, wakeups) = (Arc::new(MemoryBlobStore::default()), Arc::new(MemoryWakeups::default()));
@@ -33,24 +26,18 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     let new = NewCollection { name: "Handbook".to_owned(), ..NewCollection::default() };
     let collection = app.knowledge().create_collection(&actor, new, None).await?.into_done()?;
-    let filename = file.unwrap_or("handbook.md".to_owned());
-    let new = NewSource { filename, content: stream::iter([Ok(text.into())]).boxed() };
+    let new = NewSource { filename: "handbook.md".to_owned(), content: stream::iter([Ok(HANDBOOK.into())]).boxed() };
     let staged = app.knowledge().stage(&actor, collection.id, new).await?;
     let source = app.knowledge().add_source(&actor, staged, Default::default(), None).await?.into_done()?.source.id;
-    loop {
-        let view = app.knowledge().source(&actor, source).await?;
-        match (view.progress.step.as_str(), view.source.error) {
-            ("done", _) => break,
-            (_, Some(error)) => return Err(error.into()),
-            _ => tokio::time::sleep(Duration::from_millis(20)).await,
-        }
+    while app.knowledge().source(&actor, source).await?.progress.step != "done" {
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
 
     let conversation = app.conversations().create(&actor, Default::default(), None).await?.into_done()?;
-    let message = NewMessage { parts: Parts::text(question), ..NewMessage::default() };
+    let question = Parts::text("How many days of holiday do I have?");
+    let message = NewMessage { parts: question, ..NewMessage::default() };
     let opened = app.conversations().send(&actor, conversation.id, message, None).await?.into_done()?;
-    let (_, stream) = opened.answers[0];
-    let mut events = app.conversations().follow(&actor, stream, 0).await?;
+    let mut events = app.conversations().follow(&actor, opened.answers[0].1, 0).await?;
     while let Some(event) = events.next().await? {
         let Some(answer) = event.message else { continue };
         println!("{}\n", answer.message.parts.plain_text());

@@ -11,10 +11,20 @@ use futures::TryStreamExt;
 use infra_sql::{Admitted, IndexMemory, SqlBackend, readable::LastReached};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, RuntimeErr, Statement};
 use sea_query_sqlx::SqlxValues;
-use sqlx::{AssertSqlSafe, Executor, Sqlite, SqliteConnection, Transaction, query::Query, sqlite::SqliteQueryResult};
+use sqlx::{
+    AssertSqlSafe, Either, Executor, Sqlite, SqliteConnection, Transaction,
+    query::Query,
+    sqlite::{SqliteQueryResult, SqliteRow},
+};
 use tokio::sync::{Mutex, MutexGuard};
 
 use crate::write_queue::{QueuedTx, WriteQueueError};
+
+#[cfg(test)]
+mod tests;
+
+/// What stands between statements that go together.
+const SEPARATOR: &str = "; ";
 
 /// Where the statements of a unit of work run.
 enum Place {
@@ -117,6 +127,27 @@ async fn run(
     Ok(last)
 }
 
+/// The first row of one statement, or of the last of several, all of which run: the driver would stop at the first
+/// row of any, and the rest would not be run.
+async fn row(
+    connection: &mut SqliteConnection,
+    query: Query<'static, Sqlite, SqlxValues>,
+    are_several: bool,
+) -> Result<Option<SqliteRow>, sqlx::Error> {
+    if !are_several {
+        return query.fetch_optional(connection).await;
+    }
+    let (mut last, mut found) = (None, None);
+    let mut results = connection.fetch_many(query);
+    while let Some(result) = results.try_next().await? {
+        match result {
+            Either::Right(row) => found = found.or(Some(row)),
+            Either::Left(_) => last = found.take(),
+        }
+    }
+    Ok(last)
+}
+
 #[async_trait]
 impl ConnectionTrait for SqliteUnit {
     fn get_database_backend(&self) -> DbBackend {
@@ -138,7 +169,8 @@ impl ConnectionTrait for SqliteUnit {
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
         let mut statements = self.begin_statement().await?;
-        let result = query(statement).fetch_optional(statements.place.connection().await?).await;
+        let are_several = statement.sql.contains(SEPARATOR);
+        let result = row(statements.place.connection().await?, query(statement), are_several).await;
         Ok(finish(statements, result)?.map(Into::into))
     }
 

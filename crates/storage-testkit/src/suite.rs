@@ -223,6 +223,7 @@ suite! { ($)
         the_nearest_are_those_of_an_exact_scan,
         only_the_current_version_is_found,
         any_word_of_a_question_finds,
+        english_words_are_found_by_their_stems,
         words_are_found_within_names_and_without_diacritics,
         rare_words_rank_above_common_ones,
         entries_are_kept_by_chunk_and_model,

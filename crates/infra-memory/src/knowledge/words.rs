@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use rust_stemmers::{Algorithm, Stemmer};
 use unicode_normalization::UnicodeNormalization;
 
 /// BM25's k1: how fast a further occurrence stops to matter. The common default.
@@ -10,11 +11,12 @@ const K1: f64 = 1.2;
 /// Combining diacritical marks.
 const DIACRITICS: std::ops::RangeInclusive<char> = '\u{300}'..='\u{36f}';
 
-/// The words of a text, without case and diacritics.
+/// The words of a text, without case and diacritics, reduced to English stems.
 fn words(text: &str) -> Vec<String> {
     let plain: String = text.nfd().filter(|c| !DIACRITICS.contains(c)).nfc().collect();
     let words = plain.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
-    words.map(str::to_lowercase).collect()
+    let stemmer = Stemmer::create(Algorithm::English);
+    words.map(|word| stemmer.stem(&word.to_lowercase()).into_owned()).collect()
 }
 
 /// The different words of a question.
@@ -47,6 +49,7 @@ mod tests {
     #[test]
     fn words_are_compared_without_case_or_punctuation() {
         assert_eq!(counted("The cat, the CAT!"), BTreeMap::from([("cat".to_owned(), 2), ("the".to_owned(), 2)]));
+        assert_eq!(counted("Files; a FILE"), BTreeMap::from([("a".to_owned(), 1), ("file".to_owned(), 2)]));
         assert_eq!(of_question(" ?! "), BTreeSet::new());
         assert_eq!(of_question("É E\u{301} é"), BTreeSet::from(["e".to_owned()]));
     }

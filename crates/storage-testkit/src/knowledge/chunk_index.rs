@@ -150,6 +150,24 @@ async fn published_texts(world: &World, texts: &[String]) -> (Scope, Vec<ChunkId
     (scope, chunks.iter().map(|(chunk, _)| chunk.id).collect())
 }
 
+/// English words are found by any of their forms.
+pub async fn english_words_are_found_by_their_stems(world: World) {
+    let texts = ["Reading the files", "She reads a file", "Passwords are reset", "a ready pass"];
+    let (scope, ids) = published_texts(&world, &texts.map(str::to_owned)).await;
+    for (query, expected) in [
+        ("read", &[0, 1][..]),
+        ("READING", &[0, 1]),
+        ("file", &[0, 1]),
+        ("resetting passwords", &[2]),
+        ("password resets", &[2]),
+        ("passes", &[3]),
+    ] {
+        let mut expected: Vec<ChunkId> = expected.iter().map(|index: &usize| ids[*index]).collect();
+        expected.sort_unstable();
+        assert_eq!(lexical(&world, &scope, query).await, expected, "{query:?}");
+    }
+}
+
 /// A word is a run of letters and digits, whatever punctuation it stands in, without case and
 /// diacritics.
 pub async fn words_are_found_within_names_and_without_diacritics(world: World) {
