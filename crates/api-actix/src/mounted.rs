@@ -87,7 +87,7 @@ async fn paths_tell_their_methods_and_the_reference_is_found_without_a_slash() {
         let request = test::TestRequest::default().method(method).uri(&format!("/banyan{path}")).to_request();
         test::call_service(&host, request)
     };
-    for path in ["/", "/livez", "/readyz", "/api/v1/setup", "/api/openapi.json"] {
+    for path in ["/", "/livez", "/readyz", "/api/v1/setup", "/api/openapi.json", "/api/docs/"] {
         assert_eq!(asked(Method::HEAD, path).await.status(), StatusCode::OK, "{path}");
     }
     assert_eq!(asked(Method::HEAD, "/api/v1/me").await.status(), StatusCode::UNAUTHORIZED);

@@ -191,3 +191,18 @@ fn secure(headers: &mut HeaderMap, settings: &ApiSettings) {
 pub(crate) fn no_content() -> HttpResponse {
     HttpResponse::new(StatusCode::NO_CONTENT)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_name_the_methods_that_http_knows_and_no_other() {
+        for name in ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] {
+            assert_eq!(method_label(&Method::from_bytes(name.as_bytes()).unwrap()), name);
+        }
+        for name in ["BREW", "get", "TRACE", "CONNECT", "A-METHOD-OF-A-STRANGER"] {
+            assert_eq!(method_label(&Method::from_bytes(name.as_bytes()).unwrap()), "other");
+        }
+    }
+}

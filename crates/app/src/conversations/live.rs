@@ -19,6 +19,8 @@ use self::place::Place;
 use super::MessageView;
 
 pub(crate) mod place;
+#[cfg(test)]
+mod tests;
 
 /// Bytes of events that a reader takes at once.
 const READ_BYTES: usize = 16 * 1024;

@@ -171,6 +171,7 @@ async fn an_embedder_that_fails_is_tried_again_ever_later_and_then_given_up() {
         embedder: Some(embedder),
         parser: Some(parser.clone()),
         settings: Settings { ingest_workers: 1, ..Settings::default() },
+        ..Choice::default()
     });
     bench.start();
     let ada = bench.ada().await;

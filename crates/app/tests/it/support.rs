@@ -63,6 +63,7 @@ pub(crate) struct Choice {
     pub(crate) models: Option<Arc<dyn ChatModels>>,
     pub(crate) embedder: Option<Arc<dyn Embedder>>,
     pub(crate) parser: Option<Arc<dyn DocumentParser>>,
+    pub(crate) prices: Option<Vec<ModelPrice>>,
     pub(crate) settings: Settings,
 }
 
@@ -85,7 +86,8 @@ impl Bench {
     pub(crate) fn with(parts: Choice) -> Self {
         let clock = Arc::new(ManualClock::default());
         let shared_clock: Arc<dyn Clock> = clock.clone();
-        let memory = MemoryStore::with_prices(Arc::clone(&shared_clock), vec![price("scripted"), price("vectors")]);
+        let prices = parts.prices.unwrap_or_else(|| vec![price("scripted"), price("vectors")]);
+        let memory = MemoryStore::with_prices(Arc::clone(&shared_clock), prices);
         let store = Arc::new(WatchedStore::new(memory.clone()));
         let blobs = Arc::new(MemoryBlobStore::new(shared_clock));
         let wakeups = MemoryWakeups::default();
@@ -263,7 +265,7 @@ impl Bench {
 }
 
 /// The price of a model of the scripted server.
-fn price(model: &str) -> ModelPrice {
+pub(crate) fn price(model: &str) -> ModelPrice {
     ModelPrice {
         id: SeededIds::new(model.len() as u64).random().into(),
         provider: "openai".to_owned(),

@@ -1,15 +1,22 @@
 //! The reports of the ledger.
 
 use app::Settings;
+use chrono::TimeDelta;
 use domain::{
     access::SystemRole,
+    clock::Clock,
     knowledge::CollectionVisibility,
-    money::Money,
-    usage::{AgentType, UsageFilter, UsageGrouping, UsageTotals},
+    money::{Money, PicoUsdPerToken},
+    usage::{AgentType, ModelPrice, UsageFilter, UsageGrouping, UsageTotals},
 };
 use infra_providers::scripted::{Script, ScriptedServer};
+use storage_testkit::ManualClock;
+use uuid::Uuid;
 
-use crate::support::{Bench, Choice, MODEL, ManualModels, cost_of, done, registry, until};
+use crate::{
+    completion::asked,
+    support::{Bench, Choice, MODEL, ManualModels, cost_of, done, price, registry, until},
+};
 
 #[tokio::test]
 async fn the_report_of_a_conversation_adds_up_to_the_bill() {
@@ -168,4 +175,34 @@ async fn the_ledger_is_folded_in_the_background_by_the_hour() {
     until("the ledger is folded on", async || folded().await == Some(end)).await;
     assert!(app.shutdown(std::time::Duration::from_secs(60)).await);
     assert_eq!((summary().await, wrong().await), ((4, 4), vec![]));
+}
+
+#[tokio::test]
+async fn a_call_costs_what_its_model_cost_when_it_was_made() {
+    let models = ManualModels::new();
+    let changed = Clock::now(&ManualClock::default()) + TimeDelta::seconds(10);
+    let before = ModelPrice { valid_to: Some(changed), ..price("scripted") };
+    let dearer = PicoUsdPerToken(2 * before.output.0);
+    let after = ModelPrice { id: Uuid::from_u128(7).into(), valid_from: changed, output: dearer, ..price("scripted") };
+    let prices = Some(vec![before.clone(), after.clone()]);
+    let bench = Bench::with(Choice { models: Some(models.clone()), prices, ..Choice::default() });
+    let ada = bench.ada().await;
+    let id = bench.conversation(&ada, MODEL).await.id;
+    let opened = bench.send(&ada, id, "What do you cost?").await;
+    let turn = models.call().await;
+    let mut completion = bench.app.openai().complete(&ada, asked("And you?")).await.unwrap();
+    let call = models.call().await;
+    bench.clock.advance(TimeDelta::seconds(15));
+    turn.finish(7, 5);
+    bench.events(&ada, opened.answers[0].1).await;
+    call.finish(7, 5);
+    completion.whole().await.unwrap();
+    let opened = bench.send(&ada, id, "And now?").await;
+    models.call().await.finish(7, 5);
+    bench.events(&ada, opened.answers[0].1).await;
+    let rows = bench.ledger(&ada).await;
+    let priced: Vec<_> = rows.iter().map(|row| row.price_id).collect();
+    assert_eq!(priced, [Some(before.id), Some(before.id), Some(after.id)]);
+    assert_eq!((rows[0].cost, rows[1].cost), (Some(Money(cost_of(7, 5))), Some(Money(cost_of(7, 5)))));
+    bench.check_books().await;
 }

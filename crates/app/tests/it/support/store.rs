@@ -18,6 +18,7 @@ use domain::{
     usage::{PriceRepo, UsageRepo},
 };
 use infra_memory::MemoryStore;
+use tokio::sync::watch;
 
 /// The memory backend, watched.
 pub(crate) struct WatchedStore {
@@ -29,6 +30,9 @@ pub(crate) struct WatchedStore {
     refuses: Arc<AtomicUsize>,
     panics: AtomicBool,
     forgets: AtomicBool,
+    is_away: AtomicBool,
+    refused: AtomicUsize,
+    held: watch::Sender<bool>,
 }
 
 impl WatchedStore {
@@ -43,7 +47,30 @@ impl WatchedStore {
             refuses: Arc::default(),
             panics: AtomicBool::new(false),
             forgets: AtomicBool::new(false),
+            is_away: AtomicBool::new(false),
+            refused: AtomicUsize::new(0),
+            held: watch::Sender::new(false),
         }
+    }
+
+    /// While it is away no unit of work that writes begins; flushes of streams go on.
+    pub(crate) fn be_away(&self, is_away: bool) {
+        self.is_away.store(is_away, SeqCst);
+    }
+
+    /// Units of work that did not begin as it was away.
+    pub(crate) fn refused(&self) -> usize {
+        self.refused.load(SeqCst)
+    }
+
+    /// Holds commits of writes, or lets them go on.
+    pub(crate) fn hold(&self, is_held: bool) {
+        self.held.send_replace(is_held);
+    }
+
+    /// Waits until a commit is held.
+    pub(crate) async fn a_commit_is_held(&self) {
+        super::until("a commit is held", async || self.held.receiver_count() > 0).await;
     }
 
     /// Units of work that were begun so far.
@@ -109,13 +136,18 @@ impl Store for WatchedStore {
         if let Scope::Installation { reason } = scope {
             self.reasons.lock().unwrap().push(reason);
         }
+        if mode == Mode::Write && self.is_away.load(SeqCst) {
+            self.refused.fetch_add(1, SeqCst);
+            return Err(StoreError::Unavailable("it is away".into()));
+        }
         let inner = self.inner.begin(scope, mode).await?;
         self.open.fetch_add(1, SeqCst);
         let (lies, refuses) = match mode {
             Mode::Write => (Arc::clone(&self.lies), Arc::clone(&self.refuses)),
             Mode::Read => Default::default(),
         };
-        Ok(Box::new(WatchedTx { inner, lies, refuses, _open: Open(Arc::clone(&self.open)) }))
+        let held = (mode == Mode::Write).then(|| self.held.clone());
+        Ok(Box::new(WatchedTx { inner, lies, refuses, held, _open: Open(Arc::clone(&self.open)) }))
     }
 
     async fn append_streams(&self, appends: &[StreamAppend]) -> Result<Vec<Result<bool, StoreError>>, StoreError> {
@@ -125,7 +157,10 @@ impl Store for WatchedStore {
         }
         let mut outcomes = Vec::new();
         for append in appends {
-            outcomes.push(append_alone(self, append).await?);
+            outcomes.push(match self.is_away.load(SeqCst) {
+                true => append_alone(&self.inner, append).await?,
+                false => append_alone(self, append).await?,
+            });
         }
         Ok(outcomes)
     }
@@ -151,12 +186,16 @@ struct WatchedTx {
     inner: Box<dyn Tx>,
     lies: Arc<AtomicBool>,
     refuses: Arc<AtomicUsize>,
+    held: Option<watch::Sender<bool>>,
     _open: Open,
 }
 
 #[async_trait]
 impl Tx for WatchedTx {
     async fn commit(self: Box<Self>) -> Result<(), StoreError> {
+        if let Some(held) = self.held.as_ref().filter(|held| *held.borrow()) {
+            held.subscribe().wait_for(|is_held| !is_held).await.unwrap();
+        }
         if self.refuses.fetch_update(SeqCst, SeqCst, |left| left.checked_sub(1)).is_ok() {
             self.inner.rollback().await?;
             return Err(StoreError::Check("the database does not take it".to_owned()));
