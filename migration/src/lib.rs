@@ -42,6 +42,7 @@ mod m20261128_000014_streams_in_place;
 mod m20261128_000015_versions;
 mod m20261128_000016_keys_of_keys;
 mod m20261128_000017_three_logins;
+mod m20261128_000018_email_per_tenant;
 mod m20261128_000021_usage_daily_totals;
 mod new_tables;
 pub mod postgres;
@@ -77,6 +78,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261128_000015_versions::Migration),
             Box::new(m20261128_000016_keys_of_keys::Migration),
             Box::new(m20261128_000017_three_logins::Migration),
+            Box::new(m20261128_000018_email_per_tenant::Migration),
             Box::new(m20261128_000021_usage_daily_totals::Migration),
         ]
     }

@@ -147,20 +147,30 @@ impl<B: SqlBackend> SqlRepos<B> {
         }
     }
 
-    /// The account with this e-mail address, before a tenant is known.
-    pub(crate) fn account_by_email_query(&self, email: &str) -> Sql {
+    /// The account with this e-mail address in a tenant, or the superadmin's, or the only one there is.
+    pub(crate) fn account_by_email_query(&self, email: &str, slug: Option<&str>) -> Sql {
         if self.is_postgres() {
             return Sql::new(
                 "sign_in.account_by_email",
                 "SELECT user_id, tenant_id, password_salt FROM sign_in_account_by_email(",
             )
             .bind(email)
+            .text(", ")
+            .bind(slug)
             .text(")");
         }
-        Sql::new("sign_in.account_by_email", "SELECT u.id AS user_id, u.tenant_id, ")
+        let sql = Sql::new("sign_in.account_by_email", "SELECT u.id AS user_id, u.tenant_id, ")
             .text(SALT)
-            .text(" FROM users u WHERE deleted_at IS NULL AND is_active AND email = ")
-            .bind(email)
+            .text(" FROM users u WHERE u.deleted_at IS NULL AND u.is_active AND u.email = ")
+            .bind(email);
+        match slug {
+            Some(slug) => {
+                sql.text(" AND u.tenant_id = (SELECT t.id FROM tenants t WHERE t.slug = ").bind(slug).text(")")
+            }
+            None => sql
+                .text(" AND (u.tenant_id IS NULL OR NOT EXISTS (SELECT 1 FROM users other WHERE other.id <> u.id")
+                .text(" AND other.email = u.email AND other.deleted_at IS NULL AND other.is_active))"),
+        }
     }
 
     /// The account with this user name in a tenant, or in the only one there is.

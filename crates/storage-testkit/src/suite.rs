@@ -131,6 +131,7 @@ suite! { ($)
     sign_in in identity::sign_in:
         an_email_leads_to_its_account,
         a_password_is_compared_and_never_told,
+        an_email_of_several_needs_its_tenant,
         a_username_needs_its_tenant,
         only_living_active_accounts_are_found,
         hashes_lead_to_their_owners,

@@ -99,9 +99,12 @@ async fn sign_in_finds_living_accounts_and_owners_of_tokens() {
     });
     let tx = database.begin_as("banyan_app", "").await;
     let cases = [
-        ("sign_in_account_by_email('ada@one.example')", Some(format!("{ada} $salt of ada$"))),
-        ("sign_in_account_by_email('root@example.com')", Some(format!("{root} $salt of root$"))),
-        ("sign_in_account_by_email('nobody@one.example')", None),
+        ("sign_in_account_by_email('ada@one.example', NULL)", Some(format!("{ada} $salt of ada$"))),
+        ("sign_in_account_by_email('root@example.com', NULL)", Some(format!("{root} $salt of root$"))),
+        ("sign_in_account_by_email('nobody@one.example', NULL)", None),
+        ("sign_in_account_by_email('ada@one.example', 'one')", Some(format!("{ada} $salt of ada$"))),
+        ("sign_in_account_by_email('ada@one.example', 'two')", None),
+        ("sign_in_account_by_email('root@example.com', 'one')", None),
         ("sign_in_account_by_username('bob', 'two')", Some(format!("{bob} $salt of bob$"))),
         ("sign_in_account_by_username('bob', 'one')", None),
         ("sign_in_account_by_username('bob', NULL)", None),
@@ -120,7 +123,7 @@ async fn sign_in_finds_living_accounts_and_owners_of_tokens() {
     // Once a tenant is set, and for work across tenants, they are closed.
     for (role, context) in [("banyan_app", tenant(1)), ("banyan_jobs", String::new())] {
         let calls =
-            ["account_by_email('ada@one.example')", "account_by_username('ada', 'one')", "refresh_token(@hash1)"];
+            ["account_by_email('ada@one.example', NULL)", "account_by_username('ada', 'one')", "refresh_token(@hash1)"];
         for call in calls.into_iter().chain(["has_password(#11, 'x')", "api_key(@hash3)"]) {
             let tx = database.begin_as(role, &context).await;
             let error = look_up(&tx, &format!("sign_in_{call}")).await.expect_err(call).to_string();
@@ -134,8 +137,8 @@ async fn sign_in_finds_living_accounts_and_owners_of_tokens() {
     run(database.admin(), "UPDATE users SET username = 'ada' || username WHERE id = #11").await.unwrap();
     let tx = database.begin_as("banyan_app", "").await;
     for call in [
-        "sign_in_account_by_email('ada@one.example')",
-        "sign_in_account_by_email('eve@one.example')",
+        "sign_in_account_by_email('ada@one.example', NULL)",
+        "sign_in_account_by_email('eve@one.example', NULL)",
         "sign_in_account_by_username('adaada', 'one')",
         "sign_in_account_by_username('eve', NULL)",
     ] {
@@ -149,7 +152,7 @@ async fn sign_in_finds_living_accounts_and_owners_of_tokens() {
     tx.rollback().await.unwrap();
 
     // The login itself, without a role, may not even ask.
-    let call = "sign_in_account_by_email('eve@one.example')";
+    let call = "sign_in_account_by_email('eve@one.example', NULL)";
     let plain = database.begin_as("banyan_migration_tests", "").await;
     assert!(look_up(&plain, call).await.unwrap_err().to_string().contains("permission denied"));
     plain.rollback().await.unwrap();

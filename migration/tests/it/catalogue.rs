@@ -16,6 +16,7 @@ const INDEXES: &[(&str, &str)] = &[
     ("api_keys", "tenant_id, expires_at"),
     ("users", "tenant_id, is_active"),
     ("users", "tenant_id, created_at, id"),
+    ("users", "email"),
     ("conversations", "tenant_id, user_id, created_at, id"),
     ("messages", "tenant_id, parent_id, seq"),
     ("messages", "tenant_id, conversation_id, seq"),

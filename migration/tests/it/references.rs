@@ -36,7 +36,9 @@ async fn keys_do_not_cross_tenants(database: TestDatabase) {
         refuse(&database, sql, FOREIGN_KEY).await;
     }
     for sql in [
-        "UPDATE users SET email = 'ada@one.example' WHERE id = #12",
+        "UPDATE users SET email = 'ada@one.example' WHERE id = #13",
+        "INSERT INTO users (id, email, username, is_active, email_verified) \
+         VALUES (#9, 'root@example.com', 'x', true, true)",
         "UPDATE users SET username = 'ada' WHERE id = #13",
         "INSERT INTO users (id, email, username, is_active, email_verified) \
          VALUES (#9, 'x@example.com', 'root', true, true)",
@@ -53,8 +55,10 @@ async fn keys_do_not_cross_tenants(database: TestDatabase) {
     // What is unique in a tenant is free in another, and a deleted user's address is free again.
     let admin = database.admin();
     run(admin, "UPDATE users SET username = 'ada' WHERE id = #12").await.unwrap();
-    run(admin, "UPDATE users SET deleted_at = @now WHERE id = #11").await.unwrap();
     run(admin, "UPDATE users SET email = 'ada@one.example' WHERE id = #12").await.unwrap();
+    run(admin, "UPDATE users SET email = 'root@example.com' WHERE id = #12").await.unwrap();
+    run(admin, "UPDATE users SET deleted_at = @now WHERE id = #11").await.unwrap();
+    run(admin, "UPDATE users SET email = 'ada@one.example' WHERE id = #13").await.unwrap();
     database.remove().await;
 }
 

@@ -111,6 +111,38 @@ async fn a_source_keeps_one_live_job_on_postgres() {
     a_source_keeps_one_live_job(TestDatabase::postgres().await).await;
 }
 
+const EMAIL_PER_TENANT: &str = "m20261128_000018_email_per_tenant";
+
+async fn an_address_becomes_free_elsewhere(database: TestDatabase) {
+    let database = database.migrated_before(EMAIL_PER_TENANT).await;
+    fill_first(&database).await;
+    let same = "UPDATE users SET email = 'ada@one.example' WHERE id = #12";
+    refuse(&database, same, "unique constraint").await;
+    migration::up(&database.db).await.unwrap();
+    run(database.admin(), same).await.unwrap();
+    only(&database, "users", "email = 'ada@one.example'", "#11, #12").await;
+
+    // The version before could not tell the two apart: it is not taken back until one of them has another.
+    let steps = Migrator::migrations().iter().rev().position(|migration| migration.name() == EMAIL_PER_TENANT);
+    let steps = u32::try_from(steps.unwrap() + 1).unwrap();
+    let refused = migration::down(&database.db, steps).await.unwrap_err();
+    assert!(format!("{refused:?}").to_lowercase().contains("unique"), "{refused:?}");
+    run(database.admin(), "UPDATE users SET email = 'bob@two.example' WHERE id = #12").await.unwrap();
+    migration::down(&database.db, steps).await.unwrap();
+    refuse(&database, same, "unique constraint").await;
+    database.remove().await;
+}
+
+#[tokio::test]
+async fn an_address_becomes_free_elsewhere_on_sqlite() {
+    an_address_becomes_free_elsewhere(TestDatabase::sqlite().await).await;
+}
+
+#[tokio::test]
+async fn an_address_becomes_free_elsewhere_on_postgres() {
+    an_address_becomes_free_elsewhere(TestDatabase::postgres().await).await;
+}
+
 const HITS_IN_RUNS: &str = "m20261127_000013_hits_in_runs";
 
 /// Hits of the fixture's search `#101`, the last of which is the better one.

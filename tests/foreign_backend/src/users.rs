@@ -21,7 +21,7 @@ use crate::{
 fn check(tables: &Tables, user: &User) -> Result<(), StoreError> {
     for other in tables.users.values().filter(|other| other.id != user.id) {
         let are_living = other.deleted_at.is_none() && user.deleted_at.is_none();
-        if are_living && other.email == user.email {
+        if are_living && other.email == user.email && other.tenant_id == user.tenant_id {
             return Err(conflict("uq_users_email"));
         }
         if other.tenant_id == user.tenant_id && other.username == user.username {

@@ -5,14 +5,16 @@ use std::sync::{
     atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
-use anyhow::{Result, ensure};
-use e2e::Client;
-use serde_json::json;
+use anyhow::{Context, Result, ensure};
+use e2e::{Client, Response};
+use reqwest::Method;
+use serde_json::{Value, json};
 
-use crate::world::{Backend, PASSWORD, World, on_each_backend, user_body};
+use crate::world::{Backend, PASSWORD, World, on_each_backend, text, user_body};
 
 on_each_backend!(
     a_flood_of_sign_ins_closes_the_door_to_nobody_else,
+    s116_nobody_learns_who_is_a_customer_elsewhere,
     names_that_look_alike_are_one_or_refused,
     passwords_that_everybody_tries_are_refused,
 );
@@ -63,6 +65,72 @@ async fn a_flood_of_sign_ins_closes_the_door_to_nobody_else(backend: Backend) ->
     world.wait_for_number(failed, 1).await?;
     let logged = world.server.logs().iter().filter(|line| line.contains("a sign-in failed")).count();
     ensure!(logged > 1, "{logged} failures were logged");
+    Ok(())
+}
+
+/// Two tenants, Acme with `ada` and Other with the admin `eve`. The superadmin's address is `root@example.com`.
+async fn with_another_tenant(world: &World) -> Result<Client> {
+    let file = world.server.folder().join("password");
+    std::fs::write(&file, PASSWORD)?;
+    let file = file.display().to_string();
+    let root = ["--superadmin", "--email", "root@example.com", "--username", "root", "--password-file", &file];
+    world.banyan(&[&["admin", "create"], &root[..]].concat()).await?;
+    let root = world.sign_in("root@example.com").await?;
+    let other = root.post("/api/v1/tenants", &json!({ "name": "Other" })).await?.expect(201)?;
+    let made = root.request(Method::POST, "/api/v1/users").header("x-banyan-tenant", text(&other["slug"])?);
+    Response::of(made.json(&user_body("eve", "tenant_admin"))).await?.expect(201)?;
+    world.sign_in("eve@example.com").await
+}
+
+/// S116.
+async fn s116_nobody_learns_who_is_a_customer_elsewhere(backend: Backend) -> Result<()> {
+    const HERS: &str = "a pass phrase of another tenant";
+    let world = World::start(backend).await?;
+    let eve = with_another_tenant(&world).await?;
+    let nobody = world.nobody()?;
+    let sign_in = async |login: &str, password: &str, tenant: Option<&str>| {
+        let mut body = json!({ "login": login, "password": password });
+        if let Some(tenant) = tenant {
+            body["tenant"] = json!(tenant);
+        }
+        nobody.post(LOGIN, &body).await
+    };
+    // What no two answers have alike.
+    let told = |answer: &Response| {
+        let mut body: Value = serde_json::from_slice(&answer.body)?;
+        for own in ["id", "email", "username", "created_at", "updated_at", "request_id"] {
+            body.as_object_mut().context("an object")?.remove(own);
+        }
+        anyhow::Ok((answer.status, body))
+    };
+    let free = told(&sign_in("nobody@example.com", HERS, None).await?)?;
+    assert_eq!(free.0, 401);
+    // One of Acme, the superadmin, nobody.
+    for login in ["ada@example.com", "root@example.com", "nobody@example.com"] {
+        for tenant in [None, Some("acme"), Some("other"), Some("nowhere")] {
+            assert_eq!(told(&sign_in(login, HERS, tenant).await?)?, free, "{login} in {tenant:?}");
+        }
+    }
+    let mut made = Vec::new();
+    for (email, username) in
+        [("ada@example.com", "first"), ("root@example.com", "second"), ("nobody@example.com", "third")]
+    {
+        let user = json!({ "email": email, "username": username, "password": HERS });
+        let answer = eve.post("/api/v1/users", &user).await?;
+        assert_eq!(answer.expect(201)?["email"], email);
+        made.push(told(&answer)?);
+        sign_in(email, HERS, Some("other")).await?.expect(200)?;
+    }
+    assert!(made.iter().all(|answer| *answer == made[0]), "{made:?}");
+    // Within the tenant it is taken.
+    let again = json!({ "email": "ada@example.com", "username": "fourth", "password": HERS });
+    eve.post("/api/v1/users", &again).await?.expect(409)?;
+    // Who is meant is not guessed by the password, and the superadmin is not locked out.
+    for password in [PASSWORD, HERS] {
+        assert_eq!(told(&sign_in("ada@example.com", password, None).await?)?, free);
+    }
+    sign_in("ada@example.com", PASSWORD, Some("acme")).await?.expect(200)?;
+    sign_in("root@example.com", PASSWORD, None).await?.expect(200)?;
     Ok(())
 }
 

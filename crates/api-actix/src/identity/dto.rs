@@ -56,7 +56,8 @@ request! {
         /// E-mail address or user name.
         login: String,
         password: String,
-        /// The tenant's slug; needed with a user name where there are several tenants.
+        /// The tenant's slug; needed with a user name where there are several tenants, and with an address that
+        /// several have.
         tenant: Option<String>,
     }
 }

@@ -30,7 +30,7 @@ pub(crate) async fn set_up(app: web::Data<App>, context: Context, body: Json<Set
 
 /// Signs in with a password.
 #[utoipa::path(trace, path = LISTED,
-    responses((status = 200, body = TokenBody), (status = 401, description = "wrong login or password")))]
+    responses((status = 200, body = TokenBody), (status = 401, description = "wrong login or password, or several tenants have the account and none is named")))]
 pub(crate) async fn login(app: web::Data<App>, context: Context, body: Json<LoginRequest>) -> HandlerResult {
     let signed_in = app.identity().login(body.value.into(), &context.0).await?;
     Ok(HttpResponse::Ok().json(TokenBody::from(signed_in)))

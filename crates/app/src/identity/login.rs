@@ -12,7 +12,7 @@ use super::{
     Identity,
     session::{RequestContext, SignedIn, forget_after, session_scope},
 };
-use crate::{App, Error, Result, audit::Act, unit_of_work::Uow};
+use crate::{App, Error, ErrorKind, Result, audit::Act, unit_of_work::Uow};
 
 /// Most bytes of a password that is even looked at.
 const MAX_PASSWORD_BYTES: usize = 1024;
@@ -27,12 +27,14 @@ pub struct Login {
     pub login: String,
     /// The password.
     pub password: String,
-    /// The tenant's slug; needed with a user name where there are several tenants.
+    /// The tenant's slug; needed with a user name where there are several tenants, and with an address that several
+    /// have.
     pub tenant: Option<String>,
 }
 
 impl Identity {
-    /// Signs in. Known and unknown accounts take the same time and get the same answer.
+    /// Signs in. Whether no account fits, one, or several in as many tenants: a refusal takes the same time and is the
+    /// same answer, one hash included.
     ///
     /// # Errors
     /// `unauthenticated`; `too_many_sign_ins`.
@@ -63,7 +65,7 @@ impl Identity {
 impl App {
     async fn login(&self, login: Login, context: &RequestContext) -> Result<SignedIn> {
         if login.password.len() > MAX_PASSWORD_BYTES {
-            return Err(Error::unauthenticated());
+            return Err(refused());
         }
         let turn = self.parts.passwords.turn(context.ip_address).await?;
         let account = self.query_in(&Scope::sign_in(), async |tx| account_of(tx, &login).await).await?;
@@ -84,14 +86,14 @@ impl App {
             Some(account) if matches => account,
             account => {
                 self.note_failure(account, context);
-                return Err(Error::unauthenticated());
+                return Err(refused());
             }
         };
 
         let (now, id) = (self.now(), account.user_id);
         self.change_in(&session_scope(account.tenant_id), None, |tx| async move {
             let user = tx.users().get(id).await?.filter(|user| user.is_active);
-            let user = user.ok_or_else(Error::unauthenticated)?;
+            let user = user.ok_or_else(refused)?;
             let opened = self.open_session(&tx, &user, context).await?;
             tx.users().record_login(user.id, now, context.ip_address).await?;
             Ok(opened)
@@ -116,6 +118,14 @@ impl App {
     }
 }
 
+/// The one answer to a sign-in that fails. It always tells of the tenant: told only where several have the account, it
+/// would tell that they do.
+fn refused() -> Error {
+    let message =
+        "no account fits this login and password; if yours may be one of several tenants', name its slug as 'tenant'";
+    Error::new(ErrorKind::Unauthenticated, "unauthenticated", message)
+}
+
 /// The account that a sign-in names.
 async fn account_of(tx: &Uow, login: &Login) -> Result<Option<SignInAccount>> {
     if login.login.len() > MAX_LOGIN_BYTES {
@@ -123,7 +133,7 @@ async fn account_of(tx: &Uow, login: &Login) -> Result<Option<SignInAccount>> {
     }
     let named = async |name: &str| {
         Ok::<_, Error>(match name.contains('@') {
-            true => tx.sign_in().account_by_email(name).await?,
+            true => tx.sign_in().account_by_email(name, login.tenant.as_deref()).await?,
             false => tx.sign_in().account_by_username(name, login.tenant.as_deref()).await?,
         })
     };

@@ -2,7 +2,7 @@
 
 use app::{
     App, Settings,
-    identity::{Login, RequestContext, SetUp, SignedIn},
+    identity::{Login, NewUser, RequestContext, SetUp, SignedIn},
 };
 use chrono::TimeDelta;
 use domain::{
@@ -14,7 +14,7 @@ use serde_json::json;
 
 use crate::{
     set_up::{PASSWORD, installation},
-    support::{Bench, refusal},
+    support::{Bench, done, refusal},
 };
 
 async fn set_up(bench: &Bench) -> SetUp {
@@ -62,6 +62,45 @@ async fn unknown_and_known_accounts_are_refused_in_the_same_words() {
     assert_eq!((error.code, error.message), (known.code, known.message));
     assert!(!works(&bench, &ada.signed_in.access_token).await);
     assert_eq!(refusal(bench.app.identity().refresh(&ada.signed_in.refresh_token).await), "unauthenticated");
+}
+
+/// S116.
+#[tokio::test]
+async fn an_address_that_several_tenants_have_needs_the_tenant() {
+    let bench = Bench::plain();
+    let ada = set_up(&bench).await;
+    let other = bench.tenant("other").await;
+    let admin = bench.user(&other, "eve", SystemRole::TenantAdmin).await;
+    let hers = "another long password";
+    // Both `taken` and `free` are free in the tenant, and one answer is like the other.
+    let scope = Scope::system_in(other.id);
+    let role = bench.world.make.role(other.id, "user");
+    bench.world.write(&scope, async |tx| tx.roles().insert(&role).await).await;
+    for (email, username) in [("ada@example.com", "taken"), ("nobody@example.com", "free")] {
+        let user = NewUser { email: email.into(), username: username.into(), password: hers.into(), role: None };
+        let made = done(bench.app.identity().create_user(&admin, user, None).await.unwrap());
+        assert_eq!((made.email.as_str(), made.tenant_id), (email, Some(other.id)));
+    }
+    // Without the tenant neither password of the two opens anything, with it its own does.
+    let known = login(&bench.app, "ada", "a wrong password", Some("acme-labs")).await.unwrap_err();
+    for (password, tenant) in [(PASSWORD, None), (hers, None), (PASSWORD, Some("other")), (hers, Some("acme-labs"))] {
+        let error = login(&bench.app, "Ada@Example.com", password, tenant).await.unwrap_err();
+        assert_eq!((error.kind, error.code, &error.message), (known.kind, known.code, &known.message));
+    }
+    assert!(known.message.contains("'tenant'"), "{}", known.message);
+    let signed_in = login(&bench.app, "Ada@Example.com", PASSWORD, Some("acme-labs")).await.unwrap();
+    assert_eq!(signed_in.user_id, ada.user.id);
+    let elsewhere = login(&bench.app, "ada@example.com", hers, Some("other")).await.unwrap();
+    assert_ne!(elsewhere.user_id, ada.user.id);
+    assert!(login(&bench.app, "nobody@example.com", hers, None).await.is_ok());
+    // A superadmin names no tenant: nobody locks it out with an address.
+    let identity = bench.app.identity();
+    let root =
+        identity.create_superadmin("ada@example.com", "root", "a password of the host".to_owned()).await.unwrap();
+    let again = identity.create_superadmin("ada@example.com", "second", "a password of the host".to_owned()).await;
+    assert_eq!(refusal(again), "user_exists");
+    let entered = login(&bench.app, "ada@example.com", "a password of the host", None).await.unwrap();
+    assert_eq!(entered.user_id, root.id);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -38,8 +38,13 @@ repository! {
     /// SECURITY DEFINER function. Only living, active accounts are found. The hash of a password is compared
     /// where it is stored and never told.
     pub trait SignInRepo {
-        /// The account with this e-mail address (in lower case).
-        async fn account_by_email(&self, email: &str) -> Result<Option<SignInAccount>, StoreError>;
+        /// The account with this e-mail address (in lower case) in the tenant with this slug; without a slug,
+        /// the superadmin's, else the only one that any tenant has (none where several have one).
+        async fn account_by_email(
+            &self,
+            email: &str,
+            tenant_slug: Option<&str>,
+        ) -> Result<Option<SignInAccount>, StoreError>;
         /// The account with this user name in the tenant with this slug; without a slug, in the only
         /// tenant there is (none when there are several).
         async fn account_by_username(

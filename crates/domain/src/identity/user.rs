@@ -22,7 +22,7 @@ pub struct User {
     pub id: UserId,
     /// Its tenant; `None` for superadmins only.
     pub tenant_id: Option<TenantId>,
-    /// Unique in the installation among the living.
+    /// Unique in the tenant among the living, and among superadmins.
     pub email: Email,
     /// Unique in the tenant.
     pub username: Username,

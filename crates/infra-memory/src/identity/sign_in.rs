@@ -40,10 +40,20 @@ fn owner<I>(state: &State, id: I, user_id: UserId, tenant_id: Option<TenantId>) 
 
 #[async_trait]
 impl SignInRepo for MemoryTx {
-    async fn account_by_email(&self, email: &str) -> Result<Option<SignInAccount>, StoreError> {
+    async fn account_by_email(
+        &self,
+        email: &str,
+        tenant_slug: Option<&str>,
+    ) -> Result<Option<SignInAccount>, StoreError> {
         self.look_up(|state| {
-            let found = state.users.find("uq_users_email", place![email]);
-            found.filter(|user| may_sign_in(user)).map(|user| account(state, user))
+            let mut found = state.users.by("ix_users_email", place![email]).filter(|user| may_sign_in(user));
+            if let Some(slug) = tenant_slug {
+                let tenant = state.tenants.find("uq_tenants_slug", place![slug])?;
+                return found.find(|user| user.tenant_id == Some(tenant.id)).map(|user| account(state, user));
+            }
+            // No tenant stands before any.
+            let first = found.next()?;
+            (first.tenant_id.is_none() || found.next().is_none()).then(|| account(state, first))
         })
     }
 

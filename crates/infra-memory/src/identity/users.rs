@@ -22,7 +22,19 @@ use crate::{
 
 impl Row for User {
     const KEYS: &'static [Key<Self>] = &[
-        Key { name: "uq_users_email", of: |user| user.is_live().then(|| place![user.email.as_str()]) },
+        Key {
+            name: "uq_users_email",
+            of: |user| user.tenant_id.filter(|_| user.is_live()).map(|tenant| place![tenant.0, user.email.as_str()]),
+        },
+        Key {
+            name: "uq_users_superadmin_email",
+            of: |user| (user.tenant_id.is_none() && user.is_live()).then(|| place![user.email.as_str()]),
+        },
+        // Sign-in looks for an address in all tenants.
+        Key {
+            name: "ix_users_email",
+            of: |user| user.is_live().then(|| place![user.email.as_str(), user.tenant_id.map(|tenant| tenant.0)]),
+        },
         Key {
             name: "uq_users_username",
             of: |user| user.tenant_id.map(|tenant| place![tenant.0, user.username.as_str()]),

@@ -117,7 +117,7 @@ const FOR_NOBODY: &[(&str, &str)] = &[
 
 /// What who serves may not do besides.
 const NOT_FOR_SERVING: &[(&str, &str)] = &[
-    ("SELECT * FROM sign_in_account_by_email('#email')", DENIED),
+    ("SELECT * FROM sign_in_account_by_email('#email', NULL)", DENIED),
     ("SELECT * FROM sign_in_account_by_username('eve', NULL)", DENIED),
     ("SELECT sign_in_has_password('#own', 'x')", DENIED),
     ("SET ROLE banyan_jobs", DENIED),
@@ -131,7 +131,7 @@ const NOT_FOR_SERVING: &[(&str, &str)] = &[
 
 /// What who works in the background may not do besides.
 const NOT_FOR_BACKGROUND: &[(&str, &str)] = &[
-    ("SELECT * FROM sign_in_account_by_email('#email')", DENIED),
+    ("SELECT * FROM sign_in_account_by_email('#email', NULL)", DENIED),
     ("SELECT sign_in_has_password('#own', 'x')", DENIED),
     ("SET ROLE banyan_app", DENIED),
     ("SELECT set_config('role', 'banyan_app', true)", DENIED),
@@ -166,7 +166,7 @@ async fn s112_sql_as_a_login_reaches_no_password_and_no_further_role() {
         }
         // What is not refused tells no hash either.
         for sql in [
-            "SELECT set_config('app.tenant_id', '', true), (SELECT s FROM sign_in_account_by_email('#email') s)",
+            "SELECT set_config('app.tenant_id', '', true), (SELECT s FROM sign_in_account_by_email('#email', NULL) s)",
             "SELECT set_config('app.tenant_id', '', true), (SELECT s FROM sign_in_account_by_username('eve', 'other') s)",
             "SELECT set_config('app.tenant_id', '#other', true), (SELECT string_agg(email, ' ') FROM users)",
             "SELECT prosrc FROM pg_proc WHERE proname LIKE 'sign_in%'",
@@ -226,7 +226,7 @@ async fn no_tenant_outlives_its_unit_of_work_on_a_connection() {
     drop(connection);
     let tx = store.begin(&Scope::sign_in(), Mode::Read).await.unwrap();
     // The look-ups of sign-in refuse to be made where a tenant is set.
-    assert_eq!(tx.sign_in().account_by_email("nobody@example.com").await.unwrap(), None);
+    assert_eq!(tx.sign_in().account_by_email("nobody@example.com", None).await.unwrap(), None);
     tx.rollback().await.unwrap();
     store.close();
 }

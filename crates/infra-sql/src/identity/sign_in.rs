@@ -64,8 +64,12 @@ impl<B: SqlBackend> SqlRepos<B> {
 
 #[async_trait]
 impl<B: SqlBackend> SignInRepo for SqlRepos<B> {
-    async fn account_by_email(&self, email: &str) -> Result<Option<SignInAccount>, StoreError> {
-        self.account(self.account_by_email_query(email)).await
+    async fn account_by_email(
+        &self,
+        email: &str,
+        tenant_slug: Option<&str>,
+    ) -> Result<Option<SignInAccount>, StoreError> {
+        self.account(self.account_by_email_query(email, tenant_slug)).await
     }
 
     async fn account_by_username(

@@ -3,7 +3,7 @@
 use domain::{
     access::Scope,
     identity::{
-        User,
+        Email, User,
         repo::{CredentialOwner, SignInAccount},
     },
     store::StoreError,
@@ -11,8 +11,8 @@ use domain::{
 
 use crate::{World, assert_refused, scopes};
 
-async fn by_email(world: &World, email: &str) -> Option<SignInAccount> {
-    world.read(&Scope::sign_in(), async |tx| tx.sign_in().account_by_email(email).await).await
+async fn by_email(world: &World, email: &Email, slug: Option<&str>) -> Option<SignInAccount> {
+    world.read(&Scope::sign_in(), async |tx| tx.sign_in().account_by_email(email.as_str(), slug).await).await
 }
 
 async fn by_username(world: &World, username: &str, slug: Option<&str>) -> Option<SignInAccount> {
@@ -29,9 +29,34 @@ pub async fn an_email_leads_to_its_account(world: World) {
     let root = world.make.user(None, "root");
     world.write(&Scope::system("contract suite"), async |tx| tx.users().insert(&root).await).await;
     for user in [&cast.ada, &cast.eve, &root] {
-        assert_eq!(by_email(&world, user.email.as_str()).await, Some(account(user)));
+        assert_eq!(by_email(&world, &user.email, None).await, Some(account(user)));
     }
-    assert_eq!(by_email(&world, "nobody@example.com").await, None);
+    assert_eq!(by_email(&world, &world.make.user(None, "nobody").email, None).await, None);
+    assert_eq!(by_email(&world, &cast.eve.email, Some("other")).await, Some(account(&cast.eve)));
+    for (user, slug) in [(&cast.eve, "acme"), (&cast.eve, "third"), (&root, "acme")] {
+        assert_eq!(by_email(&world, &user.email, Some(slug)).await, None);
+    }
+}
+
+/// An address that several tenants have leads to nobody, unless the tenant is named, or it is a superadmin's too.
+pub async fn an_email_of_several_needs_its_tenant(world: World) {
+    let cast = world.cast().await;
+    let email = &cast.ada.email;
+    let namesake = User { email: email.clone(), ..world.make.user(cast.eve.tenant_id, "ada") };
+    world.write(&scopes::system(&cast.eve), async |tx| tx.users().insert(&namesake).await).await;
+    assert_eq!(by_email(&world, email, None).await, None);
+    let root = User { email: email.clone(), ..world.make.user(None, "root") };
+    world.write(&Scope::system("contract suite"), async |tx| tx.users().insert(&root).await).await;
+    for (slug, user) in [(Some("acme"), &cast.ada), (Some("other"), &namesake), (None, &root)] {
+        assert_eq!(by_email(&world, email, slug).await, Some(account(user)), "{slug:?}");
+    }
+    // Who cannot sign in is none of the several.
+    let inactive = User { is_active: false, ..root };
+    world.write(&Scope::system("contract suite"), async |tx| tx.users().update(&inactive).await).await;
+    assert_eq!(by_email(&world, email, None).await, None);
+    let deleted = User { deleted_at: Some(world.make.now()), ..cast.ada.clone() };
+    world.write(&scopes::system(&cast.ada), async |tx| tx.users().update(&deleted).await).await;
+    assert_eq!(by_email(&world, email, None).await, Some(account(&namesake)));
 }
 
 /// Of a password only the way to hash what was typed is told; whether a hash is the right one is asked.
@@ -47,11 +72,11 @@ pub async fn a_password_is_compared_and_never_told(world: World) {
         ("$argon2id$v=19$m=47104,t=1,p=1$c2FsdHNhbHQ$", "$argon2id$v=19$m=47104,t=1,p=1$b3RoZXJvdGhlcg$");
     let (right, wrong) = (format!("{salt}aGFzaGhhc2g"), format!("{salt}aGFzaGhhc2h"));
     for (user, scope) in [(&cast.ada, scopes::system(&cast.ada)), (&root, installation)] {
-        assert_eq!(by_email(&world, user.email.as_str()).await, Some(account(user)));
+        assert_eq!(by_email(&world, &user.email, None).await, Some(account(user)));
         assert!(!has(user, &right).await && !has(user, "").await, "without a password");
         let at = world.make.in_seconds(1);
         world.write(&scope, async |tx| tx.users().set_password(user.id, &right, at).await).await;
-        let found = by_email(&world, user.email.as_str()).await;
+        let found = by_email(&world, &user.email, None).await;
         assert_eq!(found, Some(SignInAccount { password_salt: Some(salt.to_owned()), ..account(user) }));
         assert!(has(user, &right).await);
         assert!(!has(user, &wrong).await && !has(user, salt).await && !has(&cast.bob, &right).await);
@@ -98,7 +123,7 @@ pub async fn only_living_active_accounts_are_found(world: World) {
     let deleted = User { deleted_at: Some(world.make.now()), ..cast.ada.clone() };
     for gone in [inactive, deleted] {
         world.write(&scopes::system(&cast.ada), async |tx| tx.users().update(&gone).await).await;
-        assert_eq!(by_email(&world, cast.ada.email.as_str()).await, None);
+        assert_eq!(by_email(&world, &cast.ada.email, None).await, None);
         assert_eq!(by_username(&world, "ada", Some("acme")).await, None);
         world
             .read(&Scope::sign_in(), async |tx| {
@@ -148,7 +173,8 @@ pub async fn no_other_scope_looks_up_accounts(world: World) {
         world
             .read(&scope, async |tx| {
                 let look_ups = tx.sign_in();
-                assert_refused!(look_ups.account_by_email(cast.ada.email.as_str()).await, StoreError::OutOfScope(_));
+                let by_email = look_ups.account_by_email(cast.ada.email.as_str(), None).await;
+                assert_refused!(by_email, StoreError::OutOfScope(_));
                 assert_refused!(look_ups.account_by_username("ada", Some("acme")).await, StoreError::OutOfScope(_));
                 assert_refused!(look_ups.has_password(cast.ada.id, "x").await, StoreError::OutOfScope(_));
                 assert_refused!(look_ups.refresh_token(&hash).await, StoreError::OutOfScope(_));

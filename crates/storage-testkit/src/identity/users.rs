@@ -114,9 +114,7 @@ impl Subject for Users {
     fn keys() -> Vec<Key<Self>> {
         vec![
             Key::<Self>::new(&["users"], Unique::AtLeastTenant, |stored, twin| twin.id = stored.id),
-            Key::<Self>::new(&["users", "email"], Unique::Installation, |stored, twin| {
-                twin.email = stored.email.clone()
-            }),
+            Key::<Self>::new(&["users", "email"], Unique::Tenant, |stored, twin| twin.email = stored.email.clone()),
             Key::<Self>::new(&["users", "username"], Unique::Tenant, |stored, twin| {
                 twin.username = stored.username.clone()
             }),
@@ -143,21 +141,26 @@ pub async fn superadmins_belong_to_the_installation(world: World) {
     let namesake = User { username: root.username.clone(), ..world.make.user(None, "another") };
     let outcome = world.attempt(&installation, async |tx| tx.users().insert(&namesake).await).await;
     assert_conflict(outcome, &["users", "username"]);
-    let of_a_tenant = User { username: root.username, ..world.make.user(cast.ada.tenant_id, "third") };
+    let namesake = User { email: root.email.clone(), ..world.make.user(None, "another") };
+    let outcome = world.attempt(&installation, async |tx| tx.users().insert(&namesake).await).await;
+    assert_conflict(outcome, &["users", "email"]);
+    let third = world.make.user(cast.ada.tenant_id, "third");
+    let of_a_tenant = User { username: root.username, email: root.email, ..third };
     world.write(&scopes::system(&cast.ada), async |tx| tx.users().insert(&of_a_tenant).await).await;
 }
 
-/// An e-mail address is unique among the living of the installation.
+/// An e-mail address is unique among the living of a tenant.
 pub async fn an_email_is_unique_among_the_living(world: World) {
     let cast = world.cast().await;
     let twin = |tenant| User { email: cast.ada.email.clone(), ..world.make.user(tenant, "twin") };
     let insert = async |user: &User| {
         world.attempt(&Scope::system_in(user.tenant_id.unwrap()), async |tx| tx.users().insert(user).await).await
     };
-    assert_conflict(insert(&twin(cast.eve.tenant_id)).await, &["users", "email"]);
+    insert(&twin(cast.eve.tenant_id)).await.unwrap();
+    assert_conflict(insert(&twin(cast.ada.tenant_id)).await, &["users", "email"]);
     let deleted = deleted(&world.make, &cast.ada);
     world.write(&scopes::own(&cast.ada), async |tx| tx.users().update(&deleted).await).await;
-    insert(&twin(cast.eve.tenant_id)).await.unwrap();
+    insert(&twin(cast.ada.tenant_id)).await.unwrap();
 }
 
 /// An update takes no name or address that another user has.
@@ -167,7 +170,7 @@ pub async fn an_update_keeps_the_keys(world: World) {
     let renamed = User { username: cast.bob.username.clone(), ..cast.ada.clone() };
     let outcome = world.attempt(&scope, async |tx| tx.users().update(&renamed).await).await;
     assert_conflict(outcome, &["users", "username"]);
-    let moved = User { email: cast.eve.email.clone(), ..cast.ada.clone() };
+    let moved = User { email: cast.bob.email.clone(), ..cast.ada.clone() };
     let outcome = world.attempt(&scope, async |tx| tx.users().update(&moved).await).await;
     assert_conflict(outcome, &["users", "email"]);
     assert_eq!(world.read(&scope, async |tx| tx.users().get(cast.ada.id).await).await, Some(cast.ada));

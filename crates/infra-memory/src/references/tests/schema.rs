@@ -81,6 +81,9 @@ fn unique_keys() -> BTreeSet<(String, String)> {
         let mut table = statement.strip_prefix("CREATE TABLE ").and_then(|rest| rest.split(' ').next());
         for line in statement.lines() {
             let Some((before, rest)) = line.split_once("uq_") else { continue };
+            if before.starts_with("DROP") {
+                continue;
+            }
             if before.contains("CREATE UNIQUE INDEX") {
                 table = rest.split_once(" ON ").and_then(|(_, rest)| rest.split(' ').next());
             }
