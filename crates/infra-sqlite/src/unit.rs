@@ -20,9 +20,6 @@ use tokio::sync::{Mutex, MutexGuard};
 
 use crate::write_queue::{QueuedTx, WriteQueueError};
 
-#[cfg(test)]
-mod tests;
-
 /// What stands between statements that go together.
 const SEPARATOR: &str = "; ";
 
@@ -228,3 +225,6 @@ pub(crate) fn queue_error(error: WriteQueueError) -> StoreError {
         WriteQueueError::Closing => StoreError::Unavailable(Box::new(error)),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -19,8 +19,6 @@ use self::place::Place;
 use super::MessageView;
 
 pub(crate) mod place;
-#[cfg(test)]
-mod tests;
 
 /// Bytes of events that a reader takes at once.
 const READ_BYTES: usize = 16 * 1024;
@@ -148,3 +146,6 @@ impl Drop for LiveGuard {
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests;

@@ -19,8 +19,6 @@ use crate::gateways::ChatDelta;
 
 mod own;
 mod seen;
-#[cfg(test)]
-mod tests;
 
 pub use own::OwnAddresses;
 
@@ -213,7 +211,9 @@ impl LinkFilter {
             (None, true) => Place::Destination,
             (None, false) => Place::Definition,
         };
-        match self.own.find("", destination, place, is_end) {
+        // The brackets may be marks of the text all the same.
+        let as_text = self.own.find("", destination, Place::Text, is_end);
+        match as_text.and(self.own.find("", destination, place, is_end)) {
             Found::Whole(len) => Some(Step::whole(begin + len)),
             Found::Open => None,
             Found::Foreign => Some(Step::broken(0, 1)),
@@ -224,8 +224,7 @@ impl LinkFilter {
 /// Whether a destination may lead elsewhere: it names a scheme or a host, or hides what it names behind an escape
 /// or a character reference. `None` where it is not yet known.
 fn leads_outside(destination: &str, is_pointed: bool) -> Option<bool> {
-    let mut chars = destination.char_indices();
-    while let Some((at, char)) = chars.next() {
+    for (at, char) in destination.char_indices() {
         let next = destination[at + char.len_utf8()..].chars().next();
         match char {
             ':' => match next? {
@@ -246,3 +245,6 @@ fn leads_outside(destination: &str, is_pointed: bool) -> Option<bool> {
     }
     None
 }
+
+#[cfg(test)]
+mod tests;

@@ -118,6 +118,7 @@ const TRICKS: &[&str] = &[
     "https://ok.example/aCANARY https://ok.example.evil.example/ https://ok.example/a)@evil.example/",
     "![](<https://ok.example/a CANARY>) ![](https://ok.example/a>CANARY) https://ok.example/a>CANARY",
     "![r]\n\n[r]: https://ok.example/a)CANARY and \\<https://ok.example/a>[CANARY]",
+    "](https://ok.example/a)@evil.example/CANARY",
     "![](https://ok.example/a?d=CANARY) [x](https://ok.example/a'@evil.example)",
 ];
 
