@@ -43,7 +43,8 @@ mod m20261128_000015_versions;
 mod m20261128_000016_keys_of_keys;
 mod m20261128_000017_three_logins;
 mod m20261128_000018_email_per_tenant;
-mod m20261128_000021_usage_daily_totals;
+mod m20261128_000019_quotas;
+mod m20261128_000020_usage_daily_totals;
 mod new_tables;
 pub mod postgres;
 mod prices;
@@ -79,7 +80,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261128_000016_keys_of_keys::Migration),
             Box::new(m20261128_000017_three_logins::Migration),
             Box::new(m20261128_000018_email_per_tenant::Migration),
-            Box::new(m20261128_000021_usage_daily_totals::Migration),
+            Box::new(m20261128_000019_quotas::Migration),
+            Box::new(m20261128_000020_usage_daily_totals::Migration),
         ]
     }
 }

@@ -65,6 +65,7 @@ pub mod identity;
 pub mod knowledge;
 mod measure;
 pub mod openai;
+pub mod quotas;
 pub mod settings;
 pub mod tenancy;
 mod unit_of_work;

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::quotas::Quotas;
+
 /// Bounds and choices of the use cases.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -9,6 +11,8 @@ pub struct Settings {
     pub default_chat_model: Option<String>,
     /// Most bytes of an uploaded file.
     pub max_upload_bytes: u64,
+    /// What users and tenants may have of what is kept.
+    pub quotas: Quotas,
     /// Most answers that run at once for a user, less those asked for with API keys.
     pub max_running_per_user: u64,
     /// Most answers that run at once for an API key: of a service, say, with many people behind it.
@@ -40,6 +44,7 @@ impl Default for Settings {
         Self {
             default_chat_model: None,
             max_upload_bytes: 100 * 1024 * 1024,
+            quotas: Quotas::default(),
             max_running_per_user: 32,
             max_running_per_api_key: 2_048,
             max_running_per_conversation: 8,

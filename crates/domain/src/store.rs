@@ -316,6 +316,8 @@ repos! {
     usage: usage::UsageRepo;
     /// Dated prices.
     prices: usage::PriceRepo;
+    /// How much of what is kept there is.
+    quotas: usage::QuotaRepo;
     /// The audit log.
     audit: admin::AuditRepo;
     /// Background work.

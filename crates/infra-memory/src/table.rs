@@ -1,6 +1,6 @@
 //! Rows, and the one table that keeps those of any type.
 
-use domain::store::StoreError;
+use domain::{store::StoreError, usage::QuotaKind};
 use rpds::RedBlackTreeMapSync;
 use uuid::Uuid;
 
@@ -14,6 +14,8 @@ pub(crate) trait Row: Stored + Clone + Send + Sync + 'static {
     const KEYS: &'static [Key<Self>] = &[];
     /// What a row refers to.
     const REFERENCES: &'static [Reference<Self>] = &[];
+    /// The quotas that a living row counts for.
+    const COUNTED: &'static [Counted<Self>] = &[];
 
     /// The primary key's value.
     fn id(&self) -> Self::Id;
@@ -110,16 +112,29 @@ pub(crate) struct Key<R> {
     pub(crate) of: fn(&R) -> Option<Place>,
 }
 
+/// What rows of a table count for.
+pub(crate) struct Counted<R> {
+    pub(crate) kind: QuotaKind,
+    /// As much as a row counts.
+    pub(crate) amount: fn(&R) -> u64,
+}
+
 /// A table: sorted maps whose copies share what they have in common.
 #[derive(Clone)]
 pub(crate) struct Table<R: Row> {
     rows: RedBlackTreeMapSync<R::Id, R>,
     keys: RedBlackTreeMapSync<(&'static str, Place), R::Id>,
+    /// What the rows count for, by kind and whose they are: a tenant's or a user's, by its id.
+    counts: RedBlackTreeMapSync<(QuotaKind, Uuid), u64>,
 }
 
 impl<R: Row> Default for Table<R> {
     fn default() -> Self {
-        Self { rows: RedBlackTreeMapSync::new_sync(), keys: RedBlackTreeMapSync::new_sync() }
+        Self {
+            rows: RedBlackTreeMapSync::new_sync(),
+            keys: RedBlackTreeMapSync::new_sync(),
+            counts: RedBlackTreeMapSync::new_sync(),
+        }
     }
 }
 
@@ -172,10 +187,42 @@ impl<R: Row> Table<R> {
         Ok(())
     }
 
+    /// What the rows of a tenant or a user count for a quota.
+    pub(crate) fn counted(&self, kind: QuotaKind, holder: Uuid) -> u64 {
+        self.counts.get(&(kind, holder)).copied().unwrap_or(0)
+    }
+
+    /// Counts a row in place of another one.
+    fn count(counts: &mut RedBlackTreeMapSync<(QuotaKind, Uuid), u64>, old: Option<&R>, new: Option<&R>) {
+        let of = |row: Option<&R>, column: &str, counted: &Counted<R>| {
+            let row = row.filter(|row| row.is_live())?;
+            Some((row.column(column)?, (counted.amount)(row)))
+        };
+        for counted in R::COUNTED {
+            for column in ["tenant_id", "user_id"] {
+                let (before, after) = (of(old, column, counted), of(new, column, counted));
+                if before == after {
+                    continue;
+                }
+                if let Some((holder, amount)) = before {
+                    let key = (counted.kind, holder);
+                    let left = counts.get(&key).copied().unwrap_or(0).saturating_sub(amount);
+                    counts.insert_mut(key, left);
+                }
+                if let Some((holder, amount)) = after {
+                    let key = (counted.kind, holder);
+                    let sum = counts.get(&key).copied().unwrap_or(0).saturating_add(amount);
+                    counts.insert_mut(key, sum);
+                }
+            }
+        }
+    }
+
     /// Keeps a row, in place of one with its primary key.
     pub(crate) fn put(&mut self, row: R) {
         let id = row.id();
         let old = self.rows.get(&id);
+        Self::count(&mut self.counts, old, Some(&row));
         for key in R::KEYS {
             let (before, after) = (old.and_then(|old| (key.of)(old)), (key.of)(&row));
             if before == after {
@@ -194,6 +241,7 @@ impl<R: Row> Table<R> {
     /// Takes a row out.
     pub(crate) fn take(&mut self, id: &R::Id) -> Option<R> {
         let row = self.rows.get(id)?.clone();
+        Self::count(&mut self.counts, Some(&row), None);
         for place in R::KEYS.iter().filter_map(|key| Some((key.name, (key.of)(&row)?))) {
             self.keys.remove_mut(&place);
         }

@@ -3,5 +3,6 @@
 mod daily;
 mod ledger;
 mod prices;
+mod quotas;
 pub(crate) mod rows;
 mod sums;

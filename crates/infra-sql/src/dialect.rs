@@ -1,10 +1,11 @@
 //! The only place that asks which database it is.
 
 use domain::{
+    access::TenantScope,
     clock::Timestamp,
     ids::{ApiKeyId, TenantId, UserId},
     store::StoreError,
-    usage::{ModelPrice, ProviderCall},
+    usage::{ModelPrice, ProviderCall, QuotaBounds, QuotaKind},
 };
 use sea_orm::{DbBackend, FromQueryResult, QueryResult, Statement};
 
@@ -116,6 +117,43 @@ impl<B: SqlBackend> SqlRepos<B> {
                 .bind(key)
                 .text(")")
         }
+    }
+
+    /// What a user and the tenant have of a kind. On PostgreSQL a function of the schema looks, from the fence on under a
+    /// lock that lasts until the transaction ends. SQLite has one writer.
+    pub(crate) fn held_query(
+        &self,
+        scope: &TenantScope,
+        kind: QuotaKind,
+        user: Option<UserId>,
+        fence: QuotaBounds,
+    ) -> Sql<Met> {
+        let (kind, user) = (kind.as_str(), user.map(|user| user.0));
+        if self.is_postgres() {
+            let bound = |bound: u64| i64::try_from(bound).unwrap_or(i64::MAX);
+            return Sql::new("quotas.held", "SELECT by_user, by_tenant FROM held_of_quota(")
+                .bind_tenant(scope)
+                .text(", ")
+                .bind(user)
+                .text(", ")
+                .bind(kind)
+                .text(", ")
+                .bind(bound(fence.per_user))
+                .text(", ")
+                .bind(bound(fence.per_tenant))
+                .text(")");
+        }
+        Sql::new("quotas.held", "SELECT COALESCE((SELECT SUM(amount) FROM quota_counts WHERE ")
+            .of_tenant("tenant_id", scope)
+            .text(" AND holder_id = ")
+            .bind(user)
+            .text(" AND kind = ")
+            .bind(kind)
+            .text("), 0) AS by_user, COALESCE((SELECT SUM(amount) FROM quota_counts WHERE ")
+            .of_tenant("tenant_id", scope)
+            .text(" AND holder_id = tenant_id AND kind = ")
+            .bind(kind)
+            .text("), 0) AS by_tenant")
     }
 
     /// Adds the condition that the title of the conversation `c` holds this text, without regard to

@@ -4,5 +4,6 @@ pub(crate) mod calls;
 mod daily;
 mod ledger;
 pub(crate) mod prices;
+mod quotas;
 pub(crate) mod rows;
 mod summary;

@@ -101,6 +101,7 @@ pub(crate) async fn build(config: &Config) -> Result<App, StartError> {
     let settings = Settings {
         default_chat_model: config.chat.model.clone(),
         max_upload_bytes: config.limits.upload_bytes,
+        quotas: config.limits.quotas(),
         max_running_per_user: config.limits.running_per_user,
         max_running_per_api_key: config.limits.running_per_api_key,
         events_kept: Duration::from_secs(config.limits.events_kept_seconds),

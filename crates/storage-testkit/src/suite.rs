@@ -270,6 +270,10 @@ suite! { ($)
         commands_on_one_call_follow_each_other;
     prices in usage::prices:
         nothing_and_unknown_differ;
+    quotas in usage::quotas:
+        what_comes_and_goes_is_counted,
+        a_tenant_counts_its_own,
+        exactly_as_many_fit_as_may;
     installation in admin::installation:
         a_new_one_is_not_set_up,
         the_last_token_completes_the_setup,

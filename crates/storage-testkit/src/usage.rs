@@ -4,4 +4,5 @@ pub mod calls;
 pub mod daily;
 pub mod ledger;
 pub mod prices;
+pub mod quotas;
 pub mod summary;

@@ -4,7 +4,7 @@ use migration::Migrator;
 use sea_orm_migration::MigratorTrait;
 
 use crate::{
-    database::TestDatabase,
+    database::{TestDatabase, column},
     fixture::{count, fill_first, refuse, run},
 };
 
@@ -109,6 +109,105 @@ async fn a_source_keeps_one_live_job_on_sqlite() {
 #[tokio::test]
 async fn a_source_keeps_one_live_job_on_postgres() {
     a_source_keeps_one_live_job(TestDatabase::postgres().await).await;
+}
+
+const QUOTAS: &str = "m20261128_000019_quotas";
+
+/// What tenants have by the counts, one row for each tenant and kind, and for each user.
+const HELD: &str = "
+    SELECT h.name || ' ' || q.kind || ' ' || sum(q.amount) FROM quota_counts q
+    JOIN (SELECT id, username AS name FROM users UNION ALL SELECT id, slug FROM tenants) AS h ON h.id = q.holder_id
+    GROUP BY h.name, q.kind HAVING sum(q.amount) <> 0 ORDER BY 1";
+
+/// Deleted and revoked ones, and those of nobody, among what is there before.
+const UNCOUNTED: &str = "
+    UPDATE conversations SET deleted_at = @now WHERE id = #22;
+    UPDATE collections SET user_id = NULL WHERE id = #41;
+    INSERT INTO api_keys (id, tenant_id, user_id, name, prefix, last_four, key_hash, is_active)
+        VALUES (#171, #1, #11, 'old', 'byn_2', 'abcd', @hash1, false)";
+
+async fn what_is_there_is_counted(database: TestDatabase) {
+    let database = database.migrated_before(QUOTAS).await;
+    fill_first(&database).await;
+    let admin = database.admin();
+    run(admin, UNCOUNTED).await.unwrap();
+    migration::up(&database.db).await.unwrap();
+    let there = [
+        "ada api_keys 1",
+        "ada collections 1",
+        "ada conversations 1",
+        "ada file_bytes 3",
+        "ada files 3",
+        "bob conversations 1",
+        "one api_keys 1",
+        "one collections 2",
+        "one conversations 1",
+        "one file_bytes 3",
+        "one files 3",
+        "two conversations 1",
+    ];
+    assert_eq!(column::<String>(admin, HELD).await.unwrap(), there);
+
+    // From now on each row that comes and goes is. Taken back and brought up again, the same is found.
+    run(
+        admin,
+        "UPDATE api_keys SET is_active = NOT is_active WHERE tenant_id = #1;
+        INSERT INTO api_keys (id, tenant_id, user_id, name, prefix, last_four, key_hash, is_active)
+            VALUES (#172, #2, #12, 'new', 'byn_2', 'abcd', @hash2, true);
+        UPDATE conversations SET deleted_at = @now WHERE id = #21;
+        UPDATE conversations SET deleted_at = NULL WHERE id = #22;
+        UPDATE conversations SET title = 'x', deleted_at = deleted_at;
+        DELETE FROM sources WHERE id = #53",
+    )
+    .await
+    .unwrap();
+    let changed = [
+        "ada api_keys 1",
+        "ada collections 1",
+        "ada file_bytes 2",
+        "ada files 2",
+        "bob api_keys 1",
+        "bob conversations 1",
+        "eve conversations 1",
+        "one api_keys 1",
+        "one collections 2",
+        "one conversations 1",
+        "one file_bytes 2",
+        "one files 2",
+        "two api_keys 1",
+        "two conversations 1",
+    ];
+    assert_eq!(column::<String>(admin, HELD).await.unwrap(), changed);
+    let steps = Migrator::migrations().iter().rev().position(|migration| migration.name() == QUOTAS);
+    migration::down(&database.db, u32::try_from(steps.unwrap() + 1).unwrap()).await.unwrap();
+    migration::up(&database.db).await.unwrap();
+    assert_eq!(column::<String>(admin, HELD).await.unwrap(), changed);
+
+    // With a user its own goes, what others may read stays; with a tenant all of it.
+    run(admin, "DELETE FROM users WHERE id = #11").await.unwrap();
+    let left: Vec<String> = column(admin, HELD).await.unwrap();
+    let of_tenant: Vec<_> = left.iter().filter(|row| row.starts_with("one ")).collect();
+    let collections = count(admin, "collections WHERE tenant_id = #1").await;
+    let files = count(admin, "sources WHERE tenant_id = #1").await;
+    let counted = ["collections", "conversations", "file_bytes", "files"];
+    let counted: Vec<_> = counted.iter().zip([collections, 1, files, files]).filter(|(_, n)| *n > 0).collect();
+    let counted: Vec<_> = counted.iter().map(|(kind, n)| format!("one {kind} {n}")).collect();
+    assert_eq!(of_tenant, counted.iter().collect::<Vec<_>>());
+    assert!(!left.iter().any(|row| row.starts_with("ada ")), "{left:?}");
+    run(admin, "DELETE FROM tenants WHERE id = #1").await.unwrap();
+    let left: Vec<String> = column(admin, HELD).await.unwrap();
+    assert_eq!(left, ["bob api_keys 1", "bob conversations 1", "two api_keys 1", "two conversations 1"]);
+    database.remove().await;
+}
+
+#[tokio::test]
+async fn what_is_there_is_counted_on_sqlite() {
+    what_is_there_is_counted(TestDatabase::sqlite().await).await;
+}
+
+#[tokio::test]
+async fn what_is_there_is_counted_on_postgres() {
+    what_is_there_is_counted(TestDatabase::postgres().await).await;
 }
 
 const EMAIL_PER_TENANT: &str = "m20261128_000018_email_per_tenant";

@@ -9,6 +9,7 @@ mod isolation;
 mod main_job;
 mod openai_sdk;
 mod openapi;
+mod quotas;
 mod races;
 
 mod sign_in;

@@ -28,7 +28,8 @@ const MAX_FIELDS: usize = 8;
 /// Uploads a file into a collection. It is found once its job is done.
 #[utoipa::path(trace, path = LISTED, request_body(content = UploadForm, content_type = "multipart/form-data"),
     responses((status = 202, body = UploadBody), (status = 409, description = "the collection holds this file already"),
-        (status = 413, description = "too large"), (status = 415, description = "not a type that is read")))]
+        (status = 413, description = "too large, or a quota of bytes is reached"),
+        (status = 415, description = "not a type that is read")))]
 pub(crate) async fn upload(request: ActorRequest, path: web::Path<Uuid>, payload: web::Payload) -> HandlerResult {
     let content_type =
         request.http.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();

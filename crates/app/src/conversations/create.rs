@@ -6,7 +6,7 @@ use domain::{
     ids::{CollectionId, ConversationId, TenantId},
     page::{Page, PageRequest},
     text,
-    usage::UsageTotals,
+    usage::{QuotaKind, UsageTotals},
 };
 use serde_json::json;
 
@@ -41,7 +41,7 @@ impl Conversations {
     ///
     /// # Errors
     /// `invalid` for values out of bounds or a model that does not exist; `not_found` for a
-    /// collection that the actor may not read.
+    /// collection that the actor may not read; `quota_exceeded`.
     pub async fn create(
         &self,
         actor: &Actor,
@@ -69,6 +69,8 @@ impl Conversations {
                 if let RetrievalChoice::Collections(ids) = &conversation.retrieval {
                     need_all(&tx, ids).await?;
                 }
+                let owner = Some(conversation.user_id);
+                tx.app().need_room(&tx, QuotaKind::Conversations, owner, 1).await?;
                 tx.conversations().insert(&conversation).await?;
                 let after = json!({ "title": conversation.title, "model": conversation.model });
                 let act = Act::on("conversation_created", "conversation", conversation.id.0).now(after);

@@ -8,6 +8,7 @@ use domain::{
     ids::{ApiKeyId, TenantId},
     page::{Page, PageRequest},
     text,
+    usage::QuotaKind,
 };
 use serde_json::json;
 
@@ -47,7 +48,7 @@ impl Identity {
     /// Creates a key of the actor's own.
     ///
     /// # Errors
-    /// `forbidden`; `invalid` for scopes that the actor does not have.
+    /// `forbidden`; `invalid` for scopes that the actor does not have; `quota_exceeded`.
     pub async fn create_api_key(&self, actor: &Actor, new: NewApiKey) -> Result<CreatedApiKey> {
         let scope = self.app.allow(actor, Permission::ApiKeysWrite)?;
         let created = self.app.new_api_key(actor, tenant_of(&scope)?, new)?;
@@ -65,6 +66,7 @@ impl Identity {
                     created.api_key.expires_at = end;
                 }
                 let key = &created.api_key;
+                tx.app().need_room(&tx, QuotaKind::ApiKeys, Some(key.user_id), 1).await?;
                 tx.api_keys().insert(key).await?;
                 let after = json!({ "name": key.name, "prefix": key.prefix, "scopes": key.scopes });
                 let act = Act::on("api_key_created", "api_key", key.id.0).now(after);

@@ -7,6 +7,7 @@ use domain::{
     knowledge::{ChunkingSettings, Collection, CollectionVisibility, collection::MAX_COLLECTION_DEPTH},
     page::{Page, PageRequest},
     text,
+    usage::QuotaKind,
 };
 use serde_json::json;
 
@@ -41,7 +42,7 @@ impl Knowledge {
     ///
     /// # Errors
     /// `invalid`; `not_found` for a parent that the actor may not change; `too_deep`,
-    /// `wider_than_parent`.
+    /// `wider_than_parent`; `quota_exceeded`.
     pub async fn create_collection(
         &self,
         actor: &Actor,
@@ -56,6 +57,7 @@ impl Knowledge {
                 if let Some(parent) = collection.parent_id {
                     check_parent(&tx, &collection, parent).await?;
                 }
+                tx.app().need_room(&tx, QuotaKind::Collections, collection.user_id, 1).await?;
                 tx.collections().insert(&collection).await?;
                 let after = json!({ "name": collection.name, "visibility": collection.visibility.as_str() });
                 let act = Act::on("collection_created", "collection", collection.id.0).now(after);

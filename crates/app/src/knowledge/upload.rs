@@ -11,6 +11,7 @@ use domain::{
     ids::{CollectionId, JobId, SourceId, SourceVersionId, UserId},
     knowledge::{Collection, ProcessingStatus, Source, SourceVersion},
     text,
+    usage::QuotaKind,
 };
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -64,15 +65,18 @@ impl Knowledge {
     ///
     /// # Errors
     /// `not_found` for a collection that the actor may not change; `unsupported_media_type`;
-    /// `too_large`; `upload_incomplete`.
+    /// `too_large`; `quota_exceeded`; `upload_incomplete`.
     pub async fn stage(&self, actor: &Actor, collection: CollectionId, new: NewSource) -> Result<StagedFile> {
         let scope = self.app.allow(actor, Permission::KnowledgeWrite)?;
         let filename = filename_of(&new.filename)?;
-        let find = async |tx: &Uow| Ok(tx.collections().get(collection).await?);
-        let found = self.app.query_in(&scope, find).await?;
-        let collection = found.ok_or_else(|| Error::not_found("collection", collection.0))?;
-        refuse_to_change(actor, collection.user_id)?;
-        let stored = self.store(collection.tenant_id, &filename, new.content).await?;
+        let find = async |tx: &Uow| {
+            let found = tx.collections().get(collection).await?;
+            let found = found.ok_or_else(|| Error::not_found("collection", collection.0))?;
+            refuse_to_change(actor, found.user_id)?;
+            Ok((found, self.app.room_for_file(tx, actor.owner()).await?))
+        };
+        let (collection, room) = self.app.query_in(&scope, find).await?;
+        let stored = self.store(collection.tenant_id, &filename, new.content, room).await?;
         let unclaimed = Unclaimed::new(self.app.clone(), stored.key.clone());
         Ok(StagedFile { collection, filename, stored, unclaimed })
     }
@@ -80,7 +84,7 @@ impl Knowledge {
     /// Makes a staged file a source, and queues the job that makes it searchable. Refused, the file is removed.
     ///
     /// # Errors
-    /// `invalid`; `source_exists` when the collection holds the same content.
+    /// `invalid`; `source_exists` when the collection holds the same content; `quota_exceeded`.
     pub async fn add_source(
         &self,
         actor: &Actor,
@@ -117,6 +121,9 @@ impl Knowledge {
             if let Some(same) = tx.sources().find_by_hash(source.collection_id, &source.content_hash).await? {
                 return Err(exists(&same));
             }
+            let app = tx.app();
+            app.need_room(&tx, QuotaKind::Files, source.user_id, 1).await?;
+            app.need_room(&tx, QuotaKind::FileBytes, source.user_id, source.size_bytes).await?;
             tx.sources().insert(source).await?;
             tx.sources().insert_version(version).await?;
             tx.jobs().enqueue(job).await?;

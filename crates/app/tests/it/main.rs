@@ -14,6 +14,7 @@ mod idempotency;
 mod ingestion;
 mod links;
 mod measure;
+mod quotas;
 mod reconcile;
 mod refused;
 mod rights;

@@ -6,13 +6,13 @@ use domain::{
     ids::{CollectionId, ConversationId, MessageId, StreamId, TenantId},
     knowledge::Collection,
     store::StoreError,
-    usage::UsageTotals,
+    usage::{QuotaKind, UsageTotals},
 };
 
 use crate::{
     check::{fits_column, no_nul, no_nul_json, require},
     references::Reference,
-    table::{Key, Row, columns, place},
+    table::{Counted, Key, Row, columns, place},
 };
 
 /// The counts of totals, each of which has a column.
@@ -31,6 +31,7 @@ impl Row for Conversation {
         Reference::to::<Self>(&["tenant_id", "forked_from_conversation_id"])
             .clears(|row| row.forked_from_conversation_id = None),
     ];
+    const COUNTED: &'static [Counted<Self>] = &[Counted { kind: QuotaKind::Conversations, amount: |_| 1 }];
     columns!(id: ConversationId, tenant_id, user_id; current_message_id, forked_from_conversation_id);
 
     fn check(&self) -> Result<(), StoreError> {

@@ -8,19 +8,22 @@ use domain::{
     ids::ApiKeyId,
     page::{Cursor, Page, PageRequest},
     store::StoreError,
+    usage::QuotaKind,
 };
 
 use crate::{
     check::no_nul,
     references::Reference,
     store::MemoryTx,
-    table::{Key, Row, columns, place},
+    table::{Counted, Key, Row, columns, place},
 };
 
 impl Row for ApiKey {
     const KEYS: &'static [Key<Self>] =
         &[Key { name: "uq_api_keys_key_hash", of: |key| Some(place![key.key_hash.as_str()]) }];
     const REFERENCES: &'static [Reference<Self>] = &[Reference::to::<User>(&["tenant_id", "user_id"]).cascades()];
+    const COUNTED: &'static [Counted<Self>] =
+        &[Counted { kind: QuotaKind::ApiKeys, amount: |key| u64::from(key.is_active) }];
     columns!(id: ApiKeyId, tenant_id, user_id);
 
     fn check(&self) -> Result<(), StoreError> {

@@ -7,13 +7,14 @@ use domain::{
     knowledge::{Chunk, Citation, Collection, CollectionVisibility, RetrievalHit, RetrievalRun, Source, SourceVersion},
     store::StoreError,
     tenancy::Tenant,
+    usage::QuotaKind,
 };
 use uuid::Uuid;
 
 use crate::{
     check::{fits_column, no_nul, no_nul_json, require},
     references::Reference,
-    table::{Key, Row, columns, place},
+    table::{Counted, Key, Row, columns, place},
 };
 
 /// Characters of a SHA-256 in hexadecimal.
@@ -27,6 +28,7 @@ impl Row for Collection {
             .clears_unless(|row| row.visibility != CollectionVisibility::Shared, |row| row.user_id = None),
         Reference::to::<Self>(&["tenant_id", "parent_id"]).cascades(),
     ];
+    const COUNTED: &'static [Counted<Self>] = &[Counted { kind: QuotaKind::Collections, amount: |_| 1 }];
     columns!(id: CollectionId, tenant_id; user_id, parent_id);
 
     fn check(&self) -> Result<(), StoreError> {
@@ -51,6 +53,10 @@ impl Row for Source {
             |row| row.user_id = None,
         ),
         Reference::to::<Collection>(&["tenant_id", "collection_id"]).cascades(),
+    ];
+    const COUNTED: &'static [Counted<Self>] = &[
+        Counted { kind: QuotaKind::Files, amount: |_| 1 },
+        Counted { kind: QuotaKind::FileBytes, amount: |source| source.size_bytes },
     ];
     columns!(id: SourceId, tenant_id, collection_id; user_id, current_version_id);
 

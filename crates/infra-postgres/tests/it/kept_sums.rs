@@ -235,7 +235,7 @@ async fn sums_of_all_users_are_there_after_an_upgrade_and_a_wrong_one_is_put_rig
     }
     fold(&harness, &cast.ada, hour(48)).await;
     assert_eq!(totals(&world, &cast.ada).await, (4, 120));
-    let (url, options) = (&harness.database.url, PostgresOptions::default());
+    let (url, options) = (&harness.database.urls(), PostgresOptions::default());
     let migrations = migrate_status(url, &options).await.unwrap();
     let steps = migrations.iter().rev().position(|migration| migration.name.ends_with("_usage_daily_totals")).unwrap();
     migrate_down(url, u32::try_from(steps + 1).unwrap(), &options).await.unwrap();

@@ -10,6 +10,7 @@ mod logins;
 mod recall;
 mod stored_json;
 mod storm;
+mod waiting;
 mod wakeups;
 
 use std::sync::Arc;

@@ -14,7 +14,7 @@ use domain::{
 use futures::{StreamExt, TryStreamExt, stream};
 use sha2::{Digest, Sha256};
 
-use crate::{Error, ErrorKind, Result, knowledge::Knowledge};
+use crate::{Error, ErrorKind, Result, knowledge::Knowledge, quotas::FileRoom};
 
 /// Bytes from which the type of a file is told.
 const HEAD_BYTES: usize = 8 * 1024;
@@ -29,12 +29,19 @@ pub(super) struct Stored {
 
 impl Knowledge {
     /// Streams the content to the object store, hashing and bounding it on the way.
-    pub(super) async fn store(&self, tenant_id: TenantId, filename: &str, mut content: ByteStream) -> Result<Stored> {
+    pub(super) async fn store(
+        &self,
+        tenant_id: TenantId,
+        filename: &str,
+        mut content: ByteStream,
+        room: FileRoom,
+    ) -> Result<Stored> {
         let head = head_of(&mut content).await?;
         let sniffed = head.slice(..head.len().min(HEAD_BYTES));
         let mime_type = self.app.parts.parser.detect(&sniffed, filename).map_err(unsupported)?;
         let key = BlobKey::new(tenant_id, self.app.parts.ids.random());
-        let limit = self.app.parts.settings.max_upload_bytes;
+        let most = self.app.parts.settings.max_upload_bytes;
+        let limit = most.min(room.bytes);
         let hasher = Arc::new(Mutex::new(Sha256::new()));
         let too_large = Arc::new(AtomicBool::new(false));
         let hashed = {
@@ -53,6 +60,9 @@ impl Knowledge {
         };
         let stored = self.app.parts.blobs.put(&key, hashed.boxed()).await;
         if too_large.load(Ordering::Relaxed) {
+            if limit < most {
+                return Err(room.refusal);
+            }
             let message =
                 format!("the file has more than {limit} bytes; split it, or raise BANYAN_LIMITS__UPLOAD_BYTES");
             return Err(Error::new(ErrorKind::TooLarge, "too_large", message));

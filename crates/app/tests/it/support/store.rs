@@ -15,7 +15,7 @@ use domain::{
     knowledge::{ChunkRepo, CollectionRepo, RetrievalRepo, SourceRepo},
     store::{Capabilities, Mode, Repos, Store, StoreError, Tx, append_alone},
     tenancy::TenantRepo,
-    usage::{PriceRepo, UsageRepo},
+    usage::{PriceRepo, QuotaRepo, UsageRepo},
 };
 use infra_memory::MemoryStore;
 use tokio::sync::watch;
@@ -227,6 +227,6 @@ repos! {
     installation: InstallationRepo, sign_in: SignInRepo, tenants: TenantRepo, users: UserRepo, roles: RoleRepo,
     sessions: SessionRepo, api_keys: ApiKeyRepo, conversations: ConversationRepo, messages: MessageRepo,
     streams: StreamRepo, collections: CollectionRepo, sources: SourceRepo, chunks: ChunkRepo, chunk_index: ChunkIndex,
-    retrieval: RetrievalRepo, usage: UsageRepo, prices: PriceRepo, audit: AuditRepo, jobs: JobRepo,
+    retrieval: RetrievalRepo, usage: UsageRepo, prices: PriceRepo, quotas: QuotaRepo, audit: AuditRepo, jobs: JobRepo,
     idempotency: IdempotencyRepo,
 }

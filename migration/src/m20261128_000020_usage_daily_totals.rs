@@ -10,7 +10,7 @@ use crate::{
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
 
-const TABLES: &str = include_str!("../sql/21_usage_daily_totals/tables.sql");
+const TABLES: &str = include_str!("../sql/20_usage_daily_totals/tables.sql");
 
 const ACCESS: &[TableAccess] = &[TableAccess::of_tenant("usage_daily_totals", "SELECT, INSERT, DELETE", "")];
 

@@ -1,0 +1,11 @@
+DROP TRIGGER sources_removed;
+DROP TRIGGER sources_added;
+DROP TRIGGER conversations_turned;
+DROP TRIGGER conversations_removed;
+DROP TRIGGER conversations_added;
+DROP TRIGGER collections_removed;
+DROP TRIGGER collections_added;
+DROP TRIGGER api_keys_turned;
+DROP TRIGGER api_keys_removed;
+DROP TRIGGER api_keys_added;
+DROP VIEW quota_changes;
