@@ -12,7 +12,8 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::world::{
-    Backend, PRICED, World, branch, collection, conversation, deltas, on_each_backend, one, say, settled, text, text_of,
+    Backend, PRICED, World, branch, collection, conversation, deltas, on_each_backend, one, say, settled, text,
+    text_of, upload,
 };
 
 on_each_backend!(
