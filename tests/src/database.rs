@@ -6,11 +6,16 @@ use url::Url;
 
 use crate::{fixtures, program};
 
-/// A database that is removed, with its login, when dropped.
+/// A pooler before the test server, as a URL without a user; unset: there is none.
+const POOLER_VARIABLE: &str = "BANYAN_TEST_POOLER_URL";
+
+/// A database that is removed, with its logins, when dropped.
 pub struct Database {
     name: String,
     superuser: Url,
     login: Url,
+    /// Behind a pooler: the settings of a login for each role.
+    split: Option<[(&'static str, String); 4]>,
 }
 
 impl Database {
@@ -34,7 +39,16 @@ impl Database {
         let password = format!("{:032x}", rand::random::<u128>());
         let named = login.set_username(&name).and_then(|()| login.set_password(Some(&password)));
         named.ok().context("BANYAN_TEST_POSTGRES_URL takes no user name")?;
-        Ok(Self { name, superuser, login })
+        let split = std::env::var(POOLER_VARIABLE).ok().map(|pooler| split(&pooler, &login)).transpose()?;
+        Ok(Self { name, superuser, login, split })
+    }
+
+    /// The settings of a server on it.
+    pub fn variables(&self) -> Vec<(&'static str, &str)> {
+        match &self.split {
+            Some(split) => split.iter().map(|(name, url)| (*name, url.as_str())).collect(),
+            None => vec![("BANYAN_DATABASE_URL", self.url())],
+        }
     }
 
     /// Its name on the server.
@@ -42,7 +56,7 @@ impl Database {
         &self.name
     }
 
-    /// The URL for `BANYAN_DATABASE_URL`.
+    /// The URL of a login that does everything.
     pub fn url(&self) -> &str {
         self.login.as_str()
     }
@@ -58,8 +72,27 @@ impl Database {
     }
 
     async fn banyan(&self, arguments: &[&str]) -> Result<()> {
-        program::run(arguments, &[("BANYAN_DATABASE_URL", self.url())]).await.map(drop)
+        program::run(arguments, &self.variables()).await.map(drop)
     }
+}
+
+/// Three logins named after one: who serves and works in the background behind the pooler, the owner and whoever
+/// listens around it.
+fn split(pooler: &str, login: &Url) -> Result<[(&'static str, String); 4]> {
+    let url = |base: &Url, suffix: &str| {
+        let mut url = base.clone();
+        url.set_path(login.path());
+        let named = url.set_username(&format!("{}{suffix}", login.username()));
+        named.and_then(|()| url.set_password(login.password())).ok().context("a URL takes no user name")?;
+        anyhow::Ok(String::from(url))
+    };
+    let pooler = Url::parse(pooler).context("BANYAN_TEST_POOLER_URL is not a URL")?;
+    Ok([
+        ("BANYAN_DATABASE_URL", url(&pooler, "")?),
+        ("BANYAN_DATABASE__JOBS_URL", url(&pooler, "_jobs")?),
+        ("BANYAN_DATABASE__OWNER_URL", url(login, "_owner")?),
+        ("BANYAN_DATABASE__LISTEN_URL", url(login, "_jobs")?),
+    ])
 }
 
 impl Drop for Database {
@@ -72,7 +105,7 @@ impl Drop for Database {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             runtime.block_on(async {
                 run(&server, &format!("DROP DATABASE {name} WITH (FORCE)")).await?;
-                run(&server, &format!("DROP ROLE IF EXISTS {name}")).await
+                run(&server, &format!("DROP ROLE IF EXISTS {name}, {name}_jobs, {name}_owner")).await
             })
         });
         match removal.join() {

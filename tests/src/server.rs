@@ -58,7 +58,7 @@ impl Builder {
 
     /// Uses a PostgreSQL database instead of SQLite in the server's folder.
     pub fn database(self, database: &Database) -> Self {
-        self.variable("BANYAN_DATABASE_URL", database.url())
+        database.variables().into_iter().fold(self, |builder, (name, url)| builder.variable(name, url))
     }
 
     /// Starts the server and waits until it is ready.

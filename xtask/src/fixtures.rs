@@ -1,7 +1,7 @@
 //! What tests need that is not in the repository: a sentence encoder, documents that people wrote,
 //! and the OpenAI SDK. Downloaded once, kept in the target folder, told by variables.
 
-mod debian;
+pub(crate) mod debian;
 mod documents;
 mod python;
 pub(crate) mod wheel;

@@ -16,6 +16,7 @@ use std::process::ExitCode;
 const USAGE: &str = "usage: cargo xtask <command>
 
   test                      format, lints, dependencies and every test, on all storage backends
+  test --behind-pgbouncer   the storage contract and the black box behind PgBouncer, by three logins
   db up|down|url|psql       a development database that lasts (url --admin: the superuser's)
   bench [--with-reference]  the benchmarks, on a PostgreSQL with fsync
   bench scale               how calls grow in filled databases: 20 GB of disk, and half an hour
@@ -27,6 +28,7 @@ fn main() -> ExitCode {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let outcome = match arguments.split_first() {
         Some((&"test", [])) => test::run(),
+        Some((&"test", ["--behind-pgbouncer"])) => test::behind_pgbouncer(),
         Some((&"db", rest)) => db::run(rest),
         Some((&"bench", rest)) => bench::bench(rest),
         Some((&"chaos", rest)) => bench::chaos(rest),

@@ -2,6 +2,7 @@
 //! the foreground, for development in the background.
 
 mod cluster;
+mod pooler;
 mod server;
 mod user;
 
@@ -16,6 +17,7 @@ use anyhow::{Result, bail};
 use self::user::User;
 pub(crate) use self::{
     cluster::{Cluster, Durability, free_port, random_hex, write_secret},
+    pooler::Pooler,
     server::Server,
 };
 use crate::fixtures::wheel::Wheel;

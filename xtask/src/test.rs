@@ -11,11 +11,13 @@ use anyhow::{Result, bail};
 
 use crate::{
     fixtures, paths,
-    postgres::{Durability, GIVEN_URL, Server},
+    postgres::{Durability, GIVEN_URL, Pooler, Server},
     process::{self, Stream, cargo},
     report::{Counts, Report},
 };
 
+/// A pooler before the test server, as a URL without a user.
+const POOLER_URL: &str = "BANYAN_TEST_POOLER_URL";
 /// How long cargo-deny may take to get the database of advisories.
 const ADVISORIES_LIMIT: Duration = Duration::from_secs(60);
 
@@ -51,6 +53,37 @@ pub(crate) fn run() -> Result<ExitCode> {
         report.tests("a backend outside the workspace", foreign_backend);
     }
     drop(postgres);
+    Ok(report.close())
+}
+
+/// Tests of the PostgreSQL backend that look at its own connections, or at a server without a pooler.
+const DIRECT: &[&str] =
+    &["boot::", "isolation::", "kept_sums::", "logins::", "recall::", "stored_json::", "storm::", "wakeups::"];
+
+/// The contract of storage backends and the program's main job, each once behind a PgBouncer that hands out a
+/// connection for a transaction and ends TLS, by a login for each role.
+pub(crate) fn behind_pgbouncer() -> Result<ExitCode> {
+    let mut report = Report::new();
+    let mut variables: Vec<(&str, OsString)> = Vec::new();
+    for fixture in fixtures::ALL {
+        if let Some(path) = report.prepare(fixture.variable, || fixture.path()) {
+            variables.push((fixture.variable, path.into_os_string()));
+        }
+    }
+    let postgres = report.prepare("PostgreSQL", || Server::start(Durability::Forgetful));
+    let pooler = postgres.as_ref().and_then(|server| report.prepare("PgBouncer", || Pooler::start(server.url())));
+    if let (Some(postgres), Some(pooler)) = (&postgres, &pooler)
+        && report.step("build", || succeed(&mut cargo(["build", "--package", "server"])))
+    {
+        variables.extend([(GIVEN_URL, postgres.url().into()), (POOLER_URL, pooler.url().into())]);
+        let skipped: Vec<&str> = DIRECT.iter().flat_map(|name| ["--skip", name]).collect();
+        let contract = ["test", "--package", "infra-postgres", "--test", "it", "--"];
+        let black_box = ["test", "--package", "e2e", "--test", "it", "--", "main_job", "--skip", "sqlite"];
+        for (name, command) in [("contract", [&contract[..], &skipped].concat()), ("black box", black_box.to_vec())] {
+            report.tests(name, |counts| counted(cargo(command).envs(variables.iter().cloned()), Stream::Out, counts));
+        }
+    }
+    drop((pooler, postgres));
     Ok(report.close())
 }
 

@@ -47,11 +47,11 @@ impl Lease {
         let settings = pool.settings.as_deref().unwrap_or_default();
         // A UUID is printed as hexadecimal digits and hyphens only.
         let tenant = tenant.map(|tenant| tenant.to_string()).unwrap_or_default();
-        let statement =
-            format!("{begin}; SELECT {settings}set_config('app.tenant_id', '{tenant}', true), current_user AS worker");
+        // As `current_user` wherever it names one, without a plan and a snapshot.
+        let statement = format!("{begin}; {settings}SET LOCAL app.tenant_id = '{tenant}'; SHOW role");
         let begun = async {
             let row = sqlx::raw_sql(AssertSqlSafe(statement)).fetch_one(lease.connection()?).await?;
-            row.try_get::<String, _>("worker")
+            row.try_get::<String, _>("role")
         };
         let worker = begun.await.map_err(|error| store_error(failed(error)))?;
         if worker != pool.role {

@@ -60,7 +60,7 @@ pub(crate) struct RolePool {
     pub(crate) connections: ConnectionPool,
     /// What each of them works as.
     pub(crate) role: &'static str,
-    /// Behind a pooler: what a transaction sets for itself first, as columns of a SELECT.
+    /// Behind a pooler: what a transaction sets for itself first.
     pub(crate) settings: Option<String>,
     admission: Admission,
 }
@@ -99,12 +99,24 @@ impl RolePool {
 #[derive(Debug)]
 pub struct Connections {
     options: PgConnectOptions,
+    is_pooled: bool,
     test_after_idle: Duration,
     /// Whether the last try to connect succeeded.
     is_reachable: AtomicBool,
 }
 
 impl Connections {
+    async fn connect(&self) -> Result<PgConnection, sqlx::Error> {
+        let mut connection = PgConnection::connect_with(&self.options).await?;
+        if self.is_pooled {
+            // A type that the driver does not know yet it looks up by a statement of the simple protocol, and
+            // that ends a statement without a name, which is about to be run. So it knows ours from the start.
+            let ours = "SELECT NULL::public.halfvec, NULL::public.halfvec[]";
+            sqlx::raw_sql(ours).fetch_all(&mut connection).await?;
+        }
+        Ok(connection)
+    }
+
     fn saw<T>(&self, outcome: Result<T, sqlx::Error>) -> Result<T, sqlx::Error> {
         self.is_reachable.store(outcome.is_ok(), Ordering::Relaxed);
         outcome
@@ -118,7 +130,7 @@ impl Manager for Connections {
     async fn create(&self) -> Result<PgConnection, sqlx::Error> {
         let mut pause = FIRST_PAUSE;
         loop {
-            match self.saw(PgConnection::connect_with(&self.options).await) {
+            match self.saw(self.connect().await) {
                 // The pool's timeout ends this.
                 Err(error) if may_pass(&error) => {
                     tracing::debug!(%error, "PostgreSQL takes no connection now, trying again");
@@ -178,7 +190,7 @@ pub(crate) fn as_role(options: PgConnectOptions, role: &'static str, settings: &
 fn for_a_transaction(role: &'static str, settings: &PostgresOptions) -> String {
     let warnings = ("client_min_messages", "warning".to_owned());
     let settings = settings_of(role, settings).into_iter().chain([warnings]);
-    settings.map(|(name, value)| format!("set_config('{name}', '{value}', true), ")).collect()
+    settings.map(|(name, value)| format!("SET LOCAL {name} = '{value}'; ")).collect()
 }
 
 /// A pool of up to `size` connections, none of them open yet. Only a [`Lease`](crate::lease::Lease)
@@ -200,7 +212,7 @@ pub(crate) fn open(
     let timeouts = Timeouts { wait: longest, create: longest, recycle: longest };
     let config = PoolConfig { max_size: size as usize, timeouts, queue_mode: QueueMode::Lifo };
     let test_after_idle = settings.test_after_idle;
-    let manager = Connections { options, test_after_idle, is_reachable: AtomicBool::new(true) };
+    let manager = Connections { options, is_pooled, test_after_idle, is_reachable: AtomicBool::new(true) };
     let pool = Pool::builder(manager).config(config).runtime(Runtime::Tokio1).build();
     let connections = pool.map_err(|error| PostgresError::Database(sqlx::Error::Configuration(Box::new(error))))?;
     let admission = Admission::new(name, size as usize, settings.acquire_timeout);

@@ -188,7 +188,7 @@ impl World {
         let data = self.server.folder().join("data").display().to_string();
         let mut variables = vec![("BANYAN_DATA_DIR", data.as_str())];
         if let Some(database) = &self.database {
-            variables.push(("BANYAN_DATABASE_URL", database.url()));
+            variables.extend(database.variables());
         }
         e2e::program::run(arguments, &variables).await
     }

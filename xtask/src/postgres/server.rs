@@ -40,7 +40,15 @@ pub(crate) struct Running {
 }
 
 /// A folder that is removed on drop.
-pub(crate) struct Folder(PathBuf);
+pub(crate) struct Folder(pub(super) PathBuf);
+
+impl Folder {
+    /// Makes it.
+    pub(super) fn new(path: PathBuf) -> Result<Self> {
+        paths::make(&path)?;
+        Ok(Self(path))
+    }
+}
 
 impl Server {
     /// The given PostgreSQL, or a new cluster on a free port.
@@ -137,7 +145,8 @@ fn remove_left_behind(base: &Path) -> Result<()> {
     for entry in std::fs::read_dir(base)? {
         let entry = entry?;
         let name = entry.file_name();
-        let process = name.to_str().and_then(|name| name.strip_prefix("run-")).and_then(|id| id.parse::<u32>().ok());
+        let process = name.to_str().and_then(|name| name.strip_prefix("run-"));
+        let process = process.and_then(|name| name.trim_end_matches("-pooler").parse::<u32>().ok());
         if process.is_some_and(|id| !Path::new("/proc").join(id.to_string()).exists()) {
             paths::remove(&entry.path())?;
         }

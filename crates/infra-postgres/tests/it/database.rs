@@ -166,7 +166,9 @@ impl TestDatabase {
     }
 
     async fn store_with(&self, options: PostgresOptions, clock: Arc<dyn Clock>) -> PostgresStore {
-        let options = PostgresOptions { app_connections: 8, job_connections: 4, ..options };
+        // A pooler opens connections too, each with a handshake of its own.
+        let acquire_timeout = options.acquire_timeout * if std::env::var_os(POOLER_VARIABLE).is_some() { 5 } else { 1 };
+        let options = PostgresOptions { app_connections: 8, job_connections: 4, acquire_timeout, ..options };
         PostgresStore::connect(&self.urls(), &options, clock).await.unwrap()
     }
 
