@@ -17,6 +17,7 @@ use domain::{
 };
 use infra_sql::{Admission, Admitted, store_error};
 use migration::postgres::APP;
+use pgvector::Vector;
 use sqlx::{Connection, PgConnection, postgres::PgConnectOptions};
 use tokio::time::{sleep, timeout};
 
@@ -109,10 +110,13 @@ impl Connections {
     async fn connect(&self) -> Result<PgConnection, sqlx::Error> {
         let mut connection = PgConnection::connect_with(&self.options).await?;
         if self.is_pooled {
-            // A type that the driver does not know yet it looks up by a statement of the simple protocol, and
-            // that ends a statement without a name, which is about to be run. So it knows ours from the start.
-            let ours = "SELECT NULL::public.halfvec, NULL::public.halfvec[]";
-            sqlx::raw_sql(ours).fetch_all(&mut connection).await?;
+            // A type of a column that the driver does not know yet it looks up by a statement of the simple
+            // protocol, and that ends the statement without a name that is about to be run. One of a value it
+            // looks up before; from then on it knows it.
+            let value = sqlx::query("SELECT $1 IS NULL").bind(None::<Vector>).persistent(false);
+            sqlx::raw_sql("BEGIN").execute(&mut connection).await?;
+            value.execute(&mut connection).await?;
+            sqlx::raw_sql("ROLLBACK").execute(&mut connection).await?;
         }
         Ok(connection)
     }
