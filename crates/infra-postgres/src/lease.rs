@@ -56,7 +56,9 @@ impl Lease {
         let worker = begun.await.map_err(|error| store_error(failed(error)))?;
         if worker != pool.role {
             tracing::error!(worker, role = pool.role, "a connection works as another role, it is closed");
-            lease.connection.take().map(PooledConnection::close);
+            if let Some(connection) = lease.connection.take() {
+                connection.close();
+            }
             let stray = format!("a connection works as '{worker}' instead of '{}'", pool.role);
             return Err(StoreError::Unavailable(stray.into()));
         }
