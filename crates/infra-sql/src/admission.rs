@@ -45,7 +45,7 @@ impl Door {
 impl Admission {
     /// `places` places, of which one tenant gets at most three quarters at once, so that another one's
     /// work need not wait for the end of its. Who waits while nobody is let in for `longest_stall` is told so; as
-    /// long as the line moves, it is waited for [`LONGEST_WAIT`].
+    /// long as the line moves, it is waited for 15 s.
     #[must_use]
     pub fn new(name: &'static str, places: usize, longest_stall: Duration) -> Self {
         let most_of_tenant = places.saturating_sub((places / 4).max(1)).max(1);

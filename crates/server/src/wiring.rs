@@ -55,7 +55,7 @@ impl Backend {
         match further.into_iter().find(|(_, url)| url.is_some()) {
             Some((name, _)) if !matches!(backend, Self::Postgres(_)) => {
                 let problem = "is for PostgreSQL; set BANYAN_DATABASE_URL to the URL of the login that serves";
-                Err(StartError::setting(&format!("BANYAN_DATABASE__{name}"), problem))
+                Err(StartError::setting(format!("BANYAN_DATABASE__{name}"), problem))
             }
             _ => Ok(backend),
         }
