@@ -10,6 +10,9 @@ use crate::{
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../migration/sql");
 
+/// Counts, which the tables keep themselves, and sums over users, which are added up when they are asked for.
+const KEPT_OTHERWISE: &[&str] = &["CREATE TABLE quota_counts", "CREATE TABLE usage_daily_totals"];
+
 /// A foreign key: `(table, columns)` refers to `(table, columns)`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct ForeignKey {
@@ -20,7 +23,7 @@ pub(super) struct ForeignKey {
 }
 
 /// The statements of the schema as PostgreSQL gets them, and the tables that only one database has; without those
-/// that a later migration drops, and without the counts, which the tables keep themselves.
+/// that a later migration drops, and without what memory keeps otherwise.
 fn statements() -> Vec<String> {
     let mut statements = Vec::new();
     for folder in std::fs::read_dir(FOLDER).unwrap() {
@@ -34,7 +37,7 @@ fn statements() -> Vec<String> {
     }
     let drops = statements.iter().filter_map(|statement| statement.strip_prefix("DROP TABLE "));
     let dropped: Vec<String> = drops.map(|table| format!("CREATE TABLE {table} (")).collect();
-    statements.retain(|statement| !statement.starts_with("CREATE TABLE quota_counts"));
+    statements.retain(|statement| !KEPT_OTHERWISE.iter().any(|begin| statement.starts_with(begin)));
     statements.retain(|statement| !dropped.iter().any(|begin| statement.starts_with(begin)));
     statements
 }
