@@ -26,7 +26,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     let new = NewCollection { name: "Handbook".to_owned(), ..NewCollection::default() };
     let collection = app.knowledge().create_collection(&actor, new, None).await?.into_done()?;
-    let new = NewSource { filename: "handbook.md".to_owned(), content: stream::iter([Ok(HANDBOOK.into())]).boxed() };
+    let content = stream::iter([Ok(HANDBOOK.into())]).boxed();
+    let new = NewSource { filename: "handbook.md".to_owned(), content, may_be_repeated: false };
     let staged = app.knowledge().stage(&actor, collection.id, new).await?;
     let source = app.knowledge().add_source(&actor, staged, Default::default(), None).await?.into_done()?.source.id;
     while app.knowledge().source(&actor, source).await?.progress.step != "done" {

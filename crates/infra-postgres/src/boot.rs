@@ -3,7 +3,7 @@
 //! Row-level security holds only for roles that own nothing and bypass nothing, so the program
 //! refuses a login with more rights than it needs.
 
-use migration::postgres::{APP, JOBS, OWNER};
+use migration::postgres::{APP, JOBS, OWNER, SIGN_IN};
 use sqlx::{Connection, PgConnection, Row, postgres::PgConnectOptions};
 use tokio::time::timeout;
 
@@ -95,7 +95,13 @@ async fn login(connection: &mut PgConnection, roles: &[&str]) -> Result<(), Post
         "SELECT r.rolname::text FROM pg_roles r WHERE pg_has_role(session_user, r.oid, 'MEMBER') \
            AND (r.rolname = ANY ($1) OR r.rolname LIKE 'pg\\_%') LIMIT 1",
     )
-    .bind([OWNER, APP, JOBS].into_iter().filter(|role| !roles.contains(role)).collect::<Vec<_>>())
+    // The owner has the rights of the look-ups' role, and whoever takes the owner's role reaches them.
+    .bind(
+        [OWNER, APP, JOBS, SIGN_IN]
+            .into_iter()
+            .filter(|role| !roles.contains(role) && !(*role == SIGN_IN && roles.contains(&OWNER)))
+            .collect::<Vec<_>>(),
+    )
     .persistent(false)
     .fetch_optional(&mut *connection)
     .await?;

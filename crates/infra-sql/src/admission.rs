@@ -68,7 +68,8 @@ impl Admission {
             let begun = Instant::now();
             loop {
                 let before = door.line().handed_on();
-                match timeout(door.longest_stall, &mut waiting.called).await {
+                let left = LONGEST_WAIT.saturating_sub(begun.elapsed());
+                match timeout(door.longest_stall.min(left), &mut waiting.called).await {
                     Ok(Ok(())) => {
                         waiting.is_over = true;
                         return Ok(Admitted { door: Arc::clone(door), tenant });

@@ -112,21 +112,35 @@ CREATE TRIGGER sources_added AFTER INSERT ON sources REFERENCING NEW TABLE AS ch
 CREATE TRIGGER sources_removed AFTER DELETE ON sources REFERENCING OLD TABLE AS changed
     FOR EACH STATEMENT EXECUTE FUNCTION count_files('-1');
 
--- What a user and a tenant have of a kind. Who has as much as the fence is told so under a lock, which lasts until the
--- transaction ends: of many that ask and then add, each waits for the commit of the one before, and counts what that one
--- added. A statement sees what was committed before it began; inside a volatile function each one looks anew, and so
--- counts behind the lock.
+-- What a user and a tenant have of a kind. Who asks and then adds holds a lock of tenant and kind until its transaction
+-- ends: far below the fence one that it shares with all others there, from the fence on one for itself. So of many
+-- that ask near a bound each waits for the commit of the one before, and for all that asked far below, and counts what
+-- they added. A statement sees what was committed before it began; inside a volatile function each one looks anew, and so
+-- counts behind the lock. Who finds itself near only behind the shared lock begins anew: it would wait for others
+-- that wait for it. Without a fence nothing is added, and nobody waits.
 CREATE FUNCTION held_of_quota(tenant uuid, owner uuid, what text, fence_of_user bigint, fence_of_tenant bigint)
 RETURNS TABLE (by_user bigint, by_tenant bigint)
 LANGUAGE plpgsql VOLATILE SET search_path = '' AS $$
+DECLARE
+    place bigint := pg_catalog.hashtextextended(tenant::text || what, 0);
+    is_near boolean := false;
 BEGIN
     FOR look IN 1..2 LOOP
         SELECT coalesce(sum(q.amount), 0) INTO by_user FROM public.quota_counts q
         WHERE q.tenant_id = tenant AND q.holder_id = owner AND q.kind = what;
         SELECT coalesce(sum(q.amount), 0) INTO by_tenant FROM public.quota_counts q
         WHERE q.tenant_id = tenant AND q.holder_id = tenant AND q.kind = what;
-        EXIT WHEN look = 2 OR (by_user < fence_of_user AND by_tenant < fence_of_tenant);
-        PERFORM pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended(tenant::text || what, 0));
+        EXIT WHEN fence_of_tenant = 9223372036854775807;
+        IF look = 1 THEN
+            is_near := by_user >= fence_of_user OR by_tenant >= fence_of_tenant;
+            IF is_near THEN
+                PERFORM pg_catalog.pg_advisory_xact_lock(place);
+            ELSE
+                PERFORM pg_catalog.pg_advisory_xact_lock_shared(place);
+            END IF;
+        ELSIF NOT is_near AND (by_user >= fence_of_user OR by_tenant >= fence_of_tenant) THEN
+            RAISE EXCEPTION 'others have come near the quota meanwhile' USING ERRCODE = 'serialization_failure';
+        END IF;
     END LOOP;
     RETURN NEXT;
 END

@@ -116,12 +116,17 @@ async fn prepare_cluster(admin: &DatabaseConnection, logins: &[Login<'_>]) -> Re
             if login.roles.contains(&role) {
                 make_member(&tx, role, login.name, false).await?;
             } else {
-                // Of who is no member there is nothing to revoke.
-                tx.execute_unprepared(&format!("REVOKE {role} FROM {}", identifier(login.name))).await?;
+                revoke(&tx, role, login.name).await?;
             }
         }
+        revoke(&tx, SIGN_IN, login.name).await?;
     }
     Ok(tx.commit().await?)
+}
+
+/// Ends a membership, if there is one.
+async fn revoke(tx: &impl ConnectionTrait, role: &str, member: &str) -> Result<(), DbErr> {
+    tx.execute_unprepared(&format!("REVOKE {role} FROM {}", identifier(member))).await.map(drop)
 }
 
 /// Makes somebody a member of a role who may take it, and has its rights without that or not.

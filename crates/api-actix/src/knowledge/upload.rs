@@ -43,7 +43,8 @@ pub(crate) async fn upload(request: ActorRequest, path: web::Path<Uuid>, payload
     let form = Multipart::new(request.http.headers(), payload);
     let collection = CollectionId(path.into_inner());
     let mut reader = Reader { form, pace: Pace::default(), staged: None, description: SourceDescription::default() };
-    if let Err(error) = reader.read(body::limit(&request.http), &knowledge, &request.actor, collection).await {
+    let target = Target { knowledge: &knowledge, actor: &request.actor, collection, may_be_repeated: keyed.is_some() };
+    if let Err(error) = reader.read(body::limit(&request.http), target).await {
         if let Some(staged) = reader.staged {
             staged.discard().await;
         }
@@ -55,6 +56,15 @@ pub(crate) async fn upload(request: ActorRequest, path: web::Path<Uuid>, payload
     Ok(respond(&outcome, StatusCode::ACCEPTED, shape))
 }
 
+/// Where a file goes, and for whom.
+#[derive(Clone, Copy)]
+struct Target<'a> {
+    knowledge: &'a Knowledge,
+    actor: &'a Actor,
+    collection: CollectionId,
+    may_be_repeated: bool,
+}
+
 /// A form on its way in.
 struct Reader {
     form: Multipart,
@@ -64,13 +74,7 @@ struct Reader {
 }
 
 impl Reader {
-    async fn read(
-        &mut self,
-        field_limit: usize,
-        knowledge: &Knowledge,
-        actor: &Actor,
-        collection: CollectionId,
-    ) -> Result<(), ApiError> {
+    async fn read(&mut self, field_limit: usize, target: Target<'_>) -> Result<(), ApiError> {
         let mut fields = 0;
         while let Some(field) = self.pace.wait(self.form.next()).await? {
             let field = field.map_err(broken)?;
@@ -81,7 +85,7 @@ impl Reader {
             }
             match field.name().unwrap_or_default() {
                 "file" if self.staged.is_none() => {
-                    self.staged = Some(stage(field, &mut self.pace, knowledge, actor, collection).await?);
+                    self.staged = Some(stage(field, &mut self.pace, target).await?);
                 }
                 "name" => self.description.name = Some(self.text(field, "name", field_limit).await?),
                 "metadata" => {
@@ -116,17 +120,12 @@ impl Reader {
 }
 
 /// Feeds the file's bytes to the object store as they come.
-async fn stage(
-    mut field: Field,
-    pace: &mut Pace,
-    knowledge: &Knowledge,
-    actor: &Actor,
-    collection: CollectionId,
-) -> Result<StagedFile, ApiError> {
+async fn stage(mut field: Field, pace: &mut Pace, target: Target<'_>) -> Result<StagedFile, ApiError> {
+    let Target { knowledge, actor, collection, may_be_repeated } = target;
     let disposition = field.content_disposition();
     let filename = disposition.and_then(|disposition| disposition.get_filename()).unwrap_or_default().to_owned();
     let (sender, pieces) = mpsc::channel::<Result<Bytes, BlobError>>(PIECES);
-    let new = NewSource { filename, content: ReceiverStream::new(pieces).boxed() };
+    let new = NewSource { filename, content: ReceiverStream::new(pieces).boxed(), may_be_repeated };
     // Owns the sender: when it is done, the file is. Says whether the client was too slow.
     let feeding = async move {
         loop {

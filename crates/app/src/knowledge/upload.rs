@@ -33,6 +33,9 @@ pub struct NewSource {
     pub filename: String,
     /// The bytes as they come.
     pub content: ByteStream,
+    /// The request has an idempotency key, so it may be one that was answered before: whether there is room for the
+    /// file is asked when that is known.
+    pub may_be_repeated: bool,
 }
 
 /// What a caller says about a file.
@@ -73,7 +76,11 @@ impl Knowledge {
             let found = tx.collections().get(collection).await?;
             let found = found.ok_or_else(|| Error::not_found("collection", collection.0))?;
             refuse_to_change(actor, found.user_id)?;
-            Ok((found, self.app.room_for_file(tx, actor.owner()).await?))
+            let room = match new.may_be_repeated {
+                true => None,
+                false => Some(self.app.room_for_file(tx, actor.owner()).await?),
+            };
+            Ok((found, room))
         };
         let (collection, room) = self.app.query_in(&scope, find).await?;
         let stored = self.store(collection.tenant_id, &filename, new.content, room).await?;
@@ -122,8 +129,8 @@ impl Knowledge {
                 return Err(exists(&same));
             }
             let app = tx.app();
-            app.need_room(&tx, QuotaKind::Files, source.user_id, 1).await?;
             app.need_room(&tx, QuotaKind::FileBytes, source.user_id, source.size_bytes).await?;
+            app.need_room(&tx, QuotaKind::Files, source.user_id, 1).await?;
             tx.sources().insert(source).await?;
             tx.sources().insert_version(version).await?;
             tx.jobs().enqueue(job).await?;

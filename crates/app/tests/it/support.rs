@@ -246,7 +246,8 @@ impl Bench {
     ) -> app::Result<app::knowledge::UploadedSource> {
         let content = content.into();
         let pieces: Vec<_> = content.chunks(1_000).map(Bytes::copy_from_slice).map(Ok).collect();
-        let new = NewSource { filename: filename.to_owned(), content: stream::iter(pieces).boxed() };
+        let new =
+            NewSource { filename: filename.to_owned(), content: stream::iter(pieces).boxed(), may_be_repeated: false };
         let staged = self.app.knowledge().stage(actor, collection.id, new).await?;
         Ok(done(self.app.knowledge().add_source(actor, staged, Default::default(), None).await?))
     }

@@ -3,11 +3,13 @@
 //! A passage of a document can tell the model to write `![](https://elsewhere/?q=…)` with what it was told in
 //! confidence: whoever draws the picture has sent it. So an answer is filtered on its way to its readers, and what
 //! they get is what is stored. In a grounded answer no address is live but those that the user wrote, letter for
-//! letter. In any other, links stay, as they wait for a click; pictures load by themselves, and do not.
+//! letter. In any other, links stay, as they wait for a click; what loads by itself does not: pictures of Markdown, and
+//! what attributes of HTML name that are no link's `href`.
 //!
 //! The filter puts spaces in and takes nothing away: an address that is not live is there to be read. It looks for
-//! what Markdown with its usual extensions, and HTML, take for an address, also in code: nobody can tell from a part
-//! of an answer what a reader's program will take for code. Where it cannot know, it takes it for an address.
+//! what Markdown with its usual extensions, and HTML, take for an address, in a grounded answer also in code: nobody can
+//! tell from a part of an answer what a reader's program will take for code, but for plain fenced blocks, which are left
+//! as they are in other answers. Where it cannot know, it takes it for an address.
 
 use std::{mem, sync::Arc};
 
@@ -17,6 +19,7 @@ use self::{
 };
 use crate::gateways::ChatDelta;
 
+mod code;
 mod own;
 mod seen;
 
@@ -78,13 +81,19 @@ fn told(deltas: [ChatDelta; 2]) -> Vec<ChatDelta> {
 }
 
 /// Filters a text that comes in pieces. Where it is cut changes nothing of what comes out.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct LinkFilter {
     own: Arc<OwnAddresses>,
     is_grounded: bool,
     /// What may become an address, and is told when that is known.
     held: String,
     seen: Seen,
+}
+
+impl Default for LinkFilter {
+    fn default() -> Self {
+        Self::new(Arc::default(), false)
+    }
 }
 
 /// What becomes of the next bytes.
@@ -107,7 +116,7 @@ impl Step {
 
 impl LinkFilter {
     fn new(own: Arc<OwnAddresses>, is_grounded: bool) -> Self {
-        Self { own, is_grounded, ..Self::default() }
+        Self { own, is_grounded, held: String::new(), seen: Seen::new(!is_grounded) }
     }
 
     /// Takes a piece, and returns what is known of it.
@@ -152,12 +161,14 @@ impl LinkFilter {
     fn step(&self, first: char, rest: &str, is_end: bool) -> Option<Step> {
         let (seen, broken) = (&self.seen, Some(Step::broken(0, 1)));
         match first {
+            _ if seen.is_in_code() => Some(Step::whole(first.len_utf8())),
             '(' if seen.ends_with("]") && (self.is_grounded || seen.has_picture()) => self.destination(rest, is_end),
             ':' if seen.ends_with("]") && seen.has_label() => self.destination(rest, is_end),
-            _ if !self.is_grounded => Some(Step::whole(first.len_utf8())),
+            _ if seen.is_loading(first) => broken,
+            _ if !self.is_grounded && !seen.loads() => Some(Step::whole(first.len_utf8())),
             ':' if seen.is_in_value() || seen.is_in_autolink() => broken,
             '/' | '\\' if seen.is_after_slash_in_value() => broken,
-            '&' if seen.is_in_value() => Some(Step::broken(1, 1)),
+            '&' | '\\' if seen.is_in_value() => Some(Step::broken(1, 1)),
             '\\' if seen.scheme().is_some() || seen.is_www() => broken,
             '#' if seen.ends_with("&") => broken,
             ';' if seen.is_in_reference() => broken,
@@ -228,7 +239,7 @@ fn leads_outside(destination: &str, is_pointed: bool) -> Option<bool> {
         let next = destination[at + char.len_utf8()..].chars().next();
         match char {
             ':' => match next? {
-                next if next.is_whitespace() || next == ')' => {}
+                next if !is_pointed && (next.is_whitespace() || next == ')') => {}
                 _ => return Some(true),
             },
             '/' if at == 0 => {

@@ -7,7 +7,7 @@ use crate::{
     store::{StoreError, repository},
 };
 
-/// Most units of work that add at the same moment: so many as servers of one database have connections, and more.
+/// Most units of work that add at the same moment: as many as servers of one database have connections, and more.
 const AT_ONCE: u64 = 256;
 
 names! {

