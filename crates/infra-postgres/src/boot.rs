@@ -99,7 +99,7 @@ async fn login(connection: &mut PgConnection, roles: &[&str]) -> Result<(), Post
     .bind(
         [OWNER, APP, JOBS, SIGN_IN]
             .into_iter()
-            .filter(|role| !roles.contains(role) && !(*role == SIGN_IN && roles.contains(&OWNER)))
+            .filter(|role| !roles.contains(role) && (*role != SIGN_IN || !roles.contains(&OWNER)))
             .collect::<Vec<_>>(),
     )
     .persistent(false)

@@ -151,7 +151,7 @@ impl Seen {
 
     /// Whether an attribute's value goes on that is no link's destination.
     pub(super) const fn loads(&self) -> bool {
-        self.is_in_value() && !(self.is_href && !self.is_tangled)
+        self.is_in_value() && (!self.is_href || self.is_tangled)
     }
 
     /// Whether these bytes, in lower case, came last.
