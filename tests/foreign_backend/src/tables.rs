@@ -15,6 +15,7 @@ use domain::{
 pub(crate) struct Tables {
     pub(crate) tenants: HashMap<TenantId, Tenant>,
     pub(crate) users: HashMap<UserId, User>,
+    pub(crate) passwords: HashMap<UserId, String>,
 }
 
 /// A unique key that is taken, by its name in the schema.

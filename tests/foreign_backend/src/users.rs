@@ -85,6 +85,15 @@ impl UserRepo for MapTx {
         })
     }
 
+    async fn set_password(&self, id: UserId, hash: &str, at: Timestamp) -> Result<(), StoreError> {
+        let reach = self.scope.filter::<User>(Purpose::Change)?;
+        self.write(|tables| {
+            reached(tables, reach, id)?.updated_at = at;
+            tables.passwords.insert(id, hash.to_owned());
+            Ok(())
+        })
+    }
+
     async fn record_login(&self, id: UserId, at: Timestamp, ip: Option<IpAddr>) -> Result<(), StoreError> {
         let reach = self.scope.filter::<User>(Purpose::Change)?;
         self.write(|tables| {
