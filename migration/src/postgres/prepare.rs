@@ -124,9 +124,14 @@ async fn prepare_cluster(admin: &DatabaseConnection, logins: &[Login<'_>]) -> Re
     Ok(tx.commit().await?)
 }
 
-/// Ends a membership, if there is one.
+/// Ends a membership, if there is one: without one PostgreSQL would warn.
 async fn revoke(tx: &impl ConnectionTrait, role: &str, member: &str) -> Result<(), DbErr> {
-    tx.execute_unprepared(&format!("REVOKE {role} FROM {}", identifier(member))).await.map(drop)
+    let is = "SELECT EXISTS (SELECT FROM pg_auth_members m WHERE m.roleid = $1::text::regrole \
+              AND m.member = quote_ident($2)::regrole)";
+    if scalar::<bool>(tx, is, [role.into(), member.into()]).await? {
+        tx.execute_unprepared(&format!("REVOKE {role} FROM {}", identifier(member))).await?;
+    }
+    Ok(())
 }
 
 /// Makes somebody a member of a role who may take it, and has its rights without that or not.

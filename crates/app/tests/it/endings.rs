@@ -1,11 +1,12 @@
 //! Answers that end before they are whole.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use app::Settings;
 use domain::{
-    access::Scope,
+    access::{Actor, Scope},
     conversations::{MessageStatus, Parts, StreamState, TurnEvent},
+    knowledge::CollectionVisibility,
     money::Money,
     usage::{AgentType, estimate},
 };
@@ -13,7 +14,7 @@ use futures::FutureExt;
 use infra_providers::scripted::{Fault, Script, ScriptedServer};
 
 use crate::support::{
-    Bench, Choice, GatedEmbedder, MODEL, ManualModels, cost_of, refusal, registry, tenant_of, text_of, until,
+    Bench, Choice, Gate, GatedEmbedder, MODEL, ManualModels, cost_of, refusal, registry, tenant_of, text_of, until,
 };
 
 #[tokio::test]
@@ -159,16 +160,22 @@ async fn an_answer_without_end_is_ended() {
     bench.check_books().await;
 }
 
-#[tokio::test]
-async fn a_stop_before_the_provider_is_asked_books_nothing() {
+/// A user with a document, and the gate before the embedder that looks for its passages.
+async fn with_a_document() -> (Bench, Arc<ManualModels>, Gate, Actor) {
     let (embedder, gate) = GatedEmbedder::new();
     let models = ManualModels::new();
     let choice = Choice { models: Some(models.clone()), embedder: Some(embedder), ..Choice::default() };
     let bench = Bench::with(choice);
     bench.start();
     let ada = bench.ada().await;
-    let collection = bench.collection(&ada, "notes", domain::knowledge::CollectionVisibility::Private).await;
+    let collection = bench.collection(&ada, "notes", CollectionVisibility::Private).await;
     bench.ingest(&ada, &collection, "a.md", "# Trees\n\nThe banyan is a fig.").await;
+    (bench, models, gate, ada)
+}
+
+#[tokio::test]
+async fn a_stop_before_the_provider_is_asked_books_nothing() {
+    let (bench, _, gate, ada) = with_a_document().await;
     let id = bench.conversation(&ada, MODEL).await.id;
     let before = bench.ledger(&ada).await.len();
     gate.close();
@@ -188,14 +195,7 @@ async fn a_stop_before_the_provider_is_asked_books_nothing() {
 
 #[tokio::test]
 async fn a_call_that_was_on_record_and_not_made_is_not_booked() {
-    let (embedder, gate) = GatedEmbedder::new();
-    let models = ManualModels::new();
-    let choice = Choice { models: Some(models.clone()), embedder: Some(embedder), ..Choice::default() };
-    let bench = Bench::with(choice);
-    bench.start();
-    let ada = bench.ada().await;
-    let collection = bench.collection(&ada, "notes", domain::knowledge::CollectionVisibility::Private).await;
-    bench.ingest(&ada, &collection, "a.md", "# Trees\n\nThe banyan is a fig.").await;
+    let (bench, models, gate, ada) = with_a_document().await;
     let id = bench.conversation(&ada, MODEL).await.id;
     gate.close();
     let opened = bench.send(&ada, id, "What is the banyan?").await;

@@ -3,8 +3,11 @@
 use std::sync::Arc;
 
 use app::{
-    Error, ErrorKind, Idempotent, Settings, conversations::NewConversation, identity::NewApiKey,
-    knowledge::NewCollection, quotas::Quotas,
+    Error, ErrorKind, Idempotent, Outcome, Settings,
+    conversations::NewConversation,
+    identity::NewApiKey,
+    knowledge::{NewCollection, NewSource, SourceDescription, UploadedSource},
+    quotas::Quotas,
 };
 use domain::{
     access::{Actor, SystemRole},
@@ -13,7 +16,7 @@ use domain::{
     knowledge::{Collection, CollectionVisibility},
     usage::QuotaBounds,
 };
-use futures::future::join_all;
+use futures::{StreamExt, future::join_all, stream};
 use serde_json::json;
 
 use crate::support::{Bench, Choice, tenant_of};
@@ -111,4 +114,27 @@ async fn files_fit_to_the_byte() {
     let error = bench.upload(&ada, &docs, "fifth.md", "x").await.unwrap_err();
     assert_exceeded(&error, ErrorKind::TooManyRequests, "files", "user", 4);
     assert_eq!(kept().await, 4);
+}
+
+/// A request whose answer was lost is sent again when its own file has filled the quota.
+#[tokio::test]
+async fn an_upload_that_filled_the_quota_is_told_again() {
+    let full = QuotaBounds { per_user: 1, per_tenant: 1_000 };
+    let bytes = QuotaBounds { per_user: 10, per_tenant: 1_000 };
+    let bench = bench(Quotas { files: full, file_bytes: bytes, ..Quotas::default() });
+    let ada = bench.ada().await;
+    let docs = bench.collection(&ada, "docs", CollectionVisibility::Private).await;
+    let render = Arc::new(|_: &UploadedSource| KeptAnswer { status: 202, body: Vec::new() });
+    let upload = async |key: &str, text: &'static str| {
+        let content = stream::iter([Ok(text.into())]).boxed();
+        let new = NewSource { filename: "a.md".to_owned(), content, may_be_repeated: true };
+        let staged = bench.app.knowledge().stage(&ada, docs.id, new).await?;
+        let keyed = Idempotent::new(key, "same".to_owned(), render.clone()).unwrap();
+        bench.app.knowledge().add_source(&ada, staged, SourceDescription::default(), Some(keyed)).await
+    };
+    assert!(matches!(upload("one", "ten bytes.").await, Ok(Outcome::Done(_))));
+    assert!(matches!(upload("one", "ten bytes.").await, Ok(Outcome::Replayed(_))));
+    let error = upload("two", "others").await.err().unwrap();
+    assert_exceeded(&error, ErrorKind::TooLarge, "file_bytes", "user", 10);
+    assert_eq!(bench.blobs.list(tenant_of(&ada)).await.unwrap().len(), 1);
 }

@@ -30,7 +30,7 @@ use infra_providers::{
 use storage_testkit::{ManualClock, SeededIds, World};
 use url::Url;
 
-pub(crate) use embedder::GatedEmbedder;
+pub(crate) use embedder::{Gate, GatedEmbedder};
 pub(crate) use model::{Answering, ManualModels};
 pub(crate) use store::WatchedStore;
 

@@ -12,7 +12,7 @@ use infra_postgres::{PostgresError, PostgresOptions, PostgresStore, PostgresUrls
 use sqlx::{AssertSqlSafe, Connection, PgConnection, Row, postgres::PgRow};
 use storage_testkit::{World, scopes};
 
-use crate::database::{TestDatabase, run, superuser_url, system_clock};
+use crate::database::{TestDatabase, as_login, run, superuser_url, system_clock};
 
 /// The hash of each password of these tests, behind its salt.
 const HASH: &str = "dGhlIGhhc2ggb2YgYSBwYXNzd29yZA";
@@ -247,6 +247,19 @@ async fn each_login_takes_its_role_and_no_other() {
         let said = connect(&wrong).await.err().map(|error| error.to_string()).unwrap_or_default();
         assert!(said.contains("which is not for it") && said.contains("banyan migrate prepare"), "{said}");
     }
+    // The role of the look-ups reads hashes of passwords: no login is to take it.
+    let stray = format!("{}_stray", database.name);
+    let mut admin = database.superuser().await;
+    let made = format!(
+        "CREATE ROLE {stray} LOGIN PASSWORD 'stray'; GRANT CONNECT ON DATABASE {} TO {stray}; \
+         GRANT banyan_app, banyan_sign_in TO {stray} WITH INHERIT FALSE, SET TRUE",
+        database.name
+    );
+    run(&mut admin, made).await;
+    let wrong = PostgresUrls { serving: as_login(&stray, "stray", &database.name), ..urls.clone() };
+    let said = connect(&wrong).await.err().map(|error| error.to_string()).unwrap_or_default();
+    run(&mut admin, format!("DROP OWNED BY {stray}; DROP ROLE {stray}")).await;
+    assert!(said.contains("banyan_sign_in, which is not for it"), "{said}");
     // And one of three has too little where it does everything.
     let said = connect(&urls.serving.as_str().into()).await.err().map(|error| error.to_string()).unwrap_or_default();
     assert!(said.contains("is no member of banyan_jobs"), "{said}");

@@ -46,3 +46,28 @@ async fn whoever_is_near_a_bound_waits_and_others_do_not() {
     third.rollback().await.unwrap();
     harness.close().await;
 }
+
+/// Who asked far below a bound may stay open for as long as it takes others to come near it.
+#[tokio::test]
+async fn whoever_is_near_a_bound_waits_for_those_who_asked_far_below_it() {
+    let harness = harness(system_clock()).await;
+    let world = World::new(harness.store());
+    let cast = world.cast().await;
+    let scope = scopes::own(&cast.ada);
+    let kind = QuotaKind::Conversations;
+    let begin = async || harness.store.begin(&scope, Mode::Write).await.unwrap();
+    let far = QuotaBounds { per_user: 1_000, per_tenant: 1_000 }.fence(kind);
+    let near = QuotaBounds { per_user: 10, per_tenant: 1_000 }.fence(kind);
+
+    let slow = begin().await;
+    slow.quotas().held(kind, Some(cast.ada.id), far).await.unwrap();
+    let last = begin().await;
+    let mut held = Box::pin(last.quotas().held(kind, Some(cast.ada.id), near));
+    assert!(tokio::time::timeout(A_WHILE, held.as_mut()).await.is_err(), "the last does not wait for the slow one");
+    slow.conversations().insert(&world.make.conversation(&cast.ada)).await.unwrap();
+    slow.commit().await.unwrap();
+    let held = tokio::time::timeout(PATIENCE, held).await.expect("the slow one has ended").unwrap();
+    assert_eq!(held, Held { by_user: Some(1), by_tenant: 1 });
+    last.rollback().await.unwrap();
+    harness.close().await;
+}

@@ -155,11 +155,6 @@ impl Pump<'_> {
                     () = &mut too_slow => return interrupted(TOO_SLOW),
                 },
             };
-            if matches!(delta, Some(Err(_))) {
-                // What is held back was said.
-                let held = self.links.end();
-                self.add(held);
-            }
             match delta {
                 None => return Ending::Completed,
                 Some(Err(error)) if self.answer.is_empty() => return self.failed(&Error::from(error), true),
