@@ -109,8 +109,10 @@ fn exceeded(kind: QuotaKind, (holder, most): (QuotaHolder, u64)) -> Error {
         QuotaKind::FileBytes => (ErrorKind::TooLarge, "bytes of files"),
     };
     let setting = format!("{kind}_PER_{holder}").to_uppercase();
-    let message =
-        format!("a {holder} may have at most {most} {things}; remove some, or raise BANYAN_LIMITS__{setting}");
+    // Only keys can be removed so far.
+    let way_out =
+        if kind == QuotaKind::ApiKeys { "revoke some, or raise" } else { "whoever runs the server can raise" };
+    let message = format!("a {holder} may have at most {most} {things}; {way_out} BANYAN_LIMITS__{setting}");
     let details = json!({ "quota": kind, "holder": holder, "most": most });
     Error::new(error, "quota_exceeded", message).with_details(details)
 }
