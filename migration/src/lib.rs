@@ -11,9 +11,9 @@
 //!   written out by one table (`sql.rs`): ids are `uuid` and 16-byte blobs, times are `timestamptz`
 //!   and RFC 3339 text, JSON is `jsonb` and text. `i32` of the domain is `integer`, every other whole
 //!   number is `bigint`.
-//! - Keys inside a tenant are composite and start with `tenant_id`. Columns that tell who did
-//!   something (`usage_logs.user_id`, `audit_logs.user_id`, `jobs.user_id` …) refer to `users (id)`
-//!   alone, because a superadmin, who has no tenant, may have.
+//! - Keys inside a tenant are composite and start with `tenant_id`, those that tell who did something
+//!   (`usage_logs.user_id`, `audit_logs.user_id`, `jobs.user_id` …) as well. A superadmin, who has no
+//!   tenant, stands in a column of its own (`audit_logs.superadmin_id`).
 //! - Where a deletion clears a reference, PostgreSQL does it by `ON DELETE SET NULL (column)` and
 //!   SQLite, which has no list of columns there, by a trigger.
 //! - `updated_at` is set by a trigger where a statement left it as it was.
@@ -45,6 +45,7 @@ mod m20261128_000017_three_logins;
 mod m20261128_000018_email_per_tenant;
 mod m20261128_000019_quotas;
 mod m20261128_000020_usage_daily_totals;
+mod m20261128_000021_people_of_the_tenant;
 mod new_tables;
 pub mod postgres;
 mod prices;
@@ -82,6 +83,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261128_000018_email_per_tenant::Migration),
             Box::new(m20261128_000019_quotas::Migration),
             Box::new(m20261128_000020_usage_daily_totals::Migration),
+            Box::new(m20261128_000021_people_of_the_tenant::Migration),
         ]
     }
 }

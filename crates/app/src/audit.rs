@@ -87,17 +87,15 @@ impl Uow {
 fn row_of(tx: &Uow, act: Act) -> AuditLog {
     let tenant_id = tx.scope().tenant_id();
     let actor = act.by.as_ref().or(tx.by());
-    // A superadmin is no user of the tenant that it entered; it is named among the facts.
-    let superadmin = actor.filter(|actor| actor.is_superadmin && tenant_id.is_some()).map(|actor| actor.user_id);
-    let changes = match (act.before, act.after, superadmin) {
-        (None, None, None) => None,
-        (before, after, None) => Some(json!({ "before": before, "after": after })),
-        (before, after, superadmin) => Some(json!({ "before": before, "after": after, "superadmin": superadmin })),
+    let changes = match (act.before, act.after) {
+        (None, None) => None,
+        (before, after) => Some(json!({ "before": before, "after": after })),
     };
     AuditLog {
         id: AuditLogId(tx.app().parts.ids.ordered()),
         tenant_id,
-        user_id: actor.filter(|_| superadmin.is_none()).map(|actor| actor.user_id),
+        user_id: actor.and_then(Actor::owner),
+        superadmin_id: actor.filter(|actor| actor.is_superadmin).map(|actor| actor.user_id),
         action: act.action.to_owned(),
         entity_type: act.entity_type.to_owned(),
         entity_id: act.entity_id,

@@ -6,7 +6,7 @@ INSERT INTO users (id, tenant_id, email, username, password_hash, is_active, ema
     (#10, NULL, 'root@example.com', 'root', '$salt of root$hash of root', true, false);
 INSERT INTO roles (id, tenant_id, name, permissions, is_system) VALUES (#15, #1, 'user', '[]', true);
 INSERT INTO user_roles (id, tenant_id, user_id, role_id, assigned_at, assigned_by)
-    VALUES (#16, #1, #11, #15, @now, #10);
+    VALUES (#16, #1, #11, #15, @now, #13);
 INSERT INTO sessions (id, tenant_id, user_id, version, expires_at, idle_expires_at)
     VALUES (#17, #1, #11, 1, @now, @now), (#18, NULL, #10, 1, @now, @now);
 INSERT INTO refresh_tokens (id, tenant_id, user_id, session_id, token_hash, expires_at)

@@ -19,6 +19,7 @@ async fn keys_do_not_cross_tenants(database: TestDatabase) {
         "UPDATE refresh_tokens SET user_id = #12 WHERE id = #19",
         "UPDATE api_keys SET user_id = #12 WHERE id = #14",
         "UPDATE user_roles SET user_id = #12 WHERE id = #16",
+        "UPDATE user_roles SET assigned_by = #12 WHERE id = #16",
         "INSERT INTO conversation_collections (tenant_id, conversation_id, collection_id) VALUES (#2, #23, #41)",
         "UPDATE conversations SET forked_from_conversation_id = #23 WHERE id = #22",
         "UPDATE conversations SET current_message_id = #31 WHERE id = #23",
@@ -187,9 +188,11 @@ async fn a_user_goes_with_everything_but_the_books(database: TestDatabase) {
     for (rows, number) in [("tenants", 1), ("users", 2), ("conversations", 1), ("audit_logs", 1)] {
         assert_eq!(count(database.admin(), rows).await, number, "{rows}");
     }
-    // Who assigned and who acted are superadmins too: they go, and leave null.
+    // Superadmins act too: they go, and leave null.
+    let act = "INSERT INTO audit_logs (id, superadmin_id, action, entity_type) VALUES (#139, #10, 'x', 'x')";
+    run(database.admin(), act).await.unwrap();
     run(database.admin(), "DELETE FROM users WHERE id = #10").await.unwrap();
-    for (rows, number) in [("sessions", 0), ("refresh_tokens", 0), ("audit_logs WHERE user_id IS NULL", 1)] {
+    for (rows, number) in [("sessions", 0), ("refresh_tokens", 0), ("audit_logs WHERE superadmin_id IS NULL", 2)] {
         assert_eq!(count(database.admin(), rows).await, number, "{rows}");
     }
     database.remove().await;

@@ -288,3 +288,70 @@ async fn hits_move_into_their_search_and_back_on_sqlite() {
 async fn hits_move_into_their_search_and_back_on_postgres() {
     hits_move_into_their_search_and_back(TestDatabase::postgres().await).await;
 }
+
+const PEOPLE: &str = "m20261128_000021_people_of_the_tenant";
+
+/// What `#10`, the superadmin of the fixture, did in tenant 1 and on the installation.
+const FROM_OUTSIDE: &str = "
+    UPDATE user_roles SET assigned_by = #10 WHERE id = #16;
+    INSERT INTO audit_logs (id, tenant_id, action, entity_type, changes) VALUES
+        (#133, #1, 'tenant_entered', 'tenant', '{\"superadmin\": \"00000000-0000-0000-0000-00000000000a\"}'),
+        (#134, #1, 'user_created', 'user', '{\"after\": null}')";
+
+async fn who_acts_from_outside_has_a_column(database: TestDatabase) {
+    let database = database.migrated_before(PEOPLE).await;
+    fill_first(&database).await;
+    run(database.admin(), FROM_OUTSIDE).await.unwrap();
+    migration::up(&database.db).await.unwrap();
+    only(&database, "audit_logs", "superadmin_id = #10 AND user_id IS NULL", "#132, #133").await;
+    only(&database, "audit_logs", "superadmin_id IS NULL", "#131, #134").await;
+    only(&database, "user_roles", "assigned_by IS NULL", "#16").await;
+    for sql in [
+        "UPDATE jobs SET user_id = #12 WHERE id = #141",
+        "UPDATE jobs SET user_id = #10 WHERE id = #141",
+        "UPDATE provider_calls SET user_id = #12",
+        "UPDATE idempotency_keys SET user_id = #12",
+        "UPDATE user_roles SET assigned_by = #10 WHERE id = #16",
+        "INSERT INTO audit_logs (id, tenant_id, user_id, action, entity_type) VALUES (#135, #1, #12, 'x', 'x')",
+        "INSERT INTO audit_logs (id, tenant_id, superadmin_id, action, entity_type) VALUES (#135, #1, #9, 'x', 'x')",
+    ] {
+        refuse(&database, sql, "foreign key").await;
+    }
+    for sql in [
+        "UPDATE audit_logs SET action = 'x' WHERE id = #131",
+        "UPDATE audit_logs SET superadmin_id = #11 WHERE id = #131",
+        "UPDATE audit_logs SET user_id = #13 WHERE id = #131",
+        "UPDATE audit_logs SET user_id = #11 WHERE id = #131",
+    ] {
+        refuse(&database, sql, "append-only").await;
+    }
+    // Who is gone is cleared from what it did.
+    for user in ["#11", "#10"] {
+        run(database.admin(), &format!("DELETE FROM users WHERE id = {user}")).await.unwrap();
+    }
+    for table in ["audit_logs", "jobs", "provider_calls", "usage_logs"] {
+        assert_eq!(count(database.admin(), &format!("{table} WHERE user_id IS NOT NULL")).await, 0, "{table}");
+    }
+    assert_eq!(count(database.admin(), "audit_logs WHERE superadmin_id IS NOT NULL").await, 0);
+    assert_eq!(count(database.admin(), "idempotency_keys").await, 0);
+    // And back.
+    let steps = Migrator::migrations().iter().rev().position(|migration| migration.name() == PEOPLE);
+    migration::down(&database.db, u32::try_from(steps.unwrap() + 1).unwrap()).await.unwrap();
+    run(
+        database.admin(),
+        "INSERT INTO audit_logs (id, tenant_id, user_id, action, entity_type) VALUES (#136, #1, #12, 'x', 'x')",
+    )
+    .await
+    .unwrap();
+    database.remove().await;
+}
+
+#[tokio::test]
+async fn who_acts_from_outside_has_a_column_on_sqlite() {
+    who_acts_from_outside_has_a_column(TestDatabase::sqlite().await).await;
+}
+
+#[tokio::test]
+async fn who_acts_from_outside_has_a_column_on_postgres() {
+    who_acts_from_outside_has_a_column(TestDatabase::postgres().await).await;
+}

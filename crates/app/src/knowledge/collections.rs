@@ -102,8 +102,20 @@ impl Knowledge {
     /// # Errors
     /// `not_found`.
     pub async fn collection(&self, actor: &Actor, id: CollectionId) -> Result<Collection> {
-        let read = async |tx: &Uow| tx.collections().get(id).await?.ok_or_else(|| Error::not_found("collection", id.0));
-        self.app.query(actor, Permission::KnowledgeRead, read).await
+        let read = async |tx: &Uow| collection(tx, id).await;
+        let found = self.app.query(actor, Permission::KnowledgeRead, read).await?;
+        self.note_reading(actor, &found).await?;
+        Ok(found)
+    }
+
+    /// Puts on record that a superadmin reads a collection that is a person's and not shown to all.
+    pub(super) async fn note_reading(&self, actor: &Actor, collection: &Collection) -> Result<()> {
+        let is_shown = collection.visibility == CollectionVisibility::Shared;
+        if !actor.is_superadmin || collection.user_id.is_none() || is_shown {
+            return Ok(());
+        }
+        let read = Act::on("collection_read", "collection", collection.id.0);
+        self.app.record_reading(actor, collection.tenant_id, read).await
     }
 
     /// Collections that the actor may read, newest first; with `parent` only its children.
@@ -119,6 +131,11 @@ impl Knowledge {
         let read = async |tx: &Uow| Ok(tx.collections().list(parent, page).await?);
         self.app.query(actor, Permission::KnowledgeRead, read).await
     }
+}
+
+/// The collection, or the error that it is not there.
+pub(super) async fn collection(tx: &Uow, id: CollectionId) -> Result<Collection> {
+    tx.collections().get(id).await?.ok_or_else(|| Error::not_found("collection", id.0))
 }
 
 /// The collections that a request names, each once.

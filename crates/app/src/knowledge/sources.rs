@@ -11,6 +11,7 @@ use domain::{
 
 use super::{
     Knowledge, UploadedSource,
+    collections::collection,
     upload::{ingest_job, refuse_to_change},
 };
 use crate::{Error, ErrorKind, Idempotent, Outcome, Result, audit::Act, unit_of_work::Uow};
@@ -47,23 +48,23 @@ impl Knowledge {
             let source = tx.sources().get(id).await?.ok_or_else(|| Error::not_found("source", id.0))?;
             let version = tx.sources().latest_version(id).await?;
             let progress = progress_of(&source, tx.jobs().find_by_source(id).await?.as_ref());
-            Ok(SourceView { source, version, progress })
+            let around = collection(tx, source.collection_id).await?;
+            Ok((SourceView { source, version, progress }, around))
         };
-        self.app.query(actor, Permission::KnowledgeRead, read).await
+        let (view, around) = self.app.query(actor, Permission::KnowledgeRead, read).await?;
+        self.note_reading(actor, &around).await?;
+        Ok(view)
     }
 
     /// Sources of a collection, newest first.
     ///
     /// # Errors
     /// `not_found`.
-    pub async fn sources(&self, actor: &Actor, collection: CollectionId, page: PageRequest) -> Result<Page<Source>> {
-        let read = async |tx: &Uow| {
-            if tx.collections().get(collection).await?.is_none() {
-                return Err(Error::not_found("collection", collection.0));
-            }
-            Ok(tx.sources().list(collection, page).await?)
-        };
-        self.app.query(actor, Permission::KnowledgeRead, read).await
+    pub async fn sources(&self, actor: &Actor, id: CollectionId, page: PageRequest) -> Result<Page<Source>> {
+        let read = async |tx: &Uow| Ok((collection(tx, id).await?, tx.sources().list(id, page).await?));
+        let (around, sources) = self.app.query(actor, Permission::KnowledgeRead, read).await?;
+        self.note_reading(actor, &around).await?;
+        Ok(sources)
     }
 
     /// Queues a failed source again.

@@ -19,8 +19,10 @@ pub struct AuditLog {
     pub id: AuditLogId,
     /// Its tenant; `None` for acts on the installation.
     pub tenant_id: Option<TenantId>,
-    /// Who acted; `None` for background work or a user that is gone.
+    /// Who of the tenant acted; `None` for background work, a superadmin, or a user that is gone.
     pub user_id: Option<UserId>,
+    /// The superadmin who acted, on the installation or in a tenant that it entered.
+    pub superadmin_id: Option<UserId>,
     /// What was done, in snake case: `conversation_created`, `authz_denied`.
     pub action: String,
     /// To what kind of thing: `conversation`.

@@ -20,9 +20,10 @@ use crate::{
 impl Row for AuditLog {
     const REFERENCES: &'static [Reference<Self>] = &[
         Reference::to::<Tenant>(&["tenant_id"]).cascades(),
-        Reference::to::<User>(&["user_id"]).clears(|row| row.user_id = None),
+        Reference::to::<User>(&["superadmin_id"]).clears(|row| row.superadmin_id = None),
+        Reference::to::<User>(&["tenant_id", "user_id"]).clears(|row| row.user_id = None),
     ];
-    columns!(id: AuditLogId; tenant_id, user_id);
+    columns!(id: AuditLogId; tenant_id, user_id, superadmin_id);
 
     fn check(&self) -> Result<(), StoreError> {
         no_nul([&self.action, &self.entity_type].into_iter().chain(&self.user_agent))?;

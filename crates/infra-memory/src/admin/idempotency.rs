@@ -19,8 +19,10 @@ use crate::{
 
 impl Row for IdempotencyRecord {
     type Id = (TenantId, UserId, String);
-    const REFERENCES: &'static [Reference<Self>] =
-        &[Reference::to::<Tenant>(&["tenant_id"]).cascades(), Reference::to::<User>(&["user_id"]).cascades()];
+    const REFERENCES: &'static [Reference<Self>] = &[
+        Reference::to::<Tenant>(&["tenant_id"]).cascades(),
+        Reference::to::<User>(&["tenant_id", "user_id"]).cascades(),
+    ];
     columns!(tenant_id, user_id);
 
     fn id(&self) -> Self::Id {

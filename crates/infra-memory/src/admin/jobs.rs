@@ -35,7 +35,7 @@ impl Row for Job {
         &[Key { name: LIVE_SOURCE, of: |job| job.state.is_live().then(|| place![job.tenant_id.0, source_of(job).0]) }];
     const REFERENCES: &'static [Reference<Self>] = &[
         Reference::to::<Tenant>(&["tenant_id"]).cascades(),
-        Reference::to::<User>(&["user_id"]).clears(|job| job.user_id = None),
+        Reference::to::<User>(&["tenant_id", "user_id"]).clears(|job| job.user_id = None),
         Reference::to::<Source>(&["tenant_id", "source_id"]).cascades(),
     ];
 

@@ -31,7 +31,7 @@ impl Row for UserRole {
     const KEYS: &'static [Key<Self>] =
         &[Key { name: "uq_user_roles_user_role", of: |row| Some(place![row.user_id.0, row.role_id.0]) }];
     const REFERENCES: &'static [Reference<Self>] = &[
-        Reference::to::<User>(&["assigned_by"]).clears(|row| row.assigned_by = None),
+        Reference::to::<User>(&["tenant_id", "assigned_by"]).clears(|row| row.assigned_by = None),
         Reference::to::<User>(&["tenant_id", "user_id"]).cascades(),
         Reference::to::<Role>(&["tenant_id", "role_id"]).cascades(),
     ];

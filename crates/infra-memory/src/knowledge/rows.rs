@@ -105,7 +105,7 @@ impl Row for Chunk {
 impl Row for RetrievalRun {
     const REFERENCES: &'static [Reference<Self>] = &[
         Reference::to::<Tenant>(&["tenant_id"]).cascades(),
-        Reference::to::<User>(&["user_id"]).cascades(),
+        Reference::to::<User>(&["tenant_id", "user_id"]).cascades(),
         Reference::to::<Conversation>(&["tenant_id", "conversation_id"]).clears(|run| run.conversation_id = None),
         Reference::to::<Message>(&["tenant_id", "message_id"]).clears(|run| run.message_id = None),
     ];

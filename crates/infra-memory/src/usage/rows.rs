@@ -36,7 +36,7 @@ impl Row for UsageLog {
         &[Key { name: "uq_usage_logs_request", of: |row| Some(place![row.tenant_id.0, row.request_id.0]) }];
     const REFERENCES: &'static [Reference<Self>] = &[
         Reference::to::<Tenant>(&["tenant_id"]).cascades(),
-        Reference::to::<User>(&["user_id"]).clears(|row| row.user_id = None),
+        Reference::to::<User>(&["tenant_id", "user_id"]).clears(|row| row.user_id = None),
         Reference::to::<ModelPrice>(&["price_id"]),
         Reference::to::<ApiKey>(&["tenant_id", "api_key_id"]).clears(|row| row.api_key_id = None),
         Reference::to::<Conversation>(&["tenant_id", "conversation_id"]).clears(|row| row.conversation_id = None),
@@ -64,7 +64,7 @@ impl Row for ProviderCall {
     type Id = (TenantId, RequestId);
     const REFERENCES: &'static [Reference<Self>] = &[
         Reference::to::<Tenant>(&["tenant_id"]).cascades(),
-        Reference::to::<User>(&["user_id"]).clears(|call| call.user_id = None),
+        Reference::to::<User>(&["tenant_id", "user_id"]).clears(|call| call.user_id = None),
         Reference::to::<ApiKey>(&["tenant_id", "api_key_id"]).clears(|call| call.api_key_id = None),
         Reference::to::<Conversation>(&["tenant_id", "conversation_id"]).clears(|call| call.conversation_id = None),
         Reference::to::<Message>(&["tenant_id", "message_id"]).clears(|call| call.message_id = None),
@@ -133,7 +133,7 @@ impl Row for UsageDay {
     type Id = (TenantId, Timestamp, i64);
     const REFERENCES: &'static [Reference<Self>] = &[
         Reference::to::<Tenant>(&["tenant_id"]).cascades(),
-        Reference::to::<User>(&["user_id"]).clears(|row| row.user_id = None),
+        Reference::to::<User>(&["tenant_id", "user_id"]).clears(|row| row.user_id = None),
     ];
     columns!(tenant_id; user_id);
 

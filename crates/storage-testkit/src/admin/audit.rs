@@ -40,6 +40,7 @@ impl Subject for AuditLogs {
         AuditLog {
             action: "source_retried".to_owned(),
             entity_type: "source".to_owned(),
+            superadmin_id: Some(self.0.id),
             entity_id: Some(make.id()),
             changes: Some(json!({ "before": { "title": null }, "after": { "title": "ü" } })),
             ip_address: Some("203.0.113.9".parse().unwrap()),
@@ -66,7 +67,13 @@ impl Subject for AuditLogs {
     }
 
     fn references() -> Vec<Reference<Self>> {
-        vec![Reference::<Self>::anywhere("user_id", |row, other| AuditLog { user_id: Some(other.0.id), ..row })]
+        vec![
+            Reference::<Self>::new("user_id", |row, other| AuditLog { user_id: Some(other.0.id), ..row }),
+            Reference::<Self>::anywhere("superadmin_id", |row, other| AuditLog {
+                superadmin_id: Some(other.0.id),
+                ..row
+            }),
+        ]
     }
 }
 

@@ -54,10 +54,7 @@ impl Subject for IdempotencyKeys {
     }
 
     fn references() -> Vec<Reference<Self>> {
-        vec![Reference::<Self>::anywhere("user_id", |record, other| IdempotencyRecord {
-            user_id: other.0.id,
-            ..record
-        })]
+        vec![Reference::<Self>::new("user_id", |record, other| IdempotencyRecord { user_id: other.0.id, ..record })]
     }
 
     /// A key is found by its user, in whatever area the use case is at home, and by nobody else.

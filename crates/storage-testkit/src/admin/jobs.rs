@@ -168,7 +168,7 @@ impl Subject for Jobs {
 
     fn references() -> Vec<Reference<Self>> {
         vec![
-            Reference::<Self>::anywhere("user_id", |job, other| Job { user_id: Some(other.user.id), ..job }),
+            Reference::<Self>::new("user_id", |job, other| Job { user_id: Some(other.user.id), ..job }),
             Reference::<Self>::new("source_id", |job, other| {
                 let JobKind::Ingest { source_version_id, .. } = job.kind;
                 Job { kind: JobKind::Ingest { source_id: other.source.id, source_version_id }, ..job }

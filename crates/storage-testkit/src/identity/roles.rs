@@ -114,7 +114,7 @@ impl Subject for UserRoles {
         vec![
             Reference::<Self>::new("user_id", |row, other| UserRole { user_id: other.person.user.id, ..row }),
             Reference::<Self>::new("role_id", |row, other| UserRole { role_id: other.role.id, ..row }),
-            Reference::<Self>::anywhere("assigned_by", |row, other| UserRole {
+            Reference::<Self>::new("assigned_by", |row, other| UserRole {
                 assigned_by: Some(other.person.user.id),
                 ..row
             }),

@@ -63,7 +63,7 @@ impl Subject for RetrievalRuns {
 
     fn references() -> Vec<Reference<Self>> {
         vec![
-            Reference::<Self>::anywhere("user_id", |run, other| RetrievalRun { user_id: Some(other.user.id), ..run }),
+            Reference::<Self>::new("user_id", |run, other| RetrievalRun { user_id: Some(other.user.id), ..run }),
             Reference::<Self>::new("conversation_id", |run, other| RetrievalRun {
                 conversation_id: Some(other.conversation.id),
                 ..run

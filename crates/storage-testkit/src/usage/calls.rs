@@ -76,7 +76,7 @@ impl Subject for ProviderCalls {
 
     fn references() -> Vec<Reference<Self>> {
         vec![
-            Reference::<Self>::anywhere("user_id", |call, other| ProviderCall { user_id: Some(other.user.id), ..call }),
+            Reference::<Self>::new("user_id", |call, other| ProviderCall { user_id: Some(other.user.id), ..call }),
             Reference::<Self>::new("api_key_id", |call, other| ProviderCall { api_key_id: Some(other.key.id), ..call }),
             Reference::<Self>::new("conversation_id", |call, other| ProviderCall {
                 conversation_id: Some(other.conversation.id),

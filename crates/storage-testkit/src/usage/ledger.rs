@@ -109,7 +109,7 @@ impl Subject for UsageLogs {
 
     fn references() -> Vec<Reference<Self>> {
         vec![
-            Reference::<Self>::anywhere("user_id", |row, other| UsageLog { user_id: Some(other.user.id), ..row }),
+            Reference::<Self>::new("user_id", |row, other| UsageLog { user_id: Some(other.user.id), ..row }),
             Reference::<Self>::new("api_key_id", |row, other| UsageLog { api_key_id: Some(other.key.id), ..row }),
             Reference::<Self>::new("conversation_id", |row, other| UsageLog {
                 conversation_id: Some(other.conversation.id),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use domain::{
-    admin::{Job, JobState},
+    admin::{AuditLog, Job, JobState},
     conversations::{Conversation, Message, Stream},
     identity::{ApiKey, RefreshToken, Session, User, UserRole},
     knowledge::{Chunk, Citation, Collection, CollectionVisibility, RetrievalHit, RetrievalMode, RetrievalRun, Source},
@@ -231,7 +231,7 @@ fn add_records(state: &mut State, make: &Fixtures, things: &Things, other: &Thin
         },
     );
     add(state, ProviderCall { api_key_id, conversation_id, message_id, ..make.call(&things.user) });
-    add(state, make.audit(&things.user));
+    add(state, AuditLog { superadmin_id: Some(other.user.id), ..make.audit(&things.user) });
     let mut job = make.job(&things.source);
     job.user_id = Some(other.user.id);
     add(state, job);

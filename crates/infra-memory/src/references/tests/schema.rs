@@ -58,7 +58,11 @@ pub(super) fn foreign_keys() -> BTreeSet<ForeignKey> {
             let (before, after) = (pair[0].trim_end(), pair[1].split(",\n").next().unwrap());
             let columns = match before.rsplit_once("FOREIGN KEY ") {
                 Some((_, columns)) if before.ends_with(')') => list(columns),
-                _ => vec![before.lines().last().unwrap().split_whitespace().next().unwrap().to_owned()],
+                _ => {
+                    let line = before.lines().last().unwrap();
+                    let column = line.split_once("ADD COLUMN ").map_or(line, |(_, column)| column);
+                    vec![column.split_whitespace().next().unwrap().to_owned()]
+                }
             };
             let on_delete = match after.split_once("ON DELETE ").map(|(_, action)| action.split(' ').next().unwrap()) {
                 None => "refuse",
@@ -74,7 +78,15 @@ pub(super) fn foreign_keys() -> BTreeSet<ForeignKey> {
             });
         }
     }
+    // What a later migration drops, by the name that PostgreSQL gives to the key of one column.
+    let dropped: BTreeSet<String> = statements().iter().filter_map(|statement| dropped_key(statement)).collect();
+    found.retain(|key| !dropped.contains(&format!("{}_{}_fkey", key.from.0, key.from.1.join("_"))));
     found
+}
+
+fn dropped_key(statement: &str) -> Option<String> {
+    let (_, rest) = statement.split_once("DROP CONSTRAINT ")?;
+    rest.split([',', ' ', '\n']).next().map(str::to_owned)
 }
 
 /// The names of the schema's unique keys with their tables; not of those that end in the primary key
