@@ -7,7 +7,7 @@
 //! alone. Any other is cleaned before the pool has it again, or closed. Nothing else in this crate
 //! opens a transaction on a pool.
 
-use std::time::Duration;
+use std::{io, time::Duration};
 
 use domain::{
     ids::TenantId,
@@ -29,6 +29,7 @@ const LONGEST_CLEANING: Duration = Duration::from_secs(5);
 pub(crate) struct Lease {
     /// There until the transaction has ended for certain.
     connection: Option<PooledConnection>,
+    longest_answer: Duration,
 }
 
 impl Lease {
@@ -43,17 +44,18 @@ impl Lease {
         priority: Priority,
         begin: &'static str,
     ) -> Result<Self, StoreError> {
-        let mut lease = Self { connection: Some(pool.acquire(tenant, priority).await?) };
+        let mut lease = Self::over(pool, tenant, priority).await?;
         let settings = pool.settings.as_deref().unwrap_or_default();
         // A UUID is printed as hexadecimal digits and hyphens only.
         let tenant = tenant.map(|tenant| tenant.to_string()).unwrap_or_default();
         // As `current_user` wherever it names one, without a plan and a snapshot.
         let statement = format!("{begin}; {settings}SET LOCAL app.tenant_id = '{tenant}'; SHOW role");
+        let longest = lease.longest_answer;
         let begun = async {
             let row = sqlx::raw_sql(AssertSqlSafe(statement)).fetch_one(lease.connection()?).await?;
             row.try_get::<String, _>("role")
         };
-        let worker = begun.await.map_err(|error| store_error(failed(error)))?;
+        let worker = in_time(longest, begun).await.map_err(|error| store_error(failed(error)))?;
         if worker != pool.role {
             tracing::error!(worker, role = pool.role, "a connection works as another role, it is closed");
             if let Some(connection) = lease.connection.take() {
@@ -63,6 +65,11 @@ impl Lease {
             return Err(StoreError::Unavailable(stray.into()));
         }
         Ok(lease)
+    }
+
+    async fn over(pool: &RolePool, tenant: Option<TenantId>, priority: Priority) -> Result<Self, StoreError> {
+        let connection = Some(pool.acquire(tenant, priority).await?);
+        Ok(Self { connection, longest_answer: pool.longest_answer() })
     }
 
     /// Runs one statement as a transaction of its own.
@@ -76,13 +83,13 @@ impl Lease {
         if pool.settings.is_some() {
             let mut lease = Self::begin(pool, tenant, priority, "BEGIN").await?;
             let run = async { statement.persistent(false).fetch_all(lease.connection()?).await };
-            let rows = run.await.map_err(read)?;
+            let rows = in_time(pool.longest_answer(), run).await.map_err(read)?;
             lease.commit().await.map_err(read)?;
             return Ok(rows);
         }
-        let mut lease = Self { connection: Some(pool.acquire(tenant, priority).await?) };
+        let mut lease = Self::over(pool, tenant, priority).await?;
         let run = async { statement.fetch_all(lease.connection()?).await };
-        let rows = run.await.map_err(read)?;
+        let rows = in_time(pool.longest_answer(), run).await.map_err(read)?;
         // Seen to its end, and what it set was for itself: idle.
         lease.connection = None;
         Ok(rows)
@@ -104,11 +111,18 @@ impl Lease {
     }
 
     async fn end(mut self, statement: &'static str) -> Result<(), sqlx::Error> {
-        sqlx::raw_sql(statement).execute(self.connection()?).await?;
+        let longest = self.longest_answer;
+        in_time(longest, sqlx::raw_sql(statement).execute(self.connection()?)).await?;
         // At rest: the pool may have it back as it is.
         self.connection = None;
         Ok(())
     }
+}
+
+/// An answer of the server, or the error that it gives none.
+async fn in_time<T>(longest: Duration, answer: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, sqlx::Error> {
+    let late = |_| sqlx::Error::Io(io::Error::new(io::ErrorKind::TimedOut, "the server does not answer any more"));
+    timeout(longest, answer).await.map_err(late)?
 }
 
 impl Drop for Lease {

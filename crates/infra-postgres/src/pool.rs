@@ -31,6 +31,9 @@ const HNSW_EF_SEARCH: u32 = 240;
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 /// Longest pause.
 const LONGEST_PAUSE: Duration = Duration::from_millis(320);
+/// How much longer than the server lets a statement run its answer is waited for. Behind that it gives none any more, be
+/// it that it stands still or that the network lost it without a word.
+const LATE_ANSWER: Duration = Duration::from_secs(5);
 /// How long a connection is used: the memory of its server process grows with what it has seen.
 const LONGEST_LIFE: Duration = Duration::from_secs(30 * 60);
 
@@ -63,10 +66,16 @@ pub(crate) struct RolePool {
     pub(crate) role: &'static str,
     /// Behind a pooler: what a transaction sets for itself first.
     pub(crate) settings: Option<String>,
+    longest_answer: Duration,
     admission: Admission,
 }
 
 impl RolePool {
+    /// How long an answer of the server is waited for.
+    pub(crate) const fn longest_answer(&self) -> Duration {
+        self.longest_answer
+    }
+
     /// A connection for work of a tenant, or why there is none in time.
     ///
     /// As many are admitted as there are connections, so nobody waits in the pool itself but for the server.
@@ -220,5 +229,6 @@ pub(crate) fn open(
     let pool = Pool::builder(manager).config(config).runtime(Runtime::Tokio1).build();
     let connections = pool.map_err(|error| PostgresError::Database(sqlx::Error::Configuration(Box::new(error))))?;
     let admission = Admission::new(name, size as usize, settings.acquire_timeout);
-    Ok(RolePool { connections, role, settings: for_each, admission })
+    let longest_answer = settings.statement_timeout + LATE_ANSWER;
+    Ok(RolePool { connections, role, settings: for_each, longest_answer, admission })
 }

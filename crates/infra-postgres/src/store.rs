@@ -1,6 +1,6 @@
 //! The store: two pools, one for tenants and one for work across them.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use domain::{
@@ -14,6 +14,7 @@ use futures::FutureExt;
 use infra_sql::{IndexMemory, SqlRepos, append_by_tenant, record_call_at_once, recorded_price};
 use migration::postgres::{APP, JOBS};
 use sqlx::postgres::PgConnectOptions;
+use tokio::time::timeout;
 
 use crate::{
     boot,
@@ -26,6 +27,9 @@ use crate::{
     urls::PostgresUrls,
     writers,
 };
+
+/// How long the server may take to show that it serves.
+const LONGEST_PING: Duration = Duration::from_secs(2);
 
 /// Banyan's data on PostgreSQL, behind row-level security.
 pub struct PostgresStore {
@@ -144,7 +148,11 @@ impl Store for PostgresStore {
 
     async fn ping(&self) -> Result<(), StoreError> {
         // Before all others: a pool that gives nothing back in time is stuck.
-        let answer = Lease::run_alone(&self.app, None, Priority::Settlement, sqlx::query("SELECT 1")).await;
-        answer.map(drop).map_err(|error| StoreError::Unavailable(Box::new(error)))
+        let answer = Lease::run_alone(&self.app, None, Priority::Settlement, sqlx::query("SELECT 1"));
+        match timeout(LONGEST_PING, answer).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(error)) => Err(StoreError::Unavailable(Box::new(error))),
+            Err(late) => Err(StoreError::Unavailable(Box::new(late))),
+        }
     }
 }

@@ -8,6 +8,7 @@ mod isolation;
 mod kept_sums;
 mod logins;
 mod recall;
+mod silence;
 mod stored_json;
 mod storm;
 mod waiting;

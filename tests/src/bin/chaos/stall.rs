@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use e2e::{Client, Installation, installation::CHAT_MODEL, processor::resident};
 use serde_json::json;
 use tokio::{sync::Mutex, task::JoinSet, time::sleep};
@@ -52,7 +52,7 @@ pub(crate) async fn run() -> Result<Verdict> {
     }
     sleep(BEFORE).await;
     let (processes, before) = (processes_of(&installation).await?, resident(process)?);
-    signal("-STOP", &processes)?;
+    let standing_still = StandingStill::begin(processes)?;
     let stalled = Instant::now();
     let (mut alive, mut ready) = (0, 0);
     let mut looked = 0;
@@ -63,7 +63,7 @@ pub(crate) async fn run() -> Result<Verdict> {
         sleep(Duration::from_millis(500)).await;
     }
     let grown = resident(process)? - before;
-    signal("-CONT", &processes)?;
+    drop(standing_still);
     let resumed = Instant::now();
     asking.join_all().await.into_iter().collect::<Result<()>>()?;
     let ready_again = client.get("/readyz").await?.status;
@@ -124,9 +124,27 @@ async fn processes_of(installation: &Installation) -> Result<Vec<String>> {
     Ok(serving.iter().map(ToString::to_string).collect())
 }
 
-fn signal(which: &str, processes: &[String]) -> Result<()> {
-    let sent = Command::new("kill").arg(which).args(processes).status()?;
-    // One of them may have come to its end meanwhile.
-    ensure!(sent.success() || which == "-CONT", "the processes of PostgreSQL cannot be stopped");
-    Ok(())
+/// Processes that stand still until this is dropped: nothing that comes behind it, the removal of the database before
+/// all, would ever end.
+struct StandingStill(Vec<String>);
+
+impl StandingStill {
+    fn begin(processes: Vec<String>) -> Result<Self> {
+        let still = Self(processes);
+        still.signal("-STOP")?;
+        Ok(still)
+    }
+
+    /// One of them may have come to its end meanwhile; that the others heard it shows in what is refused.
+    fn signal(&self, which: &str) -> Result<()> {
+        Command::new("kill").arg(which).args(&self.0).status().map(drop).context("there is no 'kill'")
+    }
+}
+
+impl Drop for StandingStill {
+    fn drop(&mut self) {
+        if let Err(error) = self.signal("-CONT") {
+            eprintln!("PostgreSQL stands still: {error:#}");
+        }
+    }
 }
