@@ -16,7 +16,7 @@ use crate::world::{
     Backend, PRICED, World, branch, collection, conversation, on_each_backend, one, say, settled, text, upload,
 };
 
-on_each_backend!(bodies_that_are_wrong_are_refused, models_that_fail_say_so);
+on_each_backend!(bodies_that_are_wrong_are_refused, models_that_fail_say_so, s62_what_is_looked_for_is_text);
 
 /// A refusal of ours: a problem with a code and a sentence.
 fn refused(answer: &Response, status: u16) -> Result<Value> {
@@ -105,6 +105,37 @@ async fn models_that_fail_say_so(backend: Backend) -> Result<()> {
     let answer = ada.post(&path, &unknown).await?;
     ensure!((400..500).contains(&answer.status), "{}", answer.text());
     one(&say(&ada, &chat, &json!({ "content": "And now?" })).await?, "turn.completed")?;
+    Ok(())
+}
+
+/// Words, wildcards and operators of the databases, in queries and in parameters.
+async fn s62_what_is_looked_for_is_text(backend: Backend) -> Result<()> {
+    let world = World::start(backend).await?;
+    let ada = world.admin()?;
+    let docs = collection(&ada, "Documents").await?;
+    for (name, words) in [("a.txt", "the growth of 100% of the trees"), ("b.txt", "nothing of the kind")] {
+        settled(&ada, &upload(&ada, &docs, name, words.as_bytes()).await?).await?;
+    }
+    let found = async |query: &str| {
+        let answer = ada.post("/api/v1/search", &json!({ "query": query, "mode": "lexical" })).await?;
+        ensure!(answer.status == 200, "{query:?}: {} {}", answer.status, answer.text());
+        Ok(answer.json()?["items"].as_array().map_or(0, Vec::len))
+    };
+    assert_eq!(found("trees growth").await?, 1);
+    for query in ["%", "_", "' OR '1'='1", ":*&!|()<->", "\" NEAR(", "*", "content:nothing^2", "-- drop", "$1", "\\"] {
+        assert_eq!(found(query).await?, 0, "{query:?}");
+    }
+    // An operator among words is no operator.
+    assert_eq!(found("trees NOT growth AND (missing*").await?, 1);
+    let chats = "/api/v1/conversations";
+    conversation(&ada, &json!({ "title": "a title", "collection_ids": [] })).await?;
+    for query in ["sort=id;drop", "order=created_at+desc--", "limit=1;select", "cursor=' OR 1=1", "cursor=%25"] {
+        refused(&ada.get(&format!("{chats}?{query}")).await?, 422)?;
+    }
+    // Half a character, as an escape and as bytes.
+    refused(&raw(&ada, Method::POST, "/api/v1/search", "application/json", r#"{"query":"\ud83c"}"#).await?, 400)?;
+    let bytes = b"{\"query\":\"\xf0\x9f\"}".to_vec();
+    refused(&raw(&ada, Method::POST, "/api/v1/search", "application/json", bytes).await?, 400)?;
     Ok(())
 }
 

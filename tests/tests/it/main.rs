@@ -11,6 +11,7 @@ mod openai_sdk;
 mod openapi;
 mod quotas;
 mod races;
+mod rights;
 
 mod sign_in;
 mod social_links;

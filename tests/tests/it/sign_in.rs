@@ -17,6 +17,7 @@ on_each_backend!(
     s116_nobody_learns_who_is_a_customer_elsewhere,
     names_that_look_alike_are_one_or_refused,
     passwords_that_everybody_tries_are_refused,
+    s47_passwords_are_long_and_nobodys_guess,
 );
 
 const LOGIN: &str = "/api/v1/auth/login";
@@ -69,7 +70,7 @@ async fn a_flood_of_sign_ins_closes_the_door_to_nobody_else(backend: Backend) ->
 }
 
 /// Two tenants, Acme with `ada` and Other with the admin `eve`. The superadmin's address is `root@example.com`.
-async fn with_another_tenant(world: &World) -> Result<Client> {
+pub(crate) async fn with_another_tenant(world: &World) -> Result<Client> {
     let file = world.server.folder().join("password");
     std::fs::write(&file, PASSWORD)?;
     let file = file.display().to_string();
@@ -186,5 +187,40 @@ async fn passwords_that_everybody_tries_are_refused(backend: Backend) -> Result<
     ada.post("/api/v1/users", &user("bob", "fu\u{308}nfzehn Zeichen")).await?.expect(201)?;
     let composed = json!({ "login": "bob@example.com", "password": "fünfzehn Zeichen" });
     world.nobody()?.post(LOGIN, &composed).await?.expect(200)?;
+    Ok(())
+}
+
+async fn s47_passwords_are_long_and_nobodys_guess(backend: Backend) -> Result<()> {
+    let world = World::start(backend).await?;
+    let ada = world.admin()?;
+    let tried = async |name: &str, password: &str| {
+        let mut body = user_body(name, "user");
+        body["password"] = json!(password);
+        ada.post("/api/v1/users", &body).await
+    };
+    for (name, password) in [
+        ("fifteen", "fifteen chars ü".to_owned()),
+        ("sixtyfour", "x1y2z3w4 ".repeat(8)[..64].to_owned()),
+        ("most", format!("{}🐎", "correct horse ".repeat(10).chars().take(127).collect::<String>())),
+        ("plain", "only small letters and blanks".to_owned()),
+    ] {
+        tried(name, &password).await?.expect(201)?;
+        let login = json!({ "login": format!("{name}@example.com"), "password": password });
+        world.nobody()?.post(LOGIN, &login).await?.expect(200)?;
+    }
+    for (name, password, code) in [
+        ("short", "fourteen chars".to_owned(), "too_short"),
+        ("long", "x1y2z3w4".repeat(17), "too_long"),
+        ("common", "passwordpassword".to_owned(), "too_common"),
+        ("product", "banyanbanyanbanyan1".to_owned(), "too_common"),
+        ("address", "address@example.com1".to_owned(), "too_common"),
+    ] {
+        let refused = tried(name, &password).await?.expect(422)?;
+        assert_eq!((&refused["errors"][0]["field"], &refused["errors"][0]["code"]), (&json!("password"), &json!(code)));
+    }
+    // Nothing of it is hashed.
+    tried("huge", &"a".repeat(1 << 20)).await?.expect(413)?;
+    let huge = json!({ "login": "ada@example.com", "password": "a".repeat(1 << 20) });
+    world.nobody()?.post(LOGIN, &huge).await?.expect(413)?;
     Ok(())
 }
