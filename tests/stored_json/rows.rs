@@ -208,7 +208,7 @@ fn parts() -> Parts {
     Parts(vec![
         Part::Reasoning { text: text("hm") },
         Part::Text { text: text("See [1].") },
-        Part::ToolCall { id: text("c1"), name: text("clock"), arguments: text("{}") },
+        Part::ToolCall { id: text("c1"), name: text("clock"), arguments: text("{}"), extra: Default::default() },
         Part::ToolResult { tool_call_id: text("c1"), content: text("noon") },
         Part::Source { citation_index: 1 },
         Part::Image { file_id: id(1) },

@@ -3,6 +3,8 @@
 mod looks;
 
 pub use self::looks::{identifier, is_deceptive, visible};
+use serde_json::{Map, Value};
+
 use crate::error::ValueError;
 
 /// Most characters of a name or title.
@@ -58,6 +60,29 @@ pub fn told(mut text: String) -> String {
     text
 }
 
+/// The same for fields of JSON that are handed on: those that fit into `max_bytes` together, in their order.
+#[must_use]
+pub fn told_fields(fields: Map<String, Value>, max_bytes: usize) -> Map<String, Value> {
+    let mut left = max_bytes;
+    let fitting = fields.into_iter().filter_map(|(name, value)| {
+        let bytes = name.len() + value.to_string().len();
+        left = left.checked_sub(bytes)?;
+        Some((told(name), told_value(value)))
+    });
+    fitting.collect()
+}
+
+fn told_value(value: Value) -> Value {
+    match value {
+        Value::String(text) => Value::String(told(text)),
+        Value::Array(items) => items.into_iter().map(told_value).collect(),
+        Value::Object(fields) => {
+            Value::Object(fields.into_iter().map(|(name, value)| (told(name), told_value(value))).collect())
+        }
+        other => other,
+    }
+}
+
 /// The same for a name, an id or a sentence of theirs: at most [`MAX_TOLD_BYTES`], without control characters.
 #[must_use]
 pub fn told_briefly(text: String) -> String {
@@ -78,7 +103,7 @@ pub fn told_briefly(text: String) -> String {
 ///
 /// # Errors
 /// `not_an_object`, `too_long` or `nul`, naming `field`.
-pub fn metadata(field: &str, value: &serde_json::Value) -> Result<(), ValueError> {
+pub fn metadata(field: &str, value: &Value) -> Result<(), ValueError> {
     if !value.is_object() {
         return Err(ValueError::new(field, "not_an_object", "must be a JSON object"));
     }

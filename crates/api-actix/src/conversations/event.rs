@@ -74,7 +74,7 @@ fn body(event: TurnEvent, message: Option<Box<MessageBody>>) -> EventBody {
         }
         TurnEvent::RetrievalCompleted { items } => EventBody::Retrieved { items: passages(&items) },
         TurnEvent::ReasoningDelta { text } | TurnEvent::TextDelta { text } => EventBody::Text { text },
-        TurnEvent::ToolCall { id, name, arguments } => EventBody::ToolCall { id, name, arguments },
+        TurnEvent::ToolCall { id, name, arguments, extra: _ } => EventBody::ToolCall { id, name, arguments },
         TurnEvent::CitationAdded { index, chunk_id, source_id, filename, page, quote } => {
             EventBody::Citation { index, chunk_id: chunk_id.0, source_id: source_id.0, filename, page, quote }
         }

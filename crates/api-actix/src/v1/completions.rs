@@ -85,13 +85,14 @@ impl Head {
 /// The answer at once.
 async fn whole(mut completion: Completion) -> Result<Value, ApiError> {
     let head = Head::of(&completion);
-    let WholeAnswer { text, reasoning, tool_calls, finish_reason, usage } = completion.whole().await?;
+    let WholeAnswer { text, reasoning, extra, tool_calls, finish_reason, usage } = completion.whole().await?;
     let content = if text.is_empty() && !tool_calls.is_empty() { Value::Null } else { json!(text) };
     let mut message = json!({ "role": "assistant", "content": content, "refusal": null });
     if !reasoning.is_empty() {
         message["reasoning"] = json!(reasoning);
         message["reasoning_content"] = json!(reasoning);
     }
+    message.as_object_mut().into_iter().for_each(|message| message.extend(extra.clone()));
     if !tool_calls.is_empty() {
         message["tool_calls"] = tool_calls.into_iter().map(|call| json!(ToolCallDto::from(call))).collect();
     }
@@ -143,6 +144,7 @@ impl Chunks {
                 json!({ "reasoning": text, "reasoning_content": text })
             }
             CompletionEvent::Delta(ChatDelta::ToolCall(call)) => self.tool_call(call),
+            CompletionEvent::Delta(ChatDelta::Extra(fields)) => Value::Object(fields),
             CompletionEvent::Delta(ChatDelta::Finished(_) | ChatDelta::Usage(_)) => return,
             CompletionEvent::Failed { code, message } => {
                 let error = json!({ "message": message, "type": "server_error", "param": null, "code": code });

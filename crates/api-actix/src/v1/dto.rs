@@ -70,6 +70,9 @@ struct MessageDto {
     tool_calls: Option<Vec<ToolCallDto>>,
     #[serde(default)]
     tool_call_id: Option<String>,
+    #[serde(flatten)]
+    #[schema(ignore)]
+    extra: Map<String, Value>,
 }
 
 /// A tool call on the wire.
@@ -79,6 +82,10 @@ pub(crate) struct ToolCallDto {
     #[serde(rename = "type", default = "function")]
     pub(crate) kind: String,
     pub(crate) function: FunctionDto,
+    /// What else a provider says of the call and wants back with it.
+    #[serde(flatten)]
+    #[schema(ignore)]
+    extra: Map<String, Value>,
 }
 
 /// The function of a tool call.
@@ -94,8 +101,8 @@ fn function() -> String {
 }
 
 impl From<ToolCall> for ToolCallDto {
-    fn from(ToolCall { id, name, arguments }: ToolCall) -> Self {
-        Self { id, kind: function(), function: FunctionDto { name, arguments } }
+    fn from(ToolCall { id, name, arguments, extra }: ToolCall) -> Self {
+        Self { id, kind: function(), function: FunctionDto { name, arguments }, extra }
     }
 }
 
@@ -133,9 +140,15 @@ impl MessageDto {
             text: dialect::prompt_text(index, &self.content)?,
             tool_calls: tool_calls
                 .into_iter()
-                .map(|call| ToolCall { id: call.id, name: call.function.name, arguments: call.function.arguments })
+                .map(|call| ToolCall {
+                    id: call.id,
+                    name: call.function.name,
+                    arguments: call.function.arguments,
+                    extra: call.extra,
+                })
                 .collect(),
             tool_call_id: self.tool_call_id,
+            extra: self.extra,
         })
     }
 }

@@ -81,6 +81,7 @@ fn role_and_parts(message: &PromptMessage) -> (MessageRole, Parts) {
                 id: call.id.clone(),
                 name: call.name.clone(),
                 arguments: call.arguments.clone(),
+                extra: call.extra.clone(),
             }));
             (MessageRole::Assistant, parts)
         }

@@ -103,8 +103,8 @@ fn translate(event: TurnEvent) -> Option<CompletionEvent> {
     match event {
         TurnEvent::TextDelta { text } => Some(CompletionEvent::Delta(ChatDelta::Text(text))),
         TurnEvent::ReasoningDelta { text } => Some(CompletionEvent::Delta(ChatDelta::Reasoning(text))),
-        TurnEvent::ToolCall { id, name, arguments } => {
-            Some(CompletionEvent::Delta(ChatDelta::ToolCall(ToolCall { id, name, arguments })))
+        TurnEvent::ToolCall { id, name, arguments, extra } => {
+            Some(CompletionEvent::Delta(ChatDelta::ToolCall(ToolCall { id, name, arguments, extra })))
         }
         TurnEvent::TurnCompleted { usage, finish_reason, .. } => {
             let finish_reason = finish_reason.unwrap_or_else(|| "stop".to_owned());

@@ -1,9 +1,11 @@
 //! A completion that is waited for, instead of read as it is written.
 
 use domain::{
-    gateways::{ChatDelta, ToolCall},
+    gateways::{ChatDelta, Extra, ToolCall},
     usage::TokenUsage,
 };
+
+use serde_json::Value;
 
 use super::{Completion, CompletionEvent};
 use crate::{Error, ErrorKind, Result};
@@ -15,6 +17,8 @@ pub struct WholeAnswer {
     pub text: String,
     /// The reasoning, where the model shows it.
     pub reasoning: String,
+    /// Further fields of the message, such as the signatures of its reasoning.
+    pub extra: Extra,
     /// The tools that are called, in order.
     pub tool_calls: Vec<ToolCall>,
     /// Why the model stopped.
@@ -35,6 +39,7 @@ impl Completion {
                 CompletionEvent::Delta(ChatDelta::Text(piece)) => whole.text.push_str(&piece),
                 CompletionEvent::Delta(ChatDelta::Reasoning(piece)) => whole.reasoning.push_str(&piece),
                 CompletionEvent::Delta(ChatDelta::ToolCall(call)) => whole.tool_calls.push(call),
+                CompletionEvent::Delta(ChatDelta::Extra(fields)) => add_fields(&mut whole.extra, fields),
                 CompletionEvent::Delta(ChatDelta::Finished(_) | ChatDelta::Usage(_)) => {}
                 CompletionEvent::Failed { code: _, message } => {
                     return Err(Error::new(ErrorKind::Upstream, "upstream_failed", message));
@@ -48,9 +53,23 @@ impl Completion {
     }
 }
 
+/// Puts the fields of a further piece to those of the pieces before: lists and texts go on, anything else is replaced.
+fn add_fields(to: &mut Extra, fields: Extra) {
+    for (name, value) in fields {
+        match (to.get_mut(&name), value) {
+            (Some(Value::Array(items)), Value::Array(more)) => items.extend(more),
+            (Some(Value::String(text)), Value::String(more)) => text.push_str(&more),
+            (_, value) => {
+                to.insert(name, value);
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use domain::{clock::Timestamp, gateways::ModelName, ids::RequestId};
+    use serde_json::json;
 
     use super::{super::log::log, *};
 
@@ -62,21 +81,33 @@ mod tests {
         Completion { model, request_id, created, conversation_id: None, events: reader }
     }
 
+    fn fields(value: Value) -> Extra {
+        value.as_object().cloned().unwrap_or_default()
+    }
+
     #[tokio::test]
     async fn pieces_become_one_answer() {
         let text = |text: &str| CompletionEvent::Delta(ChatDelta::Text(text.to_owned()));
-        let call = ToolCall { id: "1".to_owned(), name: "weather".to_owned(), arguments: "{}".to_owned() };
+        let call = ToolCall {
+            id: "1".to_owned(),
+            name: "weather".to_owned(),
+            arguments: "{}".to_owned(),
+            ..ToolCall::default()
+        };
         let usage = TokenUsage { output_tokens: 3, ..TokenUsage::default() };
         let events = vec![
             CompletionEvent::Delta(ChatDelta::Reasoning("hm".to_owned())),
             text("one "),
             text("two"),
+            CompletionEvent::Delta(ChatDelta::Extra(fields(json!({ "a": [1], "b": "x", "c": 1 })))),
+            CompletionEvent::Delta(ChatDelta::Extra(fields(json!({ "a": [2], "b": "y", "c": 2 })))),
             CompletionEvent::Delta(ChatDelta::ToolCall(call.clone())),
             CompletionEvent::Finished { finish_reason: "stop".to_owned(), usage },
         ];
+        let extra = fields(json!({ "a": [1, 2], "b": "xy", "c": 2 }));
         let whole = completion(events).whole().await.unwrap();
         let (text, reasoning, finish_reason) = ("one two".to_owned(), "hm".to_owned(), "stop".to_owned());
-        assert_eq!(whole, WholeAnswer { text, reasoning, tool_calls: vec![call], finish_reason, usage });
+        assert_eq!(whole, WholeAnswer { text, reasoning, extra, tool_calls: vec![call], finish_reason, usage });
     }
 
     #[tokio::test]

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     conversations::TurnFailure,
+    gateways::Extra,
     ids::{ChunkId, ConversationId, MessageId, SourceId, StreamId},
     money::Money,
     names::names,
@@ -74,6 +75,9 @@ names! {
             name: String,
             /// Its arguments as JSON text.
             arguments: String,
+            /// What else the provider says of it and wants back.
+            #[serde(default, skip_serializing_if = "Extra::is_empty")]
+            extra: Extra,
         },
         /// A passage is cited in the answer.
         CitationAdded = "citation.added" {

@@ -61,6 +61,8 @@ impl AnswerLinks {
                 deltas.push(ChatDelta::ToolCall(call));
                 deltas
             }
+            // What nobody looks through is not told.
+            ChatDelta::Extra(_) => Vec::new(),
             ChatDelta::Finished(_) | ChatDelta::Usage(_) => vec![delta],
         }
     }

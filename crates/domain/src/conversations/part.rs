@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use crate::{
     error::ValueError,
+    gateways::Extra,
     text::{self, MAX_TEXT_BYTES},
 };
 
@@ -43,6 +44,9 @@ pub enum Part {
         name: String,
         /// Its arguments as JSON text.
         arguments: String,
+        /// What else the provider says of it and wants back.
+        #[serde(default, skip_serializing_if = "Extra::is_empty")]
+        extra: Extra,
     },
     /// The answer of a tool.
     ToolResult {

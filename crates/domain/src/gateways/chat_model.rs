@@ -87,8 +87,14 @@ names! {
     }
 }
 
+/// Most bytes, as JSON, of the further fields of a request, a message, a tool call or a delta.
+pub const MAX_EXTRA_BYTES: usize = 64 * 1024;
+
+/// Further fields of the OpenAI dialect that we do not read ourselves, as they came.
+pub type Extra = serde_json::Map<String, serde_json::Value>;
+
 /// A call of a tool by the model.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ToolCall {
     /// The model's id for the call.
     pub id: String,
@@ -96,6 +102,9 @@ pub struct ToolCall {
     pub name: String,
     /// Its arguments as JSON text, as the model wrote them.
     pub arguments: String,
+    /// What else the provider says of the call and wants back with it, such as `extra_content` with the signature of
+    /// Gemini's thoughts.
+    pub extra: Extra,
 }
 
 /// One message of a prompt.
@@ -109,12 +118,15 @@ pub struct PromptMessage {
     pub tool_calls: Vec<ToolCall>,
     /// The call that a tool message answers.
     pub tool_call_id: Option<String>,
+    /// What else the client says of the message, such as its `name`, or the `reasoning_content` of an answer that a
+    /// provider wants back.
+    pub extra: Extra,
 }
 
 impl PromptMessage {
     /// A message of text alone.
     pub fn text(role: PromptRole, text: impl Into<String>) -> Self {
-        Self { role, text: text.into(), tool_calls: Vec::new(), tool_call_id: None }
+        Self { role, text: text.into(), tool_calls: Vec::new(), tool_call_id: None, extra: Extra::new() }
     }
 }
 
@@ -161,8 +173,8 @@ pub struct ChatOptions {
     pub top_p: Option<f32>,
     /// Texts at which the answer ends.
     pub stop: Vec<String>,
-    /// Further fields of the OpenAI dialect (`tools`, `response_format`, `seed` …), passed on as they came.
-    pub extra: serde_json::Map<String, serde_json::Value>,
+    /// Further fields (`tools`, `response_format`, `seed` …), passed on as they came.
+    pub extra: Extra,
 }
 
 /// A piece of an answer.
@@ -174,6 +186,9 @@ pub enum ChatDelta {
     Text(String),
     /// A whole call of a tool (put together from its pieces).
     ToolCall(ToolCall),
+    /// Further fields of a piece that a client hands back with the message, such as the `reasoning_details` that hold
+    /// the signatures of a model's reasoning.
+    Extra(Extra),
     /// Why the model stopped: `stop`, `length`, `tool_calls`, `content_filter` or the provider's own.
     Finished(String),
     /// The provider's count of tokens; may come more than once, the last counts.
@@ -189,11 +204,15 @@ impl ChatDelta {
         match self {
             Self::Text(said) => Some(text::told(said)).filter(|said| !said.is_empty()).map(Self::Text),
             Self::Reasoning(said) => Some(text::told(said)).filter(|said| !said.is_empty()).map(Self::Reasoning),
-            Self::ToolCall(ToolCall { id, name, arguments }) => Some(Self::ToolCall(ToolCall {
+            Self::ToolCall(ToolCall { id, name, arguments, extra }) => Some(Self::ToolCall(ToolCall {
                 id: text::told_briefly(id),
                 name: text::told_briefly(name),
                 arguments: text::told(arguments),
+                extra: text::told_fields(extra, MAX_EXTRA_BYTES),
             })),
+            Self::Extra(extra) => {
+                Some(text::told_fields(extra, MAX_EXTRA_BYTES)).filter(|extra| !extra.is_empty()).map(Self::Extra)
+            }
             Self::Finished(reason) => Some(Self::Finished(text::told_briefly(reason))),
             Self::Usage(usage) => usage.told().map(Self::Usage),
         }
@@ -320,9 +339,11 @@ mod tests {
     #[test]
     fn what_a_model_says_can_be_kept() {
         let long = "x".repeat(1_000_000);
-        let call = ToolCall { id: long.clone(), name: "a\0b".into(), arguments: "{\0}".into() };
+        let extra = serde_json::json!({ "long": long, "nul\0": ["\0", { "a": "b\0" }] }).as_object().cloned().unwrap();
+        let call = ToolCall { id: long.clone(), name: "a\0b".into(), arguments: "{\0}".into(), extra };
         let Some(ChatDelta::ToolCall(call)) = ChatDelta::ToolCall(call).let_in() else { panic!("a call is a call") };
         assert_eq!((call.id.len(), call.name, call.arguments), (text::MAX_TOLD_BYTES, "a b".into(), "{}".into()));
+        assert_eq!(serde_json::Value::Object(call.extra), serde_json::json!({ "nul": ["", { "a": "b" }] }));
         assert_eq!(ChatDelta::Text("a\0".into()).let_in(), Some(ChatDelta::Text("a".into())));
         assert_eq!(ChatDelta::Reasoning("\0".into()).let_in(), None);
         assert_eq!(ChatDelta::Finished("st\0op".into()).let_in(), Some(ChatDelta::Finished("st op".into())));

@@ -94,9 +94,10 @@ impl Assembler {
                     call.name = piece.function.name;
                 }
                 call.arguments.push_str(&arguments);
+                call.extra.extend(piece.extra);
             }
             None => {
-                let call = ToolCall { id: piece.id, name: piece.function.name, arguments };
+                let call = ToolCall { id: piece.id, name: piece.function.name, arguments, extra: piece.extra };
                 self.calls.push((piece.index, call));
             }
         }
@@ -120,7 +121,12 @@ mod tests {
     }
 
     fn call(id: &str, name: &str, arguments: &str) -> ChatDelta {
-        ChatDelta::ToolCall(ToolCall { id: id.into(), name: name.into(), arguments: arguments.into() })
+        ChatDelta::ToolCall(ToolCall {
+            id: id.into(),
+            name: name.into(),
+            arguments: arguments.into(),
+            ..ToolCall::default()
+        })
     }
 
     #[test]

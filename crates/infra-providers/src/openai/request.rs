@@ -31,10 +31,16 @@ fn decimal(number: f32) -> Value {
 }
 
 fn message(message: &PromptMessage) -> Value {
-    let mut value = json!({ "role": message.role, "content": message.text });
+    let mut value = Value::Object(message.extra.clone());
+    value["role"] = json!(message.role);
+    value["content"] = message.text.as_str().into();
     if !message.tool_calls.is_empty() {
         let calls = message.tool_calls.iter().map(|call| {
-            json!({ "id": call.id, "type": "function", "function": { "name": call.name, "arguments": call.arguments } })
+            let mut value = Value::Object(call.extra.clone());
+            value["id"] = call.id.as_str().into();
+            value["type"] = "function".into();
+            value["function"] = json!({ "name": call.name, "arguments": call.arguments });
+            value
         });
         value["tool_calls"] = calls.collect();
         if message.text.is_empty() {
@@ -75,7 +81,12 @@ mod tests {
 
     #[test]
     fn tools_are_called_and_answered() {
-        let call = ToolCall { id: "c1".to_owned(), name: "f".to_owned(), arguments: "{}".to_owned() };
+        let call = ToolCall {
+            id: "c1".to_owned(),
+            name: "f".to_owned(),
+            arguments: "{}".to_owned(),
+            extra: Default::default(),
+        };
         let called = PromptMessage { tool_calls: vec![call], ..PromptMessage::text(PromptRole::Assistant, "") };
         let answered =
             PromptMessage { tool_call_id: Some("c1".to_owned()), ..PromptMessage::text(PromptRole::Tool, "4") };

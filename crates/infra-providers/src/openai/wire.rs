@@ -1,7 +1,7 @@
 //! The OpenAI dialect as peers really speak it: whatever they may leave out has a default, whatever
 //! is unknown is ignored, and a field of the wrong type counts as left out.
 
-use domain::usage::TokenUsage;
+use domain::{gateways::Extra, usage::TokenUsage};
 use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use serde_json::{Value, json};
 
@@ -81,6 +81,11 @@ pub(super) struct ToolCallPiece {
     pub(super) id: String,
     #[serde(deserialize_with = "lenient")]
     pub(super) function: FunctionPiece,
+    #[serde(rename = "type")]
+    _kind: Value,
+    /// Further fields, such as the signatures of thoughts that some peers want back.
+    #[serde(flatten)]
+    pub(super) extra: Extra,
 }
 
 #[derive(Debug, Default, Deserialize)]

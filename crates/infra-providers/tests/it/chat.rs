@@ -31,7 +31,12 @@ async fn text_reasoning_and_tools_stream_in_order() {
     assert!(answer.error.is_none(), "{answer:?}");
     assert_eq!(answer.text, "Grüße aus 東京, 😀 one two.");
     assert_eq!(answer.deltas[0], ChatDelta::Reasoning("let ".to_owned()));
-    let call = ToolCall { id: "call-1-0".into(), name: "look_up".into(), arguments: "{\"q\": \"a b\"}".into() };
+    let call = ToolCall {
+        id: "call-1-0".into(),
+        name: "look_up".into(),
+        arguments: "{\"q\": \"a b\"}".into(),
+        extra: Default::default(),
+    };
     let usage = TokenUsage { input_tokens: 4, output_tokens: 9, ..TokenUsage::default() };
     let end = [ChatDelta::ToolCall(call), ChatDelta::Finished("tool_calls".into()), ChatDelta::Usage(usage)];
     assert_eq!(answer.deltas[answer.deltas.len() - 3..], end);

@@ -83,7 +83,12 @@ impl Subject for Messages {
                 Part::Reasoning { text: "hm".to_owned() },
                 Part::Image { file_id: Uuid::from_u128(1) },
                 Part::File { file_id: Uuid::from_u128(2) },
-                Part::ToolCall { id: "c1".to_owned(), name: "search".to_owned(), arguments: "{\"q\": 1}".to_owned() },
+                Part::ToolCall {
+                    id: "c1".to_owned(),
+                    name: "search".to_owned(),
+                    arguments: "{\"q\": 1}".to_owned(),
+                    extra: Default::default(),
+                },
                 Part::ToolResult { tool_call_id: "c1".to_owned(), content: "two".to_owned() },
                 Part::Source { citation_index: 1 },
             ]),

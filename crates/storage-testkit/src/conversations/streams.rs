@@ -171,7 +171,12 @@ fn every_event(world: &World) -> Vec<StreamEvent> {
         TurnEvent::RetrievalCompleted { items: vec![item] },
         TurnEvent::ReasoningDelta { text: "hm".to_owned() },
         TurnEvent::TextDelta { text: " 🦀\n".to_owned() },
-        TurnEvent::ToolCall { id: "c".to_owned(), name: "n".to_owned(), arguments: "{}".to_owned() },
+        TurnEvent::ToolCall {
+            id: "c".to_owned(),
+            name: "n".to_owned(),
+            arguments: "{}".to_owned(),
+            extra: Default::default(),
+        },
         TurnEvent::CitationAdded {
             index: 1,
             chunk_id: make.id(),

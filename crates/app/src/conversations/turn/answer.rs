@@ -2,7 +2,7 @@
 
 use domain::{
     conversations::{Part, Parts, StreamEvent, TurnEvent},
-    gateways::ChatDelta,
+    gateways::{ChatDelta, ToolCall},
     usage::TokenUsage,
 };
 
@@ -63,9 +63,13 @@ impl Answer {
                     id: call.id.clone(),
                     name: call.name.clone(),
                     arguments: call.arguments.clone(),
+                    extra: call.extra.clone(),
                 });
-                Some(TurnEvent::ToolCall { id: call.id, name: call.name, arguments: call.arguments })
+                let ToolCall { id, name, arguments, extra } = call;
+                Some(TurnEvent::ToolCall { id, name, arguments, extra })
             }
+            // A turn hands no reasoning back, so what belongs to it is not kept.
+            ChatDelta::Extra(_) => None,
             ChatDelta::Finished(reason) => {
                 self.finish_reason = Some(reason);
                 None

@@ -103,9 +103,12 @@ fn prompt_messages(message: &Message) -> Vec<PromptMessage> {
                 .0
                 .iter()
                 .filter_map(|part| match part {
-                    Part::ToolCall { id, name, arguments } => {
-                        Some(ToolCall { id: id.clone(), name: name.clone(), arguments: arguments.clone() })
-                    }
+                    Part::ToolCall { id, name, arguments, extra } => Some(ToolCall {
+                        id: id.clone(),
+                        name: name.clone(),
+                        arguments: arguments.clone(),
+                        extra: extra.clone(),
+                    }),
                     _ => None,
                 })
                 .collect();

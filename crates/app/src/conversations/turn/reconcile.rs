@@ -116,8 +116,8 @@ fn take(answer: &mut Answer, event: TurnEvent) {
         TurnEvent::ReasoningDelta { text } => {
             answer.take(ChatDelta::Reasoning(text));
         }
-        TurnEvent::ToolCall { id, name, arguments } => {
-            answer.take(ChatDelta::ToolCall(ToolCall { id, name, arguments }));
+        TurnEvent::ToolCall { id, name, arguments, extra } => {
+            answer.take(ChatDelta::ToolCall(ToolCall { id, name, arguments, extra }));
         }
         TurnEvent::TurnStarted { .. }
         | TurnEvent::RetrievalCompleted { .. }

@@ -237,7 +237,7 @@ impl Alone {
                     heard.written += match &delta {
                         ChatDelta::Text(text) | ChatDelta::Reasoning(text) => text.len(),
                         ChatDelta::ToolCall(call) => call.arguments.len(),
-                        ChatDelta::Finished(_) | ChatDelta::Usage(_) => 0,
+                        ChatDelta::Extra(_) | ChatDelta::Finished(_) | ChatDelta::Usage(_) => 0,
                     };
                     self.tell(match &mut links {
                         Some(links) => links.pass(delta),

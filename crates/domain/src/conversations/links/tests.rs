@@ -204,7 +204,12 @@ fn what_is_not_live_is_there_to_be_read() {
 #[test]
 fn text_and_reasoning_are_apart_and_nothing_is_held_back_beyond_them() {
     let text = |text: &str| ChatDelta::Text(text.to_owned());
-    let call = ChatDelta::ToolCall(ToolCall { id: "1".into(), name: "n".into(), arguments: "{}".into() });
+    let call = ChatDelta::ToolCall(ToolCall {
+        id: "1".into(),
+        name: "n".into(),
+        arguments: "{}".into(),
+        extra: Default::default(),
+    });
     let mut links = AnswerLinks::new(OwnAddresses::default(), true);
     assert_eq!(links.pass(text("see [1]")), [text("see [1]")]);
     assert_eq!(links.pass(text("(http")), []);
