@@ -4,10 +4,14 @@
 //! refuses a login with more rights than it needs.
 
 use migration::postgres::{APP, JOBS, OWNER, SIGN_IN};
-use sqlx::{Connection, PgConnection, Row, postgres::PgConnectOptions};
+use sqlx::{Connection, PgConnection, Row};
 use tokio::time::timeout;
 
-use crate::{error::PostgresError, options::PostgresOptions, urls::PostgresUrls};
+use crate::{
+    error::PostgresError,
+    options::PostgresOptions,
+    urls::{PostgresUrls, Target},
+};
 
 /// The oldest server: `GRANT … WITH INHERIT FALSE, SET TRUE` came with 16.
 const OLDEST_SERVER: i32 = 160_000;
@@ -15,13 +19,10 @@ const OLDEST_SERVER: i32 = 160_000;
 const OLDEST_PGVECTOR: (u32, u32) = (0, 8);
 
 /// Opens one connection outside any pool.
-pub(crate) async fn connect(
-    options: &PgConnectOptions,
-    settings: &PostgresOptions,
-) -> Result<PgConnection, PostgresError> {
-    match timeout(settings.connect_timeout, PgConnection::connect_with(options)).await {
-        Ok(connected) => connected.map_err(|error| PostgresError::connecting(options, error)),
-        Err(_) => Err(PostgresError::connecting(options, sqlx::Error::PoolTimedOut)),
+pub(crate) async fn connect(target: &Target, settings: &PostgresOptions) -> Result<PgConnection, PostgresError> {
+    match timeout(settings.connect_timeout, PgConnection::connect_with(&target.options)).await {
+        Ok(connected) => connected.map_err(|error| PostgresError::connecting(target, error)),
+        Err(_) => Err(PostgresError::connecting(target, sqlx::Error::PoolTimedOut)),
     }
 }
 

@@ -1,42 +1,52 @@
 //! Why a database cannot be served, each as one sentence that says what to do.
 
-use sqlx::postgres::PgConnectOptions;
+use crate::urls::{ADMIN_URL, Target};
 
 /// Why the program refuses to work with a database.
 #[derive(Debug, thiserror::Error)]
 pub enum PostgresError {
     /// The URL cannot be read.
-    #[error("the database URL cannot be read; it must look like postgres://user:password@host:5432/database")]
-    Url(#[source] sqlx::Error),
+    #[error("{setting} cannot be read as a URL; it must look like postgres://user:password@host:5432/database")]
+    Url {
+        /// What names the URL.
+        setting: &'static str,
+        /// What is wrong with it.
+        #[source]
+        source: sqlx::Error,
+    },
     /// Nobody answers there.
-    #[error(
-        "no PostgreSQL answers at {address}; check that it runs and that host and port of the database URL are right"
-    )]
+    #[error("no PostgreSQL answers at {address}; check that it runs and that host and port of {setting} are right")]
     Unreachable {
         /// Host and port.
         address: String,
+        /// What names the URL.
+        setting: &'static str,
         /// What the network said.
         #[source]
         source: sqlx::Error,
     },
     /// It is elsewhere, and the URL does not say that TLS is to be verified.
     #[error(
-        "the connection to the database at '{host}' would not be verified; add sslmode=verify-full to its URL, and \
+        "the connection to the database at '{host}' would not be verified; add sslmode=verify-full to {setting}, and \
          sslrootcert=<file> where an authority of your own has signed its certificate. Where nobody else is on the \
          network in between, set BANYAN_DATABASE__TRUSTED_NETWORK=true"
     )]
     Unverified {
         /// The host of the URL.
         host: String,
+        /// What names the URL.
+        setting: &'static str,
     },
     /// It offers no TLS, or not that of the host that the URL names.
     #[error(
-        "PostgreSQL at {address} cannot be verified by TLS; check that it has TLS, and that sslrootcert in the URL \
+        "PostgreSQL at {address} cannot be verified by TLS; check that it has TLS, and that sslrootcert in {setting} \
          names the authority that signed its certificate for this host"
     )]
     Tls {
         /// Host and port.
         address: String,
+        /// What names the URL.
+        setting: &'static str,
         /// What the handshake said.
         #[source]
         source: sqlx::Error,
@@ -47,25 +57,30 @@ pub enum PostgresError {
     )]
     NoOwner,
     /// Name or password are wrong.
-    #[error(
-        "PostgreSQL refuses the login '{login}'; check name and password in the database URL, or make the login with `banyan migrate prepare`"
-    )]
+    #[error("PostgreSQL refuses the login '{login}'; check name and password in {setting}{}", preparing(.setting, "login"))]
     Login {
         /// The user of the URL.
         login: String,
+        /// What names the URL.
+        setting: &'static str,
         /// What the server said.
         #[source]
         source: sqlx::Error,
     },
     /// There is no such database.
-    #[error("there is no database '{database}'; check the database URL, or make it with `banyan migrate prepare`")]
+    #[error("there is no database '{database}'; check {setting}{}", preparing(.setting, "database"))]
     NoDatabase {
         /// The database of the URL.
         database: String,
+        /// What names the URL.
+        setting: &'static str,
         /// What the server said.
         #[source]
         source: sqlx::Error,
     },
+    /// The administrator's login is none.
+    #[error("the login of --admin-url may not do this; name the URL of a superuser there")]
+    NoSuperuser(#[source] Box<PostgresError>),
     /// The server is older than what the roles need.
     #[error("PostgreSQL is version {0}; 16 or newer is needed")]
     ServerVersion(String),
@@ -108,22 +123,42 @@ impl From<sqlx::Error> for PostgresError {
     }
 }
 
+/// How to make what is missing, unless it is what the administrator's own URL names.
+fn preparing(setting: &str, what: &str) -> String {
+    if setting == ADMIN_URL { String::new() } else { format!(", or make the {what} with `banyan migrate prepare`") }
+}
+
 impl PostgresError {
     /// What a failed attempt to connect means.
-    pub(crate) fn connecting(options: &PgConnectOptions, source: sqlx::Error) -> Self {
-        let login = options.get_username().to_owned();
+    pub(crate) fn connecting(target: &Target, source: sqlx::Error) -> Self {
+        let Target { options, setting } = target;
+        let (setting, login) = (*setting, options.get_username().to_owned());
+        let address = format!("{}:{}", options.get_host(), options.get_port());
         let code = source.as_database_error().and_then(|error| error.code()).map(|code| code.into_owned());
         match code.as_deref() {
             // invalid_password, invalid_authorization_specification
-            Some("28P01" | "28000") => Self::Login { login, source },
+            Some("28P01" | "28000") => Self::Login { login, setting, source },
             // invalid_catalog_name
-            Some("3D000") => Self::NoDatabase { database: options.get_database().unwrap_or(&login).to_owned(), source },
-            Some(_) => Self::Database(source),
-            None if is_tls(&source) => {
-                Self::Tls { address: format!("{}:{}", options.get_host(), options.get_port()), source }
+            Some("3D000") => {
+                let database = options.get_database().unwrap_or(&login).to_owned();
+                Self::NoDatabase { database, setting, source }
             }
-            None => Self::Unreachable { address: format!("{}:{}", options.get_host(), options.get_port()), source },
+            Some(_) => Self::Database(source),
+            None if is_tls(&source) => Self::Tls { address, setting, source },
+            None => Self::Unreachable { address, setting, source },
         }
+    }
+
+    /// What a failed preparation means.
+    pub(crate) fn preparing(self) -> Self {
+        let lacks_rights = match &self {
+            Self::Migration(error) => error.lacks_rights(),
+            Self::Database(error) => {
+                error.as_database_error().and_then(|error| error.code()).is_some_and(|code| code == "42501")
+            }
+            _ => false,
+        };
+        if lacks_rights { Self::NoSuperuser(Box::new(self)) } else { self }
     }
 }
 

@@ -3,12 +3,14 @@
 use migration::postgres::{APP, Login, Prepared};
 use percent_encoding::percent_decode_str;
 use sea_orm::DatabaseConnection;
-use sqlx::{
-    AssertSqlSafe, PgPool, Row,
-    postgres::{PgConnectOptions, PgPoolOptions},
-};
+use sqlx::{AssertSqlSafe, PgPool, Row, postgres::PgPoolOptions};
 
-use crate::{boot, error::PostgresError, options::PostgresOptions, urls::PostgresUrls};
+use crate::{
+    boot,
+    error::PostgresError,
+    options::PostgresOptions,
+    urls::{PostgresUrls, Target},
+};
 
 /// `duplicate_database`: somebody else made it in the same moment.
 const DUPLICATE_DATABASE: &str = "42P04";
@@ -25,10 +27,10 @@ pub type MigrationState = migration::MigrationState;
 /// [`PostgresError`], when the database cannot be reached or does not fit, or a migration fails; then
 /// nothing has changed.
 pub async fn migrate_up(urls: &PostgresUrls, settings: &PostgresOptions) -> Result<usize, PostgresError> {
-    let options = urls.owner()?;
+    let owner = urls.owner()?;
     // Before any statement of a migration, whose own words would not say what to do.
     boot::check(urls, settings).await?;
-    with_connection(&options, settings, async |db| Ok(migration::up(db).await?)).await
+    with_connection(&owner, settings, async |db| Ok(migration::up(db).await?)).await
 }
 
 /// Takes back the newest `steps` migrations with what is stored in their tables; returns how many.
@@ -78,22 +80,19 @@ pub async fn prepare(
     urls: &PostgresUrls,
     settings: &PostgresOptions,
 ) -> Result<Prepared, PostgresError> {
-    let admin = urls.direct(admin_url)?;
-    let serving = urls.serving()?;
+    let admin = urls.admin(admin_url)?;
+    let serving = urls.serving()?.options;
     let database = serving.get_database().unwrap_or(serving.get_username());
-    make_database(&admin, database, settings).await?;
+    make_database(&admin, database, settings).await.map_err(PostgresError::preparing)?;
     let mut logins = Vec::new();
     for (url, roles) in urls.logins() {
-        logins.push((urls.options_of(url)?.get_username().to_owned(), password(url), roles));
+        logins.push((urls.options_of(url)?.options.get_username().to_owned(), password(url), roles));
     }
     let logins: Vec<_> =
         logins.iter().map(|(name, password, roles)| Login { name, password: password.as_deref(), roles }).collect();
-    with_connection(
-        &admin.database(database),
-        settings,
-        async |db| Ok(migration::postgres::prepare(db, &logins).await?),
-    )
-    .await
+    let admin = Target { options: admin.options.database(database), ..admin };
+    let work = async |db: &DatabaseConnection| Ok(migration::postgres::prepare(db, &logins).await?);
+    with_connection(&admin, settings, work).await.map_err(PostgresError::preparing)
 }
 
 /// The password of a URL; the driver's options keep it to themselves.
@@ -102,7 +101,7 @@ fn password(url: &str) -> Option<String> {
     Some(percent_decode_str(url.password()?).decode_utf8_lossy().into_owned())
 }
 
-async fn make_database(admin: &PgConnectOptions, name: &str, settings: &PostgresOptions) -> Result<(), PostgresError> {
+async fn make_database(admin: &Target, name: &str, settings: &PostgresOptions) -> Result<(), PostgresError> {
     let mut connection = boot::connect(admin, settings).await?;
     let statement: Option<String> = sqlx::query_scalar(
         "SELECT format('CREATE DATABASE %I', $1) WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = $1)",
@@ -120,16 +119,16 @@ async fn make_database(admin: &PgConnectOptions, name: &str, settings: &Postgres
 
 /// Does the work on one connection, without the bounds of time that serving has.
 async fn with_connection<T>(
-    options: &PgConnectOptions,
+    target: &Target,
     settings: &PostgresOptions,
     work: impl AsyncFnOnce(&DatabaseConnection) -> Result<T, PostgresError>,
 ) -> Result<T, PostgresError> {
     let pool: PgPool = PgPoolOptions::new()
         .max_connections(1)
         .acquire_timeout(settings.connect_timeout)
-        .connect_with(options.clone())
+        .connect_with(target.options.clone())
         .await
-        .map_err(|error| PostgresError::connecting(options, error))?;
+        .map_err(|error| PostgresError::connecting(target, error))?;
     let done = work(&DatabaseConnection::from(pool.clone())).await;
     pool.close().await;
     done

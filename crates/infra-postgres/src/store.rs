@@ -60,13 +60,13 @@ impl PostgresStore {
         clock: Arc<dyn Clock>,
     ) -> Result<Self, PostgresError> {
         boot::check(urls, settings).await?;
-        let (serving, background) = (urls.serving()?, urls.background()?);
+        let (serving, background) = (urls.serving()?.options, urls.background()?.options);
         let pending = migrate::pending(urls, settings).await?;
         if pending > 0 {
             return Err(PostgresError::NotMigrated { pending });
         }
         let listen_options = match urls.listen()? {
-            Some(direct) => direct,
+            Some(direct) => direct.options,
             None => pool::as_role(background.clone(), JOBS, settings),
         };
         let is_pooled = urls.are_pooled();

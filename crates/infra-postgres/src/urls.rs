@@ -7,6 +7,19 @@ use sqlx::postgres::{PgConnectOptions, PgSslMode};
 
 use crate::error::PostgresError;
 
+/// What names a URL in messages: the settings, and the flag of the preparation.
+const SERVING: &str = "BANYAN_DATABASE_URL";
+const BACKGROUND: &str = "BANYAN_DATABASE__JOBS_URL";
+const OWNER_URL: &str = "BANYAN_DATABASE__OWNER_URL";
+const LISTEN: &str = "BANYAN_DATABASE__LISTEN_URL";
+pub(crate) const ADMIN_URL: &str = "--admin-url";
+
+/// A URL that was read, with what names it.
+pub(crate) struct Target {
+    pub(crate) options: PgConnectOptions,
+    pub(crate) setting: &'static str,
+}
+
 /// The database's URLs, each with its login. What is not set is done by the login that serves.
 #[derive(Clone, Default)]
 pub struct PostgresUrls {
@@ -42,27 +55,32 @@ impl PostgresUrls {
     }
 
     /// The login that serves.
-    pub(crate) fn serving(&self) -> Result<PgConnectOptions, PostgresError> {
-        self.maybe_pooled(&self.serving)
+    pub(crate) fn serving(&self) -> Result<Target, PostgresError> {
+        self.maybe_pooled(&self.serving, SERVING)
     }
 
     /// The login that works across tenants.
-    pub(crate) fn background(&self) -> Result<PgConnectOptions, PostgresError> {
-        self.maybe_pooled(self.background.as_ref().unwrap_or(&self.serving))
+    pub(crate) fn background(&self) -> Result<Target, PostgresError> {
+        self.background.as_ref().map_or_else(|| self.serving(), |url| self.maybe_pooled(url, BACKGROUND))
     }
 
     /// The login that changes the schema.
-    pub(crate) fn owner(&self) -> Result<PgConnectOptions, PostgresError> {
+    pub(crate) fn owner(&self) -> Result<Target, PostgresError> {
         match &self.owner {
-            Some(url) => self.direct(url),
+            Some(url) => self.direct(url, OWNER_URL),
             None if self.are_split() || self.are_pooled() => Err(PostgresError::NoOwner),
-            None => self.direct(&self.serving),
+            None => self.direct(&self.serving, SERVING),
         }
     }
 
     /// Where wake-ups are heard, if that is not where background work is done.
-    pub(crate) fn listen(&self) -> Result<Option<PgConnectOptions>, PostgresError> {
-        self.listen.as_ref().map(|url| self.direct(url)).transpose()
+    pub(crate) fn listen(&self) -> Result<Option<Target>, PostgresError> {
+        self.listen.as_ref().map(|url| self.direct(url, LISTEN)).transpose()
+    }
+
+    /// The administrator's login, for the preparation.
+    pub(crate) fn admin(&self, url: &str) -> Result<Target, PostgresError> {
+        self.direct(url, ADMIN_URL)
     }
 
     /// The logins by their URLs, each with the roles that it takes.
@@ -81,31 +99,40 @@ impl PostgresUrls {
     }
 
     /// How to connect with one of [`PostgresUrls::logins`].
-    pub(crate) fn options_of(&self, url: &str) -> Result<PgConnectOptions, PostgresError> {
-        if self.owner.as_deref() == Some(url) { self.direct(url) } else { self.maybe_pooled(url) }
+    pub(crate) fn options_of(&self, url: &str) -> Result<Target, PostgresError> {
+        if self.owner.as_deref() == Some(url) {
+            self.direct(url, OWNER_URL)
+        } else if self.background.as_deref() == Some(url) {
+            self.background()
+        } else {
+            self.maybe_pooled(url, SERVING)
+        }
     }
 
-    fn maybe_pooled(&self, url: &str) -> Result<PgConnectOptions, PostgresError> {
+    fn maybe_pooled(&self, url: &str, setting: &'static str) -> Result<Target, PostgresError> {
         if !self.are_pooled() {
-            return self.direct(url);
+            return self.direct(url, setting);
         }
         // A pooler refuses a start with settings that it does not keep, and a statement that is kept on one
         // connection is not there on the next.
-        Ok(self.parse(url)?.extra_float_digits(None).statement_cache_capacity(0))
+        let options = self.parse(url, setting)?.extra_float_digits(None).statement_cache_capacity(0);
+        Ok(Target { options, setting })
     }
 
     /// A URL of the server itself.
-    pub(crate) fn direct(&self, url: &str) -> Result<PgConnectOptions, PostgresError> {
+    fn direct(&self, url: &str, setting: &'static str) -> Result<Target, PostgresError> {
         // The driver writes notices ("already exists, skipping") to the log as they come; warnings matter.
-        Ok(self.parse(url)?.options([("client_min_messages", "warning")]))
+        let options = self.parse(url, setting)?.options([("client_min_messages", "warning")]);
+        Ok(Target { options, setting })
     }
 
-    fn parse(&self, url: &str) -> Result<PgConnectOptions, PostgresError> {
-        let options = PgConnectOptions::from_str(url).map_err(PostgresError::Url)?.application_name("banyan");
+    fn parse(&self, url: &str, setting: &'static str) -> Result<PgConnectOptions, PostgresError> {
+        let read = PgConnectOptions::from_str(url).map_err(|source| PostgresError::Url { setting, source })?;
+        let options = read.application_name("banyan");
         if self.trusted_network || is_local(&options) || matches!(options.get_ssl_mode(), PgSslMode::VerifyFull) {
             Ok(options)
         } else {
-            Err(PostgresError::Unverified { host: options.get_host().to_owned() })
+            Err(PostgresError::Unverified { host: options.get_host().to_owned(), setting })
         }
     }
 }
@@ -144,7 +171,9 @@ mod tests {
         assert!(refused(&PostgresUrls::from("postgres://u@localhost/d?hostaddr=192.0.2.1")));
         let of_another = |url: &str| Some(format!("postgres://u@{url}/d"));
         let urls = PostgresUrls { background: of_another("db.example"), ..PostgresUrls::from("postgres://u@[::1]/d") };
-        assert!(matches!(urls.background(), Err(PostgresError::Unverified { host }) if host == "db.example"));
+        assert!(
+            matches!(urls.background(), Err(PostgresError::Unverified { host, setting: BACKGROUND }) if host == "db.example")
+        );
         let urls = PostgresUrls { owner: of_another("db.example"), listen: of_another("db.example"), ..urls };
         assert!(urls.owner().is_err() && urls.listen().is_err());
     }

@@ -5,6 +5,7 @@
 
 mod index;
 mod options;
+mod schema;
 mod store;
 mod unit;
 mod wakeups;
@@ -12,6 +13,7 @@ mod write_queue;
 
 pub use crate::{
     options::SqliteOptions,
+    schema::migrate_status,
     store::{SqliteError, SqliteStore},
     unit::SqliteUnit,
     wakeups::SqliteWakeups,

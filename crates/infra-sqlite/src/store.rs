@@ -53,8 +53,17 @@ pub enum SqliteError {
         source: sqlx::Error,
     },
     /// The schema cannot be brought up to date.
-    #[error("the schema of {path} cannot be brought up to date; the file may belong to a newer version of the program")]
+    #[error("the schema of {path} cannot be brought up to date")]
     Migration {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: MigrateError,
+    },
+    /// The schema cannot be read.
+    #[error("the schema of {path} cannot be read; check that it is a database of this program")]
+    Schema {
         /// The file.
         path: PathBuf,
         /// Why.
@@ -92,7 +101,10 @@ impl SqliteStore {
             SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await.map_err(opened)?;
         let migrated = migration::up(&DatabaseConnection::from(migrating.clone())).await;
         migrating.close().await;
-        migrated.map_err(|source| SqliteError::Migration { path: path.to_owned(), source })?;
+        let applied = migrated.map_err(|source| SqliteError::Migration { path: path.to_owned(), source })?;
+        if applied > 0 {
+            tracing::info!(applied, "the schema was brought up to date");
+        }
         let queue = WriteQueue::open(options.clone(), settings.acquire_timeout).await.map_err(opened)?;
         let readers = SqlitePoolOptions::new()
             .max_connections(settings.readers)

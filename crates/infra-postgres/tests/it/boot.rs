@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use domain::clock::SystemClock;
-use infra_postgres::{PostgresError, PostgresOptions, PostgresStore, migrate_down, migrate_status, prepare};
+use infra_postgres::{
+    PostgresError, PostgresOptions, PostgresStore, PostgresUrls, migrate_down, migrate_status, prepare,
+};
 use sqlx::Connection;
 
 use crate::database::{TestDatabase, as_login, on_database, run, superuser, superuser_url, unique};
@@ -32,6 +34,31 @@ async fn wrong_urls_are_told_apart() {
     assert!(without_tls.contains("cannot be verified by TLS"), "{without_tls}");
     let no_database = sentence(&on_database(&unique("nowhere_"))).await;
     assert!(no_database.contains("there is no database"), "{no_database}");
+}
+
+#[tokio::test]
+async fn a_url_that_does_not_work_is_told_by_what_names_it() {
+    let database = TestDatabase::create().await;
+    let options = PostgresOptions::default();
+    let urls = database.split_urls();
+    let nobody = as_login(&unique("nobody_"), "x", &database.name);
+    for wrong in [nobody.as_str(), "postgres://a:b@127.0.0.1:1/c", "postgres://a:b@192.0.2.1/c", "not a url"] {
+        let said = prepare(wrong, &urls, &options).await.unwrap_err().to_string();
+        assert!(said.contains("--admin-url") && !said.contains("migrate prepare"), "{said}");
+        let other = |url: &str| Some(url.to_owned());
+        for (urls, setting) in [
+            (PostgresUrls::from(wrong), "BANYAN_DATABASE_URL"),
+            (PostgresUrls { background: other(wrong), ..urls.clone() }, "BANYAN_DATABASE__JOBS_URL"),
+            (PostgresUrls { owner: other(wrong), ..urls.clone() }, "BANYAN_DATABASE__OWNER_URL"),
+        ] {
+            let refused = PostgresStore::connect(&urls, &options, Arc::new(SystemClock)).await.err();
+            let said = refused.expect("must be refused").to_string();
+            assert!(said.contains(setting), "{said}");
+        }
+    }
+    let new = PostgresUrls::from(as_login(&unique("banyan_test_new_"), "x", &database.name).as_str());
+    let said = prepare(&database.url, &new, &options).await.unwrap_err().to_string();
+    assert!(said.contains("--admin-url") && said.contains("superuser"), "{said}");
 }
 
 #[tokio::test]

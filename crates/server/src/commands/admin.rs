@@ -1,11 +1,19 @@
 //! `banyan admin`.
 
-use std::{fs, path::PathBuf, process::ExitCode};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use app::identity::NewInstallation;
 use clap::Subcommand;
 
-use crate::{config::Config, error::StartError, wiring};
+use crate::{
+    config::Config,
+    error::StartError,
+    wiring::{self, Backend},
+};
 
 /// What to do about accounts.
 #[derive(Debug, Subcommand)]
@@ -25,26 +33,58 @@ pub(crate) enum AdminCommand {
         #[arg(long, value_name = "FILE")]
         password_file: PathBuf,
         /// The first tenant's name
-        #[arg(long, default_value = "Default")]
+        #[arg(long, default_value = "Default", conflicts_with = "superadmin")]
         tenant_name: String,
     },
 }
 
 pub(super) async fn run(command: AdminCommand, config: &Config) -> Result<ExitCode, StartError> {
     let AdminCommand::Create { superadmin, email, username, password_file, tenant_name } = command;
-    let read = fs::read_to_string(&password_file);
-    let password = read
-        .map_err(|source| StartError::File { what: "the password file", path: password_file.clone(), source })?
-        .trim_end_matches(['\r', '\n'])
-        .to_owned();
+    if matches!(Backend::of(config)?, Backend::Memory) {
+        let problem = "keeps nothing when this command ends; name the database that the server uses";
+        return Err(config.refuse("database_url", problem));
+    }
+    let password = password_in(&password_file)?;
     let app = wiring::build(config).await?;
+    let by_flag = |error| by_name(error, |field| format!("--{}", field.replace('_', "-")));
     if superadmin {
-        let user = app.identity().create_superadmin(&email, &username, password).await?;
+        let user = app.identity().create_superadmin(&email, &username, password).await.map_err(by_flag)?;
         println!("made the superadmin {} ({})", user.username.as_str(), user.id);
     } else {
         let new = NewInstallation { tenant_name, email, username, password };
-        let set_up = app.identity().set_up_on_host(new).await?;
+        let set_up = app.identity().set_up_on_host(new).await.map_err(|error| match error.code {
+            "setup_not_allowed" => {
+                let problem = "is set up already; its admins make users (POST /api/v1/users), and --superadmin makes \
+                               one who runs it";
+                StartError::setting("this installation", problem)
+            }
+            _ => by_flag(error),
+        })?;
         println!("made the tenant {} and its admin {}", set_up.tenant.slug.as_str(), set_up.user.username.as_str());
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The password that a file holds, without the line break that editors leave.
+///
+/// # Errors
+/// [`StartError::File`].
+pub(super) fn password_in(file: &Path) -> Result<String, StartError> {
+    let read = fs::read_to_string(file);
+    let text = read.map_err(|source| StartError::File { what: "the password file", path: file.to_owned(), source })?;
+    Ok(text.trim_end_matches(['\r', '\n']).to_owned())
+}
+
+/// What is wrong with the account that is made, by the name under which it was told.
+pub(super) fn by_name(error: app::Error, name_of: impl Fn(&str) -> String) -> StartError {
+    match error.fields.first() {
+        Some(field) => {
+            let name = match field.field.as_str() {
+                "password" => format!("the password in the file of {}", name_of("password_file")),
+                field => name_of(field),
+            };
+            StartError::setting(name, field.message.clone())
+        }
+        None => error.into(),
+    }
 }

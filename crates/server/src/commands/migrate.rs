@@ -4,11 +4,11 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 use domain::clock::SystemClock;
-use infra_postgres::{PostgresOptions, migrate_down, migrate_status, migrate_up, prepare};
+use infra_postgres::{MigrationState, PostgresOptions, migrate_down, migrate_status, migrate_up, prepare};
 use infra_sqlite::{SqliteOptions, SqliteStore};
 use std::sync::Arc;
 
-use crate::{config::Config, error::StartError, wiring::Backend};
+use crate::{config::Config, data_folder, error::StartError, wiring::Backend};
 
 /// What to do with the schema.
 #[derive(Debug, Subcommand)]
@@ -47,7 +47,7 @@ pub(super) async fn run(command: MigrateCommand, config: &Config) -> Result<Exit
         }
         (MigrateCommand::Prepare { .. }, _) => {
             let problem = "must name the PostgreSQL database and login to make, such as 'postgres://banyan:<password>@<host>/banyan'";
-            return Err(StartError::setting("BANYAN_DATABASE_URL", problem));
+            return Err(config.refuse("database_url", problem));
         }
         (MigrateCommand::Up, Backend::Postgres(urls)) => {
             let applied = migrate_up(&urls, &options).await.map_err(StartError::part)?;
@@ -58,22 +58,30 @@ pub(super) async fn run(command: MigrateCommand, config: &Config) -> Result<Exit
             println!("took back {taken_back} migrations");
         }
         (MigrateCommand::Status, Backend::Postgres(urls)) => {
-            for state in migrate_status(&urls, &options).await.map_err(StartError::part)? {
-                println!("{} {}", if state.applied { "applied" } else { "missing" }, state.name);
-            }
+            print(&migrate_status(&urls, &options).await.map_err(StartError::part)?);
+        }
+        (MigrateCommand::Status, Backend::Sqlite(path)) => {
+            print(&infra_sqlite::migrate_status(&path).await.map_err(StartError::part)?);
         }
         (MigrateCommand::Up, Backend::Sqlite(path)) => {
+            data_folder::make(&config.data_dir)?;
             let store = SqliteStore::open(&path, &SqliteOptions::default(), Arc::new(SystemClock)).await;
             store.map_err(StartError::part)?;
             println!("the schema of '{}' is up to date", path.display());
         }
-        (MigrateCommand::Down { .. } | MigrateCommand::Status, Backend::Sqlite(_)) => {
-            let problem = "is an SQLite file, which is migrated when it is opened; put back a copy of the file instead";
-            return Err(StartError::setting("BANYAN_DATABASE_URL", problem));
+        (MigrateCommand::Down { .. }, Backend::Sqlite(path)) => {
+            let problem = "is migrated when it is opened, and only forwards; put back a copy of it instead";
+            return Err(StartError::setting(format!("the SQLite file '{}'", path.display()), problem));
         }
         (_, Backend::Memory) => {
-            return Err(StartError::setting("BANYAN_DATABASE_URL", "keeps nothing, so there is nothing to migrate"));
+            return Err(config.refuse("database_url", "keeps nothing, so there is nothing to migrate"));
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn print(states: &[MigrationState]) {
+    for state in states {
+        println!("{} {}", if state.applied { "applied" } else { "missing" }, state.name);
+    }
 }
