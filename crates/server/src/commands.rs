@@ -9,7 +9,7 @@ use crate::{
     error::StartError,
 };
 
-mod admin;
+pub(crate) mod admin;
 mod doctor;
 mod migrate;
 mod openapi;

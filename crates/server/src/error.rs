@@ -5,9 +5,6 @@ use std::{error::Error, io, path::PathBuf};
 /// A refusal to start.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum StartError {
-    /// A setting cannot be read.
-    #[error("{0}")]
-    Config(#[from] Box<figment::Error>),
     /// A setting cannot be used.
     #[error("{name} {problem}")]
     Setting {
@@ -27,12 +24,12 @@ pub(crate) enum StartError {
         source: io::Error,
     },
     /// An address cannot be listened on.
-    #[error("cannot listen on {address}; choose another with {name}")]
+    #[error("{problem}, or choose another with {name}")]
     Listen {
+        /// What stands in the way.
+        problem: String,
         /// The setting.
-        name: &'static str,
-        /// The address.
-        address: String,
+        name: String,
         /// The cause.
         source: io::Error,
     },
@@ -63,7 +60,7 @@ impl StartError {
 }
 
 /// The error with its causes, each said once.
-pub(crate) fn sentence(error: &StartError) -> String {
+pub(crate) fn sentence(error: &(dyn Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

@@ -7,6 +7,7 @@ use clap::Parser;
 mod commands;
 mod config;
 mod connections;
+mod data_folder;
 mod error;
 mod listeners;
 mod secret;
@@ -36,9 +37,9 @@ fn main() -> ExitCode {
 }
 
 fn run(command: Command, loaded: config::Loaded) -> Result<ExitCode, StartError> {
-    telemetry::init(&loaded.config.log)?;
-    for variable in &loaded.unknown_variables {
-        tracing::warn!(variable, "there is no such setting; it has no effect");
+    telemetry::init(&loaded.config)?;
+    for hint in &loaded.hints {
+        tracing::warn!("{hint}");
     }
     // One provider of cryptography for all of TLS; a second installation is refused, which is fine.
     if rustls::crypto::ring::default_provider().install_default().is_err() {

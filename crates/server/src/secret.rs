@@ -16,30 +16,48 @@ use crate::{config::Config, error::StartError};
 /// The file in the data folder.
 const FILE: &str = "secret.key";
 
-/// The secret of this installation.
+/// The secret of this installation, made where there is none yet.
 ///
 /// # Errors
-/// [`StartError::Setting`] for a weak one, [`StartError::File`] when it cannot be kept.
+/// As [`read`].
 pub(crate) fn load(config: &Config) -> Result<ServerSecret, StartError> {
-    if let Some(secret) = &config.secret_key {
-        return ServerSecret::new(secret.as_bytes())
-            .map_err(|error| StartError::setting("BANYAN_SECRET_KEY", error.message));
+    if let Some(secret) = read(config)? {
+        return Ok(secret);
     }
     let path = config.data_file(FILE);
-    let file_error = |source| StartError::File { what: "the secret file", path: path.clone(), source };
-    if !path.try_exists().map_err(file_error)? {
-        keep(&path, &ServerSecret::random(&RandomIds)).map_err(file_error)?;
-    }
+    keep(&path, &ServerSecret::random(&RandomIds)).map_err(|source| file_error(&path, source))?;
     // What is in the file counts, also for the process that has just made one.
-    let text = fs::read_to_string(&path).map_err(file_error)?;
-    let mode = fs::metadata(&path).map_err(file_error)?.permissions().mode();
+    read(config)?.ok_or_else(|| file_error(&path, io::ErrorKind::NotFound.into()))
+}
+
+/// The secret that is given or kept; `None` before the first start.
+///
+/// # Errors
+/// [`StartError::Setting`] for a weak one or one that others can read, [`StartError::File`] when it cannot be read.
+pub(crate) fn read(config: &Config) -> Result<Option<ServerSecret>, StartError> {
+    if let Some(secret) = &config.secret_key {
+        let given = ServerSecret::new(secret.as_bytes());
+        return given.map(Some).map_err(|error| config.refuse("secret_key", error.message));
+    }
+    let path = config.data_file(FILE);
+    let text = match fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(file_error(&path, error)),
+    };
+    let mode = fs::metadata(&path).map_err(|source| file_error(&path, source))?.permissions().mode();
     if mode & 0o077 != 0 {
         let problem = "can be read by others; run 'chmod 600' on it, and delete it if it may be known to them";
         return Err(StartError::setting(format!("the secret file '{}'", path.display()), problem));
     }
-    let secret = BASE64_STANDARD.decode(text.trim()).map_err(|error| file_error(io::Error::other(error)))?;
-    ServerSecret::new(&secret)
-        .map_err(|error| StartError::setting(format!("the secret in '{}'", path.display()), error.message))
+    let in_file = |problem: String| StartError::setting(format!("the secret in '{}'", path.display()), problem);
+    let damaged = "is damaged; put back a copy of the file, or delete it, which ends all sessions";
+    let secret = BASE64_STANDARD.decode(text.trim()).map_err(|_| in_file(damaged.to_owned()))?;
+    ServerSecret::new(&secret).map(Some).map_err(|error| in_file(error.message))
+}
+
+fn file_error(path: &Path, source: io::Error) -> StartError {
+    StartError::File { what: "the secret file", path: path.to_owned(), source }
 }
 
 /// Writes the secret whole or not at all. Of several processes that start at once one writes it: a link

@@ -1,12 +1,12 @@
 //! The log (to standard error) and the figures for `/metrics`.
 
-use std::io::stderr;
+use std::io::{IsTerminal, stderr};
 
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::{EnvFilter, fmt, prelude::*};
 
 use crate::{
-    config::{LogConfig, LogFormat},
+    config::{Config, LogFormat},
     error::StartError,
 };
 
@@ -20,13 +20,21 @@ const DATABASE_SECONDS: &[f64] = &[0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1
 ///
 /// # Errors
 /// [`StartError::Setting`] for a filter that is none.
-pub(crate) fn init(config: &LogConfig) -> Result<(), StartError> {
-    let filter = EnvFilter::try_new(&config.filter)
-        .map_err(|error| StartError::setting("BANYAN_LOG__FILTER", format!("is not a filter of the log: {error}")))?;
+pub(crate) fn init(config: &Config) -> Result<(), StartError> {
+    let filter = EnvFilter::try_new(&config.log.filter).map_err(|error| {
+        let problem =
+            format!("must be a level, such as 'info', or levels of parts, such as 'info,app=debug' ({error})");
+        config.refuse("log.filter", problem)
+    })?;
     let registry = tracing_subscriber::registry().with(filter);
-    let started = match config.format {
+    let started = match config.log.format {
         LogFormat::Json => registry.with(fmt::layer().json().flatten_event(true).with_writer(stderr)).try_init(),
-        LogFormat::Text => registry.with(fmt::layer().with_writer(stderr)).try_init(),
+        LogFormat::Text => {
+            let layer = fmt::layer().with_writer(stderr);
+            // The library's own choice heeds NO_COLOR, and not what reads the log.
+            let layer = if stderr().is_terminal() { layer } else { layer.with_ansi(false) };
+            registry.with(layer).try_init()
+        }
     };
     started.map_err(|error| StartError::Log(Box::new(error)))
 }

@@ -1,12 +1,6 @@
 //! Composition: the only place that knows all parts, and the only `match` on a backend.
 
-use std::{
-    fs,
-    os::unix::fs::{DirBuilderExt, PermissionsExt},
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Duration,
-};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use app::{App, AppBuilder, Settings};
 use domain::{
@@ -24,6 +18,7 @@ use infra_sqlite::{SqliteOptions, SqliteStore, SqliteWakeups};
 
 use crate::{
     config::{Config, DatabaseConfig},
+    data_folder,
     error::StartError,
     secret,
 };
@@ -51,11 +46,12 @@ impl Backend {
     pub(crate) fn of(config: &Config) -> Result<Self, StartError> {
         let backend = Self::named(config)?;
         let DatabaseConfig { jobs_url, owner_url, listen_url, .. } = &config.database;
-        let further = [("JOBS_URL", jobs_url), ("OWNER_URL", owner_url), ("LISTEN_URL", listen_url)];
+        let further = [("jobs_url", jobs_url), ("owner_url", owner_url), ("listen_url", listen_url)];
         match further.into_iter().find(|(_, url)| url.is_some()) {
             Some((name, _)) if !matches!(backend, Self::Postgres(_)) => {
-                let problem = "is for PostgreSQL; set BANYAN_DATABASE_URL to the URL of the login that serves";
-                Err(StartError::setting(format!("BANYAN_DATABASE__{name}"), problem))
+                let serving = config.name_of("database_url");
+                let problem = format!("is for PostgreSQL; set {serving} to the URL of the login that serves");
+                Err(config.refuse(&format!("database.{name}"), problem))
             }
             _ => Ok(backend),
         }
@@ -76,7 +72,7 @@ impl Backend {
             _ => {
                 let problem =
                     "must be 'sqlite://<file>', 'postgres://<user>:<password>@<host>/<database>' or 'memory://'";
-                Err(StartError::setting("BANYAN_DATABASE_URL", problem))
+                Err(config.refuse("database_url", problem))
             }
         }
     }
@@ -87,7 +83,7 @@ impl Backend {
 /// # Errors
 /// [`StartError`] with a sentence that says what to do.
 pub(crate) async fn build(config: &Config) -> Result<App, StartError> {
-    make_folder(&config.data_dir)?;
+    data_folder::make(&config.data_dir)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let (store, wakeups) = open(config, &clock).await?;
     let providers = ProviderSettings::read(|name| std::env::var(name).ok()).map_err(StartError::part)?;
@@ -118,7 +114,7 @@ pub(crate) async fn build(config: &Config) -> Result<App, StartError> {
     Ok(builder.build())
 }
 
-fn postgres_options(config: &Config) -> PostgresOptions {
+pub(crate) fn postgres_options(config: &Config) -> PostgresOptions {
     let (defaults, database) = (PostgresOptions::default(), &config.database);
     PostgresOptions {
         app_connections: database.connections.unwrap_or(defaults.app_connections),
@@ -127,7 +123,7 @@ fn postgres_options(config: &Config) -> PostgresOptions {
     }
 }
 
-fn sqlite_options(config: &Config) -> SqliteOptions {
+pub(crate) fn sqlite_options(config: &Config) -> SqliteOptions {
     let defaults = SqliteOptions::default();
     SqliteOptions { readers: config.database.readers.unwrap_or(defaults.readers), ..defaults }
 }
@@ -141,8 +137,10 @@ async fn open(config: &Config, clock: &Arc<dyn Clock>) -> Result<(Arc<dyn Store>
         Backend::Postgres(urls) => {
             let options = postgres_options(config);
             match migrate_up(urls, &options).await {
+                Ok(0) => {}
+                Ok(applied) => tracing::info!(applied, "the schema was brought up to date"),
                 // Whoever deploys has migrated; a schema that is behind is refused.
-                Ok(_) | Err(PostgresError::NoOwner) => {}
+                Err(PostgresError::NoOwner) => {}
                 Err(error) => return Err(StartError::part(error)),
             }
             let store = PostgresStore::connect(urls, &options, Arc::clone(clock)).await.map_err(StartError::part)?;
@@ -157,7 +155,7 @@ async fn open(config: &Config, clock: &Arc<dyn Clock>) -> Result<(Arc<dyn Store>
 }
 
 /// The guarded way out, which knows every address of the operator's own settings, and the embedder.
-async fn outside(
+pub(crate) async fn outside(
     config: &Config,
     providers: &ProviderSettings,
     clock: &Arc<dyn Clock>,
@@ -167,8 +165,8 @@ async fn outside(
     let wire = match (&embeddings.model, &embeddings.base_url) {
         (None, None) => None,
         (None, Some(_)) => {
-            let problem = "is not set; name the model that BANYAN_EMBEDDINGS__BASE_URL serves";
-            return Err(StartError::setting("BANYAN_EMBEDDINGS__MODEL", problem));
+            let problem = format!("is not set; name the model that {} serves", config.name_of("embeddings.base_url"));
+            return Err(config.refuse("embeddings.model", problem));
         }
         (Some(model), base_url) => {
             let endpoint = providers.embedding_endpoint(model, base_url.as_deref()).map_err(StartError::part)?;
@@ -197,19 +195,6 @@ async fn outside(
         (None, None) => None,
     };
     Ok((egress, embedder))
-}
-
-/// A folder for its owner alone.
-fn make_folder(path: &Path) -> Result<(), StartError> {
-    let file_error = |source| StartError::File { what: "the data folder", path: path.to_owned(), source };
-    if path.is_dir() {
-        let mode = fs::metadata(path).map_err(file_error)?.permissions().mode();
-        if mode & 0o007 != 0 {
-            tracing::warn!(folder = %path.display(), "everybody on this machine can enter the data folder; run 'chmod 700' on it");
-        }
-        return Ok(());
-    }
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(file_error)
 }
 
 #[cfg(test)]

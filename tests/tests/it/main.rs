@@ -5,6 +5,7 @@ mod bad_input;
 mod edge;
 mod embeddings;
 mod faults;
+mod first_hour;
 mod isolation;
 mod main_job;
 mod openai_sdk;

@@ -11,9 +11,9 @@ use crate::{
 };
 
 /// Most characters of an e-mail address (RFC 5321, section 4.5.3.1).
-const MAX_EMAIL_CHARS: usize = 254;
+pub const MAX_EMAIL_CHARS: usize = 254;
 /// Most characters of a user name.
-const MAX_USERNAME_CHARS: usize = 64;
+pub const MAX_USERNAME_CHARS: usize = 64;
 
 /// A person with an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -126,6 +126,17 @@ impl Username {
         Ok(Self(value))
     }
 
+    /// A user name made out of an address: what stands before the `@`, with one `-` for each run of letters that no
+    /// name has; `admin` where nothing is left. [`Username::parse`] lets it in.
+    #[must_use]
+    pub fn of_email(email: &Email) -> Self {
+        let local = email.as_str().split('@').next().unwrap_or_default();
+        let in_names = |letter: char| letter.is_alphanumeric() || matches!(letter, '.' | '_');
+        let parts: Vec<&str> = local.split(|letter| !in_names(letter)).filter(|part| !part.is_empty()).collect();
+        let name: String = parts.join("-").trim_matches(['.', '_', '-']).chars().take(MAX_USERNAME_CHARS).collect();
+        Self::parse(&name).unwrap_or_else(|_| Self("admin".to_owned()))
+    }
+
     /// One that was let in before, maybe by a version that asked for less.
     #[must_use]
     pub fn from_stored(value: String) -> Self {
@@ -157,6 +168,28 @@ mod tests {
         // A Cyrillic letter, a direction, a width of zero.
         for value in ["аda@example.com", "ada@exаmple.com", "ada@example\u{202e}.com", "a\u{200b}da@example.com"] {
             assert_eq!(Email::parse(value).unwrap_err().code, "deceptive", "{value:?}");
+        }
+    }
+
+    #[test]
+    fn every_address_gives_a_user_name() {
+        let name = |email: &str| Username::of_email(&Email::parse(email).unwrap()).0;
+        for (email, expected) in [
+            ("Ada@example.com", "ada"),
+            ("ada+banyan@example.com", "ada-banyan"),
+            ("ada.l_1-x@example.com", "ada.l_1-x"),
+            ("_ada@example.com", "ada"),
+            ("o'brien&sons@example.com", "o-brien-sons"),
+            ("+@example.com", "admin"),
+            ("..@example.com", "admin"),
+            ("jürgen@example.com", "jürgen"),
+            ("\"a\"@example.com", "a"),
+        ] {
+            assert_eq!(name(email), expected, "{email}");
+        }
+        for local in ["a".repeat(200), format!("{}+x", "b".repeat(63)), "{}|~^`$!#%*/=?".to_owned(), "1".to_owned()] {
+            let name = name(&format!("{local}@example.com"));
+            assert_eq!(Username::parse(&name).map(|parsed| parsed.0), Ok(name), "{local}");
         }
     }
 

@@ -1,15 +1,30 @@
 //! `banyan serve`.
 
-use std::{io::Write, process::ExitCode, time::Duration};
+use std::{
+    io::Write,
+    net::{Ipv4Addr, SocketAddr},
+    process::ExitCode,
+    time::Duration,
+};
 
 use actix_server::Server;
 use actix_web::{App as ActixApp, HttpResponse, HttpServer, web};
 use api_actix::{Api, ApiSettings};
 use app::{App, identity::NewInstallation};
+use domain::identity::{Email, Username};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::time::MissedTickBehavior;
 
-use crate::{config::Config, connections, error::StartError, listeners::listen, shutdown::Signals, telemetry, wiring};
+use super::admin::{by_name, password_in};
+use crate::{
+    config::Config,
+    connections, data_folder,
+    error::StartError,
+    listeners::listen,
+    shutdown::Signals,
+    telemetry,
+    wiring::{self, Backend},
+};
 
 /// How often old figures are cleaned up.
 const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
@@ -21,15 +36,18 @@ pub(crate) async fn run(config: Config) -> Result<ExitCode, StartError> {
     raise_file_limit();
     let mut signals = Signals::new()?;
     let figures = telemetry::metrics()?;
+    data_folder::make(&config.data_dir)?;
+    // Held to the end of the process.
+    let _served = data_folder::serve(&config, &Backend::of(&config)?)?;
+    let listener = listen(config.name_of("listen"), &config.listen)?;
+    let metrics_listener = listen(config.name_of("metrics_listen"), &config.metrics_listen)?;
     let app = wiring::build(&config).await?;
     let https = config.public_url.as_deref().is_some_and(|url| url.starts_with("https://"));
     let api = Api::new(app.clone(), ApiSettings { https, ..ApiSettings::default() });
-    let listener = listen("BANYAN_LISTEN", &config.listen)?;
-    let metrics_listener = listen("BANYAN_METRICS_LISTEN", &config.metrics_listen)?;
     let address = listener.local_addr().map_err(StartError::part)?;
     let metrics_address = metrics_listener.local_addr().map_err(StartError::part)?;
 
-    set_up(&app, &config, &address.to_string()).await?;
+    set_up(&app, &config, address).await?;
     app.start_background();
     let workers = match config.http_workers {
         0 => std::thread::available_parallelism().map_or(1, usize::from),
@@ -37,7 +55,7 @@ pub(crate) async fn run(config: Config) -> Result<ExitCode, StartError> {
     };
     let server = Server::build()
         .workers(workers)
-        .max_concurrent_connections(config.limits.connections / workers.max(1))
+        .max_concurrent_connections((config.limits.connections / workers.max(1)).max(1))
         .shutdown_timeout(config.shutdown_seconds + LAST_SECONDS)
         .disable_signals();
     let server = connections::listen(server, listener, api).map_err(StartError::part)?.run();
@@ -66,32 +84,33 @@ pub(crate) async fn run(config: Config) -> Result<ExitCode, StartError> {
 }
 
 /// Sets up headless, or prints the setup URL of an empty installation.
-async fn set_up(app: &App, config: &Config, address: &str) -> Result<(), StartError> {
+async fn set_up(app: &App, config: &Config, address: SocketAddr) -> Result<(), StartError> {
     if let (Some(email), Some(file)) = (&config.admin_email, &config.admin_password_file) {
         if app.identity().is_set_up().await? {
             return Ok(());
         }
-        let read = std::fs::read_to_string(file);
-        let password =
-            read.map_err(|source| StartError::File { what: "the password file", path: file.clone(), source })?;
-        let username = email.split('@').next().unwrap_or("admin").to_owned();
         let new = NewInstallation {
             tenant_name: config.tenant_name.clone().unwrap_or_else(|| "Default".to_owned()),
             email: email.clone(),
-            username,
-            password: password.trim_end_matches(['\r', '\n']).to_owned(),
+            username: match &config.admin_username {
+                Some(name) => name.clone(),
+                None => Username::of_email(&Email::parse(email).map_err(app::Error::from)?).as_str().to_owned(),
+            },
+            password: password_in(file)?,
         };
         match app.identity().set_up_on_host(new).await {
             Ok(set_up) => tracing::info!(tenant = set_up.tenant.slug.as_str(), "set up"),
             // Another instance was a moment faster.
             Err(error) if error.code == "setup_not_allowed" => {}
-            Err(error) => return Err(error.into()),
+            Err(error) => return Err(by_name(error, |field| config.name_of(&setting_of(field)))),
         }
         return Ok(());
     }
     if let Some(token) = app.identity().offer_setup().await? {
-        let base = config.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
-        let base = base.trim_end_matches('/');
+        // All addresses of the machine are none to open.
+        let ip = if address.ip().is_unspecified() { Ipv4Addr::LOCALHOST.into() } else { address.ip() };
+        let local = || format!("http://{}", SocketAddr::new(ip, address.port()));
+        let base = config.public_url.clone().unwrap_or_else(local);
         let mut out = std::io::stdout();
         // Standard output, not the log: the token is for the one who started the program.
         writeln!(out, "\nBanyan is not set up yet. Open this address once:\n\n  {base}/api/v1/setup#token={token}\n")
@@ -99,6 +118,11 @@ async fn set_up(app: &App, config: &Config, address: &str) -> Result<(), StartEr
             .map_err(StartError::part)?;
     }
     Ok(())
+}
+
+/// The setting that tells a field of the first admin.
+fn setting_of(field: &str) -> String {
+    if field == "tenant_name" { field.to_owned() } else { format!("admin_{field}") }
 }
 
 /// Figures, on a listener of their own that the outside does not reach.

@@ -1,0 +1,5 @@
+//! The first hour of somebody who has never seen the program: settings, commands, the README.
+
+mod commands;
+mod data_folder;
+mod settings;

@@ -1,0 +1,114 @@
+//! What the program makes of settings, and says of those that it cannot use.
+
+use anyhow::{Result, ensure};
+use e2e::{Server, program};
+use serde_json::{Value, json};
+
+use crate::world::PASSWORD;
+
+/// What a program says that refuses to start with these variables.
+async fn refusal(variables: &[(&str, &str)]) -> Result<String> {
+    let output = program::output(&["config"], variables).await?;
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    ensure!(!output.status.success() && output.stdout.is_empty(), "{variables:?} is taken: {said}");
+    for word in ["u64", "u32", "usize", "unsigned", "struct", "invalid type", "expected"] {
+        ensure!(!said.contains(word), "{said}");
+    }
+    Ok(said)
+}
+
+/// The settings in force, as `banyan config` prints them.
+async fn in_force(variables: &[(&str, &str)]) -> Result<Value> {
+    Ok(serde_json::from_str(&program::run(&["config"], variables).await?)?)
+}
+
+#[tokio::test]
+async fn a_setting_that_cannot_be_used_is_told_by_its_variable() -> Result<()> {
+    for (variable, value, said) in [
+        ("BANYAN_LIMITS__UPLOAD_BYTES", "100MB", "must be a number of bytes"),
+        ("BANYAN_LIMITS__EVENTS_KEPT_SECONDS", "an hour", "must be a number of seconds"),
+        ("BANYAN_DATABASE__TRUSTED_NETWORK", "yes", "must be true or false"),
+        ("BANYAN_LOG__FORMAT", "pretty", "must be 'json' or 'text'"),
+        ("BANYAN_PUBLIC_URL", "chat.example.com", "must be the whole address"),
+        ("BANYAN_LISTEN", "8080", "must be an address and a port"),
+        ("BANYAN_DATABASE__READERS", "0", "must be 1 to"),
+    ] {
+        let told = refusal(&[(variable, value)]).await?;
+        ensure!(told.starts_with(&format!("banyan: {variable} {said}")), "{told}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn whatever_a_name_looks_like_it_is_a_name() -> Result<()> {
+    for name in ["42", "true", "[a]", "1e5", "{}"] {
+        let shown = in_force(&[("BANYAN_TENANT_NAME", name), ("BANYAN_CHAT__MODEL", name)]).await?;
+        assert_eq!((&shown["tenant_name"], &shown["chat"]["model"]), (&json!(name), &json!(name)));
+    }
+    let shown = in_force(&[("BANYAN_PUBLIC_URL", "https://Chat.example.com/"), ("BANYAN_LISTEN", "")]).await?;
+    assert_eq!(shown["public_url"], "https://chat.example.com");
+    assert_eq!(shown["listen"], "127.0.0.1:8080");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_variable_that_is_almost_a_setting_is_told_in_the_log() -> Result<()> {
+    for (variable, near) in [
+        ("BANYAN_CHAT_MODEL", "did you mean BANYAN_CHAT__MODEL?"),
+        ("BANYAN_OPENAI_API_KEY", "did you mean OPENAI_API_KEY?"),
+        ("BANYAN_LIMIT__UPLOAD_BYTES", "did you mean BANYAN_LIMITS__UPLOAD_BYTES?"),
+    ] {
+        let output = program::output(&["config"], &[(variable, "x")]).await?;
+        let log = String::from_utf8_lossy(&output.stderr).into_owned();
+        ensure!(output.status.success() && log.contains("WARN") && log.contains(near), "{log}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_first_admin_is_made_of_any_address() -> Result<()> {
+    for (email, given, expected) in [
+        ("ada+banyan@example.com", None, "ada-banyan"),
+        ("_@example.com", None, "admin"),
+        ("ada@example.com", Some("lovelace"), "lovelace"),
+    ] {
+        let secrets = tempfile::tempdir()?;
+        let file = secrets.path().join("password");
+        std::fs::write(&file, format!("{PASSWORD}\n"))?;
+        let mut builder = Server::builder()
+            .variable("BANYAN_ADMIN_EMAIL", email)
+            .variable("BANYAN_ADMIN_PASSWORD_FILE", file.display().to_string())
+            .variable("BANYAN_TENANT_NAME", "42");
+        if let Some(name) = given {
+            builder = builder.variable("BANYAN_ADMIN_USERNAME", name);
+        }
+        let server = builder.start().await?;
+        let login = json!({ "login": email, "password": PASSWORD });
+        let signed_in = server.client()?.post("/api/v1/auth/login", &login).await?.expect(200)?;
+        let client = server.client()?.with_token(signed_in["access_token"].as_str().unwrap_or_default());
+        assert_eq!(client.get("/api/v1/me").await?.expect(200)?["username"], expected);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_first_admin_that_cannot_be_made_is_told_by_the_setting() -> Result<()> {
+    let secrets = tempfile::tempdir()?;
+    let file = secrets.path().join("password");
+    std::fs::write(&file, "too short")?;
+    let with = |email: &str| {
+        Server::builder()
+            .variable("BANYAN_ADMIN_EMAIL", email)
+            .variable("BANYAN_ADMIN_PASSWORD_FILE", file.display().to_string())
+    };
+    let (status, said) = with("ada@example.com").refusal().await?;
+    ensure!(
+        !status.success() && said.contains("BANYAN_ADMIN_PASSWORD_FILE must have at least 15 characters"),
+        "{said}"
+    );
+    let (_, said) = with("ada").refusal().await?;
+    ensure!(said.contains("BANYAN_ADMIN_EMAIL must be an e-mail address"), "{said}");
+    let (_, said) = with("ada@example.com").variable("BANYAN_ADMIN_USERNAME", "ada+b").refusal().await?;
+    ensure!(said.contains("BANYAN_ADMIN_USERNAME must be"), "{said}");
+    Ok(())
+}
