@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
-pub(crate) use self::python::reference;
+pub(crate) use self::python::{reference, validator};
 use self::wheel::Wheel;
 use crate::paths;
 

@@ -21,7 +21,7 @@ const USAGE: &str = "usage: cargo xtask <command>
   bench [--with-reference]  the benchmarks, on a PostgreSQL with fsync
   bench scale               how calls grow in filled databases: 20 GB of disk, and half an hour
   chaos [--seed N]          the long fault tests, on a PostgreSQL with fsync
-  openapi [--check]         write docs/openapi.json, or compare it with the server's routes";
+  openapi [--check]         write docs/openapi.json, or validate it and compare it with the server";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

@@ -4,6 +4,7 @@ pub(crate) mod dto;
 pub(crate) mod event;
 mod handlers;
 pub(crate) mod message;
+pub(crate) mod sent;
 mod streams;
 mod turns;
 

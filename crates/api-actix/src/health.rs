@@ -5,13 +5,23 @@ use app::App;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::{ApiSettings, error::ApiError, route::LISTED};
+use crate::{
+    ApiSettings,
+    error::ApiError,
+    openapi::values::{one_of, values},
+    route::LISTED,
+};
 
 /// A word about how things are.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Health {
-    /// `ok`.
+    #[schema(value_type = HealthStatus)]
     status: &'static str,
+}
+
+values! {
+    /// How things are.
+    HealthStatus = one_of(["ok"]);
 }
 
 /// What runs.
@@ -27,21 +37,21 @@ pub(crate) struct Version {
 
 /// Says that the process lives.
 #[utoipa::path(trace, path = LISTED, responses((status = 200, body = Health)))]
-pub(crate) async fn livez() -> HttpResponse {
+pub(crate) async fn check_live() -> HttpResponse {
     HttpResponse::Ok().json(Health { status: "ok" })
 }
 
 /// Says whether requests are served: the database answers, and no shutdown is under way.
 #[utoipa::path(trace, path = LISTED,
-    responses((status = 200, body = Health), (status = 503, description = "not ready", content_type = "application/problem+json")))]
-pub(crate) async fn readyz(app: web::Data<App>) -> Result<HttpResponse, ApiError> {
+    responses((status = 200, body = Health), (status = 503, description = "not ready")))]
+pub(crate) async fn check_ready(app: web::Data<App>) -> Result<HttpResponse, ApiError> {
     app.ready().await?;
     Ok(HttpResponse::Ok().json(Health { status: "ok" }))
 }
 
 /// Says which version runs.
 #[utoipa::path(trace, path = LISTED, responses((status = 200, body = Version)))]
-pub(crate) async fn version(app: web::Data<App>, settings: web::Data<ApiSettings>) -> HttpResponse {
+pub(crate) async fn get_version(app: web::Data<App>, settings: web::Data<ApiSettings>) -> HttpResponse {
     let storage = app.capabilities().backend;
     HttpResponse::Ok().json(Version { name: "banyan", version: settings.version, storage })
 }

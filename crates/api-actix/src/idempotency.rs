@@ -11,8 +11,32 @@ use domain::admin::KeptAnswer;
 use domain::error::ValueError;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
+use utoipa::IntoParams;
 
-use crate::error::ApiError;
+use crate::{
+    error::ApiError,
+    openapi::values::{HeadVersion, IdempotencyKey},
+};
+
+/// What makes a request one that may be repeated.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "describes a header in the OpenAPI document")]
+pub(crate) struct Repeatable {
+    /// One of your own: the same request under it does nothing again within 24 hours, and gets the same answer.
+    #[param(rename = "Idempotency-Key", value_type = Option<IdempotencyKey>)]
+    idempotency_key: Option<String>,
+}
+
+/// What a request takes for the present head.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "describes a header in the OpenAPI document")]
+pub(crate) struct Expecting {
+    /// The `head_version` that it was made for, in double quotes: the request is refused where the head has moved since.
+    #[param(rename = "If-Match", value_type = Option<HeadVersion>)]
+    if_match: Option<String>,
+}
 
 /// How the value of an effect looks on the wire.
 pub(crate) type Respond<T, B> = fn(&T) -> B;

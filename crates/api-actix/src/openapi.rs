@@ -10,18 +10,32 @@ use actix_web::{
 use utoipa::{
     OpenApi,
     openapi::{
-        self, HttpMethod, RefOr, Required,
-        content::ContentBuilder,
-        path::{Operation, Parameter, ParameterBuilder, ParameterIn},
+        self, HttpMethod, RefOr, Required, Schema,
+        path::{Parameter, ParameterBuilder, ParameterIn},
+        schema::Type,
         security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme},
     },
 };
 use utoipa_swagger_ui::Config;
 
 use crate::{
-    Access, Body, Route,
+    Access, Route,
+    conversations::{
+        event::TurnEventBody,
+        sent::{self, PartRequest},
+    },
     error::{ApiError, no_such_route},
     routes::ROUTES,
+    usage::UsageGroupName,
+};
+
+mod answers;
+mod responses;
+pub(crate) mod values;
+
+use values::{
+    CollectionId, ConversationOrigin, HeadVersion, IdempotencyKey, MessageCursor, ModelName, PageCursor, PageLimit,
+    PermissionName, TitlePart,
 };
 
 const PATH: &str = "/api/openapi.json";
@@ -41,7 +55,12 @@ const BEARER: &str = "bearer";
         (name = "usage", description = "The ledger"),
         (name = "openai", description = "OpenAI's dialect, for any client that speaks it"),
         (name = "health", description = "Whether and what runs"),
-    )
+    ),
+    // Those that parameters, lists and streams name; those of fields are found by themselves.
+    components(schemas(
+        TurnEventBody, PartRequest, ModelName, CollectionId, PermissionName, PageLimit, PageCursor, MessageCursor,
+        TitlePart, ConversationOrigin, UsageGroupName, IdempotencyKey, HeadVersion
+    ))
 )]
 struct Document;
 
@@ -51,12 +70,16 @@ pub fn document() -> openapi::OpenApi {
     let mut document = Document::openapi();
     let scheme =
         HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("An access token, or an API key")).build();
-    document.components.get_or_insert_default().add_security_scheme(BEARER, SecurityScheme::Http(scheme));
+    let components = document.components.get_or_insert_default();
+    components.add_security_scheme(BEARER, SecurityScheme::Http(scheme));
+    responses::add_schemas(components);
     for route in ROUTES {
         if let Some(description) = route.description {
             add(&mut document, route, description());
         }
     }
+    answers::require_fields(&mut document);
+    sent::tell_bounds(&mut document.components.get_or_insert_default().schemas);
     document
 }
 
@@ -66,14 +89,44 @@ fn add(document: &mut openapi::OpenApi, route: &Route, mut description: openapi:
     for mut operation in described.into_values().filter_map(|item| item.trace) {
         let mut parameters = parameters(route.path);
         parameters.extend(operation.parameters.take().unwrap_or_default());
-        operation.parameters = (!parameters.is_empty()).then_some(parameters);
+        parameters.iter_mut().for_each(|parameter| match parameter {
+            RefOr::T(parameter) => parameter.schema.iter_mut().for_each(without_null),
+            RefOr::Ref(_) => {}
+        });
+        if let Some(RefOr::T(body)) = &mut operation.request_body {
+            for content in body.content.values_mut() {
+                if let RefOr::T(content) = content {
+                    content.schema.iter_mut().for_each(without_null);
+                }
+            }
+        }
         if matches!(route.access, Access::SignedIn | Access::Needs(_)) {
             operation.security = Some(vec![SecurityRequirement::new(BEARER, Vec::<String>::new())]);
         }
-        add_errors(&mut operation, route);
+        if let Access::Needs(permission) = route.access {
+            parameters.push(tenant());
+            let text = operation.description.take().map(|text| format!("{text}\n\n")).unwrap_or_default();
+            operation.description = Some(format!("{text}Needs `{permission}`."));
+        }
+        operation.parameters = (!parameters.is_empty()).then_some(parameters);
+        // The context and what is done: names of their own in clients that are generated.
+        let context = operation.tags.iter().flatten().next().cloned().unwrap_or_default();
+        operation.operation_id = operation.operation_id.map(|done| format!("{context}_{done}"));
+        responses::add(&mut operation, route);
         document.paths.add_path_operation(written(route.path), method(&route.method).into_iter().collect(), operation);
     }
     document.merge(description);
+}
+
+/// A parameter or body that may be left out is not null for that, as a field would be.
+fn without_null(schema: &mut RefOr<Schema>) {
+    let RefOr::T(Schema::OneOf(choice)) = schema else { return };
+    let is_null =
+        |item: &RefOr<Schema>| matches!(item, RefOr::T(Schema::Object(item)) if item.schema_type == Type::Null.into());
+    choice.items.retain(|item| !is_null(item));
+    if let [only] = choice.items.as_slice() {
+        *schema = only.clone();
+    }
 }
 
 /// A method as OpenAPI names it.
@@ -105,6 +158,13 @@ fn parameters(path: &str) -> Vec<RefOr<Parameter>> {
     names.map(parameter).collect()
 }
 
+/// The tenant that a superadmin enters.
+fn tenant() -> RefOr<Parameter> {
+    let text = "For a superadmin: the tenant to act in, by its slug or id. For others it does nothing.";
+    let parameter = ParameterBuilder::new().name("X-Banyan-Tenant").parameter_in(ParameterIn::Header);
+    RefOr::T(parameter.schema(Some(utoipa::schema!(String))).required(Required::False).description(Some(text)).build())
+}
+
 /// The document; where we are mounted under a prefix, it names that as its server.
 pub(crate) async fn json(request: HttpRequest) -> HttpResponse {
     let mut document = document();
@@ -129,48 +189,4 @@ pub(crate) async fn reference(file: web::Path<String>) -> Result<HttpResponse, A
         response.insert_header((header::CONTENT_ENCODING, "gzip"));
     }
     Ok(response.content_type(found.content_type).body(found.bytes.into_owned()))
-}
-
-/// The errors that a route may return follow from its line.
-fn add_errors(operation: &mut Operation, route: &Route) {
-    let media = if route.path.starts_with("/v1/") { "application/json" } else { "application/problem+json" };
-    let mut codes =
-        vec![("500", "our fault; the request id finds it in the log"), ("503", "busy, or without a database")];
-    match route.access {
-        Access::Public => {}
-        Access::OwnCredential => codes.push(("401", "the credential is worth nothing")),
-        Access::SignedIn => codes.push(("401", "sign in first")),
-        Access::Needs(permission) => {
-            codes.push(("401", "sign in first"));
-            codes.push(("403", "the permission is missing"));
-            operation.description = Some(match operation.description.take() {
-                Some(text) => format!("{text}\n\nNeeds `{permission}`."),
-                None => format!("Needs `{permission}`."),
-            });
-        }
-    }
-    if route.path.contains('{') {
-        codes.push(("404", "there is no such thing, or you may not see it"));
-    }
-    if route.body != Body::Unread {
-        codes.extend([
-            ("400", "the body is not well formed"),
-            ("404", "something that the body names does not exist, or you may not see it"),
-            ("408", "the body did not arrive in time"),
-            ("409", "the state does not allow it"),
-            ("413", "the body is too large"),
-            ("415", "another content type is needed"),
-            ("429", "too much at once"),
-            ("502", "a provider failed"),
-            ("504", "a provider did not answer in time"),
-        ]);
-    }
-    codes.push(("422", "a value breaks a rule; the answer says which"));
-    for (code, description) in codes {
-        let response = openapi::ResponseBuilder::new()
-            .description(description)
-            .content(media, ContentBuilder::new().build())
-            .build();
-        operation.responses.responses.entry(code.to_owned()).or_insert_with(|| RefOr::T(response));
-    }
 }

@@ -12,17 +12,21 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use crate::error::ApiError;
+use crate::{
+    error::ApiError,
+    openapi::values::{PageCursor, PageLimit},
+};
 
 /// Which page is wanted.
 #[derive(Debug, Clone, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct PageQuery {
-    /// Most items of the page, 1 to 200; 50 by default.
-    #[param(minimum = 1, maximum = 200)]
+    /// Most items of the page.
+    #[param(value_type = Option<PageLimit>)]
     pub(crate) limit: Option<u32>,
     /// `next_cursor` of the page before.
+    #[param(value_type = Option<PageCursor>)]
     pub(crate) cursor: Option<String>,
 }
 
@@ -90,22 +94,44 @@ fn encode(cursor: Cursor) -> String {
     BASE64_URL_SAFE_NO_PAD.encode(bytes)
 }
 
+/// Microseconds since 1970 from which on no cursor is: in the year 2112, long before databases run out of years. The first
+/// twelve bits of a cursor are therefore zero.
+const END_OF_CURSORS: i64 = 1 << 52;
+
 fn decode(text: &str) -> Result<Cursor, ApiError> {
     let bytes = BASE64_URL_SAFE_NO_PAD.decode(text).map_err(|_| not_a_cursor())?;
     let (at, id) = bytes.split_first_chunk::<8>().ok_or_else(not_a_cursor)?;
-    let at = DateTime::from_timestamp_micros(i64::from_be_bytes(*at)).ok_or_else(not_a_cursor)?;
+    let micros = Some(i64::from_be_bytes(*at)).filter(|micros| (0..END_OF_CURSORS).contains(micros));
+    let at = micros.and_then(DateTime::from_timestamp_micros).ok_or_else(not_a_cursor)?;
     let id = Uuid::from_slice(id).map_err(|_| not_a_cursor())?;
     Ok(Cursor { at, id })
 }
 
-/// A cursor that names a message.
+/// A cursor that names a message, as pages of the branch have it.
 pub(crate) fn decode_message(text: &str) -> Result<MessageId, ApiError> {
-    Uuid::try_parse(text).map(MessageId).map_err(|_| not_a_cursor())
+    match (Uuid::try_parse(text), place(text)) {
+        (Ok(id), _) => Ok(MessageId(id)),
+        (_, Some(_)) => Err(of_the_other_list()),
+        _ => Err(not_a_cursor()),
+    }
 }
 
-/// A cursor that names a place by number.
+/// A cursor that names a place by number, as pages of the tree have it.
 pub(crate) fn decode_number(text: &str) -> Result<i64, ApiError> {
-    text.parse().ok().filter(|number| *number >= 0).ok_or_else(not_a_cursor)
+    match (place(text), Uuid::try_parse(text)) {
+        (Some(place), _) => Ok(place),
+        (_, Ok(_)) => Err(of_the_other_list()),
+        _ => Err(not_a_cursor()),
+    }
+}
+
+fn place(text: &str) -> Option<i64> {
+    text.parse().ok().filter(|number| *number >= 0)
+}
+
+/// Well formed, and it leads nowhere here.
+fn of_the_other_list() -> ApiError {
+    app::Error::not_found("cursor", Uuid::nil()).into()
 }
 
 fn not_a_cursor() -> ApiError {
@@ -121,8 +147,26 @@ mod tests {
         let at = DateTime::from_timestamp_micros(1_700_000_000_123_456).unwrap();
         let cursor = Cursor { at, id: Uuid::from_u128(7) };
         assert_eq!(decode(&encode(cursor)).unwrap(), cursor);
-        for text in ["", "x", "AAAA", &"A".repeat(100), "é"] {
+        let late = DateTime::from_timestamp_micros(END_OF_CURSORS).unwrap();
+        assert!(decode(&encode(Cursor { at: late, ..cursor })).is_err());
+        for text in ["", "x", "AAAA", &"A".repeat(100), "é", &"_".repeat(32)] {
             assert!(decode(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_cursor_of_the_tree_leads_nowhere_on_the_branch() {
+        let uuid = Uuid::from_u128(7).to_string();
+        assert_eq!(decode_message(&uuid).unwrap().0, Uuid::from_u128(7));
+        assert_eq!(decode_number("7").unwrap(), 7);
+        let code = |error: ApiError| error.error.code;
+        assert_eq!(
+            (code(decode_message("7").unwrap_err()), code(decode_number(&uuid).unwrap_err())),
+            ("not_found", "not_found")
+        );
+        for text in ["", "-1", "x", "7.5"] {
+            assert_eq!(code(decode_message(text).unwrap_err()), "invalid");
+            assert_eq!(code(decode_number(text).unwrap_err()), "invalid");
         }
     }
 }

@@ -10,18 +10,29 @@ use domain::{
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::{authorize::ActorRequest, error::HandlerResult, route::LISTED};
+use crate::{
+    authorize::ActorRequest,
+    error::HandlerResult,
+    openapi::values::{Usd, one_of, values},
+    route::LISTED,
+};
 
 /// What sums can be asked for by; those by message are a conversation's own report.
 const GROUPINGS: &[UsageGrouping] =
     &[UsageGrouping::Model, UsageGrouping::User, UsageGrouping::Day, UsageGrouping::Agent];
+
+values! {
+    /// By what usage is summed up.
+    UsageGroupName = one_of(GROUPINGS.iter().map(|group| group.as_str()));
+}
 
 /// Which rows are summed up, and how.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct SummaryQuery {
-    /// `model` (the default), `user`, `day` or `agent`.
+    /// By default `model`.
+    #[param(value_type = Option<UsageGroupName>)]
     group_by: Option<String>,
     /// Requested at or after.
     from: Option<DateTime<Utc>>,
@@ -35,7 +46,8 @@ pub(crate) struct TotalsBody {
     requests: u64,
     input_tokens: u64,
     output_tokens: u64,
-    /// USD with nine places; the sum of the known costs.
+    /// The sum of the known costs.
+    #[schema(value_type = Usd)]
     cost: String,
     /// False when the price of some call is not known.
     cost_complete: bool,
@@ -81,7 +93,7 @@ pub(crate) fn cost_body(cost: Option<Money>) -> Option<String> {
 
 /// Sums of one's own usage, or of the tenant's for its admins.
 #[utoipa::path(trace, path = LISTED, params(SummaryQuery), responses((status = 200, body = SummaryBody)))]
-pub(crate) async fn summary(request: ActorRequest, query: web::Query<SummaryQuery>) -> HandlerResult {
+pub(crate) async fn summarize(request: ActorRequest, query: web::Query<SummaryQuery>) -> HandlerResult {
     let SummaryQuery { group_by, from, to } = query.into_inner();
     let by = group_by.as_deref().map_or(Ok(UsageGrouping::Model), grouping)?;
     let filter = UsageFilter { from, to, conversation: None };

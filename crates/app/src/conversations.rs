@@ -26,10 +26,11 @@ mod switch;
 mod tree;
 pub(crate) mod turn;
 
-pub use create::NewConversation;
+pub use create::{MAX_SYSTEM_PROMPT_BYTES, NewConversation};
 pub(crate) use flusher::Flusher;
 pub use follow::{FollowedEvent, Following};
 pub(crate) use live::LiveStreams;
+pub use models::MAX_MODELS;
 pub use read::{BranchPage, MessageView, TreePage};
 pub use report::{UsageReport, UsageShare};
 pub use send::NewMessage;

@@ -18,12 +18,13 @@ mod setup;
 mod users;
 
 pub(crate) use actor_cache::ActorCache;
-pub use api_keys::{CreatedApiKey, NewApiKey};
+pub use api_keys::{CreatedApiKey, MAX_API_KEY_DESCRIPTION_BYTES, NewApiKey};
 pub(crate) use keys::Keys;
 pub use keys::ServerSecret;
 pub use login::Login;
 pub(crate) use password::Passwords;
-pub use profile::{Profile, ProfileChange};
+pub use password::{MAX_PASSWORD_CHARS, MIN_PASSWORD_CHARS};
+pub use profile::{MAX_AVATAR_URL_BYTES, Profile, ProfileChange};
 pub use session::{RequestContext, SignedIn};
 pub use setup::{NewInstallation, SetUp};
 pub use users::{Contact, NewUser, Person, PublicUser};

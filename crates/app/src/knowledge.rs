@@ -13,13 +13,13 @@ mod sources;
 mod upload;
 mod worker;
 
-pub use collections::NewCollection;
+pub use collections::{MAX_COLLECTION_DESCRIPTION_BYTES, MAX_NAMED_COLLECTIONS, NewCollection};
 pub(crate) use collections::{named_once, need_all};
 pub(crate) use embed::Payer;
 pub(crate) use keep::SearchKeeper;
 pub use plain_parser::PlainParser;
 pub(crate) use retrieve::{Retrieval, Retrieved};
-pub use search::{SearchRequest, SearchResult};
+pub use search::{MAX_QUERY_BYTES, SearchRequest, SearchResult};
 pub use sources::{SourceProgress, SourceView};
 pub use upload::{NewSource, SourceDescription, StagedFile, UploadedSource};
 

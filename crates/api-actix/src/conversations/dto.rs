@@ -1,19 +1,22 @@
 //! Shapes of conversations and turns on the wire.
 
-use app::conversations::{NewConversation, NewMessage, OpenedTurn, UsageReport};
+use app::conversations::{NewConversation, OpenedTurn, UsageReport};
 use chrono::{DateTime, Utc};
 use domain::{
-    conversations::{Conversation, Part, Parts, RetrievalChoice, Visibility},
+    conversations::{Conversation, RetrievalChoice, Visibility},
     error::ValueError,
-    ids::{CollectionId, MessageId},
+    ids::CollectionId,
 };
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use crate::{
     list::AtMost,
+    openapi::values::{
+        CollectionIds, ConversationOrigin, ConversationVisibility, MessageCursor, ModelName, Name, PageCursor,
+        PageLimit, SystemPrompt, TitlePart, Usd,
+    },
     usage::{TotalsBody, cost_body},
 };
 
@@ -22,15 +25,17 @@ use crate::{
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({ "title": "Holidays", "model": "banyan/extractive" }))]
 pub(crate) struct NewConversationRequest {
+    #[schema(value_type = Option<Name>)]
     title: Option<String>,
-    /// `<provider>/<model>`, or a bare model name where it is unambiguous.
+    #[schema(value_type = Option<ModelName>)]
     model: Option<String>,
-    /// Instructions that stand before every prompt.
+    #[schema(value_type = Option<SystemPrompt>)]
     system_prompt: Option<String>,
     /// Where answers look for passages; absent: in all that you may read; empty: nowhere.
-    #[schema(value_type = Option<Vec<Uuid>>, max_items = 100)]
+    #[schema(value_type = Option<CollectionIds>)]
     collection_ids: Option<AtMost<1_000, Uuid>>,
-    /// `private` (the default) or `public` inside the tenant.
+    /// By default `private`.
+    #[schema(value_type = Option<ConversationVisibility>)]
     visibility: Option<String>,
 }
 
@@ -51,6 +56,7 @@ pub(crate) struct ConversationBody {
     id: Uuid,
     user_id: Uuid,
     title: Option<String>,
+    #[schema(value_type = ConversationVisibility)]
     visibility: &'static str,
     model: Option<String>,
     system_prompt: Option<String>,
@@ -60,11 +66,13 @@ pub(crate) struct ConversationBody {
     current_message_id: Option<Uuid>,
     /// For `If-Match`.
     head_version: i64,
+    #[schema(value_type = ConversationOrigin)]
     origin: &'static str,
     message_count: i64,
     input_tokens: u64,
     output_tokens: u64,
-    /// USD with nine places; the sum of the known costs.
+    /// The sum of the known costs.
+    #[schema(value_type = Usd)]
     cost: String,
     /// False when the price of some call is not known.
     cost_complete: bool,
@@ -108,17 +116,20 @@ impl From<&Conversation> for ConversationBody {
 #[into_params(parameter_in = Query)]
 pub(crate) struct ConversationQuery {
     /// Only those whose title holds this text.
+    #[param(value_type = Option<TitlePart>)]
     pub(crate) q: Option<String>,
-    /// Only of this origin: `app`, `openai`, `import` or `fork`; by default all but `openai`.
+    /// Only of this origin; by default all but `openai`.
+    #[param(value_type = Option<ConversationOrigin>)]
     pub(crate) origin: Option<String>,
     /// Also those of others that you may read.
     pub(crate) include_others: Option<bool>,
     /// Also archived ones.
     pub(crate) include_archived: Option<bool>,
-    /// Most items of the page, 1 to 200; 50 by default.
-    #[param(minimum = 1, maximum = 200)]
+    /// Most items of the page.
+    #[param(value_type = Option<PageLimit>)]
     pub(crate) limit: Option<u32>,
     /// `next_cursor` of the page before.
+    #[param(value_type = Option<PageCursor>)]
     pub(crate) cursor: Option<String>,
 }
 
@@ -129,88 +140,12 @@ pub(crate) struct ConversationQuery {
 pub(crate) struct MessagesQuery {
     /// All live messages by `seq`, instead of the active branch.
     pub(crate) tree: Option<bool>,
-    /// Most items of the page, 1 to 200; 50 by default.
-    #[param(minimum = 1, maximum = 200)]
+    /// Most items of the page.
+    #[param(value_type = Option<PageLimit>)]
     pub(crate) limit: Option<u32>,
     /// `next_cursor` of the page before. On the branch it leads to older messages.
+    #[param(value_type = Option<MessageCursor>)]
     pub(crate) cursor: Option<String>,
-}
-
-/// A part that is written as an object: serde takes a tagged enumeration from an array, too.
-#[derive(Debug, Deserialize)]
-#[serde(try_from = "Map<String, Value>")]
-struct PartObject(Part);
-
-impl TryFrom<Map<String, Value>> for PartObject {
-    type Error = serde_json::Error;
-
-    fn try_from(fields: Map<String, Value>) -> Result<Self, serde_json::Error> {
-        serde_json::from_value(Value::Object(fields)).map(Self)
-    }
-}
-
-/// A message to be sent or edited.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(example = json!({ "content": "How many days of holiday are there?" }))]
-pub(crate) struct MessageRequest {
-    /// Short for one text part.
-    content: Option<String>,
-    /// What it says, in parts.
-    #[schema(value_type = Option<Vec<Object>>)]
-    parts: Option<Vec<PartObject>>,
-    /// The message it goes under; absent: the head.
-    parent_id: Option<Uuid>,
-    /// The model of the answer.
-    model: Option<String>,
-    /// Several models, one answer each.
-    #[schema(value_type = Option<Vec<String>>, max_items = 8)]
-    models: Option<AtMost<64, String>>,
-}
-
-impl MessageRequest {
-    pub(crate) fn into_message(self, expected_head: Option<i64>) -> Result<NewMessage, ValueError> {
-        let Self { content, parts, parent_id, model, models } = self;
-        let parts = match (content, parts) {
-            (Some(content), None) => Parts::text(content),
-            (None, Some(parts)) => Parts(parts.into_iter().map(|PartObject(part)| part).collect()),
-            _ => return Err(ValueError::new("content", "content_or_parts", "send either 'content' or 'parts'")),
-        };
-        Ok(NewMessage {
-            parts,
-            parent_id: parent_id.map(MessageId),
-            models: models_of(model, models)?,
-            expected_head,
-            ..NewMessage::default()
-        })
-    }
-}
-
-/// A message to be answered again.
-#[derive(Debug, Default, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(example = json!({ "model": "banyan/extractive" }))]
-pub(crate) struct RegenerateRequest {
-    /// The model of the new answer.
-    model: Option<String>,
-    /// Several models, one answer each.
-    #[schema(value_type = Option<Vec<String>>, max_items = 8)]
-    models: Option<AtMost<64, String>>,
-}
-
-impl RegenerateRequest {
-    pub(crate) fn into_models(self) -> Result<Vec<String>, ValueError> {
-        models_of(self.model, self.models)
-    }
-}
-
-fn models_of(model: Option<String>, models: Option<AtMost<64, String>>) -> Result<Vec<String>, ValueError> {
-    match (model, models) {
-        (Some(_), Some(_)) => Err(ValueError::new("models", "model_or_models", "send either 'model' or 'models'")),
-        (Some(model), None) => Ok(vec![model]),
-        (None, Some(models)) if models.0.is_empty() => Err(ValueError::new("models", "empty", "must name a model")),
-        (None, models) => Ok(models.unwrap_or_default().0),
-    }
 }
 
 /// Which branch to show.
@@ -289,7 +224,8 @@ impl From<UsageReport> for UsageReportBody {
 pub(crate) struct UsageBody {
     input_tokens: u64,
     output_tokens: u64,
-    /// USD with nine places; null when the price is not known.
+    /// Null when the price is not known.
+    #[schema(value_type = Option<Usd>)]
     cost: Option<String>,
 }
 

@@ -1,56 +1,121 @@
 //! The events of a turn on the wire.
 
+use std::borrow::Cow;
+
 use actix_web::web::Bytes;
 use app::conversations::FollowedEvent;
-use domain::conversations::{TurnEvent, TurnFailure, event::RetrievedItem};
+use domain::conversations::{TurnEvent, TurnFailure};
 use serde::Serialize;
+use serde_json::json;
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{
+        RefOr, Schema,
+        extensions::Extensions,
+        schema::{KnownFormat, Object, ObjectBuilder, OneOfBuilder, Ref, SchemaFormat, Type},
+    },
+};
 use uuid::Uuid;
 
 use super::{dto::UsageBody, message::MessageBody};
-use crate::{knowledge::dto::PassageBody, sse};
+use crate::{
+    knowledge::dto::PassageBody,
+    openapi::values::{one_of, values},
+    sse,
+};
+
+/// The turn is open: its messages and stream exist.
+#[derive(Debug, Serialize, ToSchema)]
+struct TurnStarted {
+    user_message_id: Uuid,
+    assistant_message_id: Uuid,
+    stream_id: Uuid,
+    conversation_id: Uuid,
+    head_version: i64,
+}
+
+/// The passages that the model is given, numbered from 1 in this order.
+#[derive(Debug, Serialize, ToSchema)]
+struct RetrievalCompleted {
+    items: Vec<PassageBody>,
+}
+
+/// A piece of a text.
+#[derive(Debug, Serialize, ToSchema)]
+struct TextPiece {
+    text: String,
+}
+
+/// The model calls a tool.
+#[derive(Debug, Serialize, ToSchema)]
+struct ToolCalled {
+    id: String,
+    name: String,
+    /// Its arguments as JSON text.
+    arguments: String,
+}
+
+/// A passage is cited in the answer.
+#[derive(Debug, Serialize, ToSchema)]
+struct CitationAdded {
+    /// Its number in the text.
+    index: u32,
+    chunk_id: Uuid,
+    source_id: Uuid,
+    filename: String,
+    page: Option<u32>,
+    quote: String,
+}
+
+/// The answer is whole. The last event.
+#[derive(Debug, Serialize, ToSchema)]
+struct TurnCompleted {
+    message: Option<Box<MessageBody>>,
+    usage: UsageBody,
+    /// Why the model stopped.
+    finish_reason: Option<String>,
+}
+
+/// The turn failed or was interrupted. The last event.
+#[derive(Debug, Serialize, ToSchema)]
+struct TurnFailed {
+    error: FailureBody,
+    message: Option<Box<MessageBody>>,
+}
+
+/// The turn was stopped by its reader. The last event.
+#[derive(Debug, Serialize, ToSchema)]
+struct TurnStopped {
+    message: Option<Box<MessageBody>>,
+}
+
+/// Why a turn failed.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct FailureBody {
+    /// A stable name of the reason.
+    code: String,
+    /// A sentence that says what to do.
+    message: String,
+}
+
+impl From<TurnFailure> for FailureBody {
+    fn from(TurnFailure { code, message }: TurnFailure) -> Self {
+        Self { code, message }
+    }
+}
 
 /// The data of an event; its name stands beside it.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 enum EventBody {
-    Started {
-        user_message_id: Uuid,
-        assistant_message_id: Uuid,
-        stream_id: Uuid,
-        conversation_id: Uuid,
-        head_version: i64,
-    },
-    Retrieved {
-        items: Vec<PassageBody>,
-    },
-    Text {
-        text: String,
-    },
-    ToolCall {
-        id: String,
-        name: String,
-        arguments: String,
-    },
-    Citation {
-        index: u32,
-        chunk_id: Uuid,
-        source_id: Uuid,
-        filename: String,
-        page: Option<u32>,
-        quote: String,
-    },
-    Completed {
-        message: Option<Box<MessageBody>>,
-        usage: UsageBody,
-        finish_reason: Option<String>,
-    },
-    Failed {
-        error: TurnFailure,
-        message: Option<Box<MessageBody>>,
-    },
-    Stopped {
-        message: Option<Box<MessageBody>>,
-    },
+    Started(TurnStarted),
+    Retrieved(RetrievalCompleted),
+    Text(TextPiece),
+    ToolCall(ToolCalled),
+    Citation(CitationAdded),
+    Completed(TurnCompleted),
+    Failed(TurnFailed),
+    Stopped(TurnStopped),
 }
 
 /// The bytes of an event.
@@ -64,28 +129,155 @@ pub(crate) fn encode(followed: FollowedEvent) -> Bytes {
 fn body(event: TurnEvent, message: Option<Box<MessageBody>>) -> EventBody {
     match event {
         TurnEvent::TurnStarted { user_message_id, assistant_message_id, stream_id, conversation_id, head_version } => {
-            EventBody::Started {
+            EventBody::Started(TurnStarted {
                 user_message_id: user_message_id.0,
                 assistant_message_id: assistant_message_id.0,
                 stream_id: stream_id.0,
                 conversation_id: conversation_id.0,
                 head_version,
-            }
+            })
         }
-        TurnEvent::RetrievalCompleted { items } => EventBody::Retrieved { items: passages(&items) },
-        TurnEvent::ReasoningDelta { text } | TurnEvent::TextDelta { text } => EventBody::Text { text },
-        TurnEvent::ToolCall { id, name, arguments, extra: _ } => EventBody::ToolCall { id, name, arguments },
+        TurnEvent::RetrievalCompleted { items } => {
+            EventBody::Retrieved(RetrievalCompleted { items: items.iter().map(PassageBody::from).collect() })
+        }
+        TurnEvent::ReasoningDelta { text } | TurnEvent::TextDelta { text } => EventBody::Text(TextPiece { text }),
+        TurnEvent::ToolCall { id, name, arguments, extra: _ } => {
+            EventBody::ToolCall(ToolCalled { id, name, arguments })
+        }
         TurnEvent::CitationAdded { index, chunk_id, source_id, filename, page, quote } => {
-            EventBody::Citation { index, chunk_id: chunk_id.0, source_id: source_id.0, filename, page, quote }
+            let (chunk_id, source_id) = (chunk_id.0, source_id.0);
+            EventBody::Citation(CitationAdded { index, chunk_id, source_id, filename, page, quote })
         }
         TurnEvent::TurnCompleted { usage, cost, finish_reason } => {
-            EventBody::Completed { message, usage: UsageBody::new(usage, cost), finish_reason }
+            EventBody::Completed(TurnCompleted { message, usage: UsageBody::new(usage, cost), finish_reason })
         }
-        TurnEvent::TurnFailed { error } => EventBody::Failed { error, message },
-        TurnEvent::TurnStopped {} => EventBody::Stopped { message },
+        TurnEvent::TurnFailed { error } => EventBody::Failed(TurnFailed { error: error.into(), message }),
+        TurnEvent::TurnStopped {} => EventBody::Stopped(TurnStopped { message }),
     }
 }
 
-fn passages(items: &[RetrievedItem]) -> Vec<PassageBody> {
-    items.iter().map(PassageBody::from).collect()
+values! {
+    /// Server-sent events, each of which reads as a `TurnEvent`: its number, its name, and its data as JSON. Lines that
+    /// begin with a colon are comments.
+    TurnEvents = ObjectBuilder::new().schema_type(Type::String).content_media_type("text/event-stream").extensions(Some(
+        Extensions::from_iter([("contentSchema", json!({ "type": "array", "items": Ref::from_schema_name("TurnEvent") }))])
+    )).build();
+}
+
+/// An event as its reader has it, for the document.
+pub(crate) enum TurnEventBody {}
+
+/// Each event by its name, with what clients call it and the schema of its data. `error` says that the stream broke off: it has no number, and its reader goes
+/// on from the last event that it has seen.
+const EVENTS: &[(&str, &str, &str)] = &[
+    ("turn.started", "TurnStartedEvent", "TurnStarted"),
+    ("retrieval.completed", "RetrievalCompletedEvent", "RetrievalCompleted"),
+    ("reasoning.delta", "ReasoningDeltaEvent", "TextPiece"),
+    ("text.delta", "TextDeltaEvent", "TextPiece"),
+    ("tool.call", "ToolCallEvent", "ToolCalled"),
+    ("citation.added", "CitationAddedEvent", "CitationAdded"),
+    ("turn.completed", "TurnCompletedEvent", "TurnCompleted"),
+    ("turn.failed", "TurnFailedEvent", "TurnFailed"),
+    ("turn.stopped", "TurnStoppedEvent", "TurnStopped"),
+    (BROKEN_OFF, "BrokenOffEvent", "Problem"),
+];
+/// The name of the event that says so.
+pub(super) const BROKEN_OFF: &str = "error";
+
+fn event_schema((name, title, data): &(&'static str, &str, &str)) -> Object {
+    let number = ObjectBuilder::new()
+        .schema_type(Type::Integer)
+        .format(Some(SchemaFormat::KnownFormat(KnownFormat::Int64)))
+        .minimum(Some(1));
+    let event = ObjectBuilder::new().property("event", one_of([*name])).required("event");
+    let event = event.property("data", Ref::from_schema_name(*data)).required("data");
+    let event = if *name == BROKEN_OFF { event } else { event.property("id", number).required("id") };
+    event.title(Some(*title)).build()
+}
+
+impl PartialSchema for TurnEventBody {
+    fn schema() -> RefOr<Schema> {
+        let events = EVENTS.iter().fold(OneOfBuilder::new(), |events, event| events.item(event_schema(event)));
+        let description =
+            "An event of a stream. Those of a stream are numbered from 1, and `after` resumes behind one.";
+        RefOr::T(events.description(Some(description)).build().into())
+    }
+}
+
+impl ToSchema for TurnEventBody {
+    fn name() -> Cow<'static, str> {
+        "TurnEvent".into()
+    }
+
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        fn add<T: ToSchema>(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+            schemas.push((T::name().into_owned(), T::schema()));
+            T::schemas(schemas);
+        }
+        add::<TurnStarted>(schemas);
+        add::<RetrievalCompleted>(schemas);
+        add::<TextPiece>(schemas);
+        add::<ToolCalled>(schemas);
+        add::<CitationAdded>(schemas);
+        add::<TurnCompleted>(schemas);
+        add::<TurnFailed>(schemas);
+        add::<TurnStopped>(schemas);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::conversations::TurnEvent;
+
+    use super::*;
+
+    #[test]
+    fn the_document_knows_every_event() {
+        let uuid = Uuid::nil();
+        let failure = TurnFailure { code: "c".to_owned(), message: "m".to_owned() };
+        let told = |event: TurnEvent| {
+            let name = event.name();
+            (name, serde_json::to_value(body(event, None)).unwrap())
+        };
+        let events = [
+            TurnEvent::TurnStarted {
+                user_message_id: uuid.into(),
+                assistant_message_id: uuid.into(),
+                stream_id: uuid.into(),
+                conversation_id: uuid.into(),
+                head_version: 1,
+            },
+            TurnEvent::RetrievalCompleted { items: Vec::new() },
+            TurnEvent::ReasoningDelta { text: String::new() },
+            TurnEvent::TextDelta { text: String::new() },
+            TurnEvent::ToolCall {
+                id: String::new(),
+                name: String::new(),
+                arguments: String::new(),
+                extra: Default::default(),
+            },
+            TurnEvent::CitationAdded {
+                index: 1,
+                chunk_id: uuid.into(),
+                source_id: uuid.into(),
+                filename: String::new(),
+                page: None,
+                quote: String::new(),
+            },
+            TurnEvent::TurnCompleted { usage: Default::default(), cost: None, finish_reason: None },
+            TurnEvent::TurnFailed { error: failure },
+            TurnEvent::TurnStopped {},
+        ];
+        let document = serde_json::to_value(crate::openapi::document()).unwrap();
+        for (name, data) in events.map(told) {
+            let (_, _, schema) = EVENTS.iter().find(|(known, ..)| *known == name).expect(name);
+            let schema = &document["components"]["schemas"][schema];
+            let mut required: Vec<&str> =
+                schema["required"].as_array().unwrap().iter().map(|f| f.as_str().unwrap()).collect();
+            let mut fields: Vec<&str> = data.as_object().unwrap().keys().map(String::as_str).collect();
+            required.sort_unstable();
+            fields.sort_unstable();
+            assert_eq!(required, fields, "{name}");
+        }
+    }
 }

@@ -19,7 +19,8 @@ use crate::{
     authorize::ActorRequest,
     body::Json,
     error::HandlerResult,
-    idempotency::{expected_head, idempotent, respond},
+    idempotency::{Expecting, Repeatable, expected_head, idempotent, respond},
+    openapi::values::HeadVersion,
     page::{PageBody, PageQuery, checked_limit, decode_message, decode_number, next_link},
     route::LISTED,
 };
@@ -27,7 +28,7 @@ use crate::{
 /// One's conversations, newest first.
 #[utoipa::path(trace, path = LISTED, params(ConversationQuery),
     responses((status = 200, body = PageBody<ConversationBody>)))]
-pub(crate) async fn list_conversations(request: ActorRequest, query: web::Query<ConversationQuery>) -> HandlerResult {
+pub(crate) async fn list(request: ActorRequest, query: web::Query<ConversationQuery>) -> HandlerResult {
     let ConversationQuery { q, origin, include_others, include_archived, limit, cursor } = query.into_inner();
     let filter = ConversationFilter {
         include_others: include_others.unwrap_or_default(),
@@ -41,8 +42,8 @@ pub(crate) async fn list_conversations(request: ActorRequest, query: web::Query<
 }
 
 /// Begins a conversation.
-#[utoipa::path(trace, path = LISTED, responses((status = 201, body = ConversationBody)))]
-pub(crate) async fn create_conversation(request: ActorRequest, body: Json<NewConversationRequest>) -> HandlerResult {
+#[utoipa::path(trace, path = LISTED, params(Repeatable), responses((status = 201, body = ConversationBody)))]
+pub(crate) async fn create(request: ActorRequest, body: Json<NewConversationRequest>) -> HandlerResult {
     let shape = |conversation: &Conversation| ConversationBody::from(conversation);
     let keyed = idempotent(&request.http, &body.bytes, StatusCode::CREATED, shape)?;
     let outcome = request.app.conversations().create(&request.actor, body.value.try_into()?, keyed).await?;
@@ -50,7 +51,7 @@ pub(crate) async fn create_conversation(request: ActorRequest, body: Json<NewCon
 }
 
 /// A conversation.
-#[utoipa::path(trace, path = LISTED, responses((status = 200, body = ConversationBody)))]
+#[utoipa::path(trace, path = LISTED, responses((status = 200, body = ConversationBody, headers(("ETag" = HeadVersion)))))]
 pub(crate) async fn get(request: ActorRequest, path: web::Path<Uuid>) -> HandlerResult {
     let conversation = request.app.conversations().get(&request.actor, ConversationId(path.into_inner())).await?;
     let mut response = HttpResponse::Ok();
@@ -59,8 +60,9 @@ pub(crate) async fn get(request: ActorRequest, path: web::Path<Uuid>) -> Handler
 }
 
 /// The active branch, root to head, or with `tree=true` all live messages.
-#[utoipa::path(trace, path = LISTED, params(MessagesQuery), responses((status = 200, body = MessagesBody)))]
-pub(crate) async fn messages(
+#[utoipa::path(trace, path = LISTED, params(MessagesQuery),
+    responses((status = 200, body = MessagesBody, headers(("ETag" = HeadVersion)))))]
+pub(crate) async fn list_messages(
     request: ActorRequest,
     path: web::Path<Uuid>,
     query: web::Query<MessagesQuery>,
@@ -86,7 +88,7 @@ pub(crate) async fn messages(
 }
 
 /// Shows the branch through a message.
-#[utoipa::path(trace, path = LISTED,
+#[utoipa::path(trace, path = LISTED, params(Repeatable, Expecting), request_body = Option<SwitchRequest>,
     responses((status = 200, body = HeadBody), (status = 412, description = "the head has moved")))]
 pub(crate) async fn switch(
     request: ActorRequest,
@@ -107,7 +109,7 @@ pub(crate) async fn switch(
 
 /// What a conversation cost, exactly.
 #[utoipa::path(trace, path = LISTED, responses((status = 200, body = UsageReportBody)))]
-pub(crate) async fn usage(request: ActorRequest, path: web::Path<Uuid>) -> HandlerResult {
+pub(crate) async fn get_usage(request: ActorRequest, path: web::Path<Uuid>) -> HandlerResult {
     let report = request.app.conversations().usage(&request.actor, ConversationId(path.into_inner())).await?;
     Ok(HttpResponse::Ok().json(UsageReportBody::from(report)))
 }

@@ -4,11 +4,15 @@ use app::conversations::MessageView;
 use chrono::{DateTime, Utc};
 use domain::{conversations::Part, knowledge::CitedPassage};
 use serde::Serialize;
+use serde_json::{Map, Value};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::dto::HeadBody;
-use crate::usage::cost_body;
+use super::{dto::HeadBody, event::FailureBody};
+use crate::{
+    openapi::values::{CitationStandingName, MessageRoleName, MessageStatusName, ProviderFields, Usd},
+    usage::cost_body,
+};
 
 /// The place of a message among its living siblings.
 #[derive(Debug, Serialize, ToSchema)]
@@ -25,7 +29,7 @@ pub(crate) struct SiblingsBody {
 pub(crate) struct CitationBody {
     /// The number in the answer's text.
     index: u32,
-    /// `current`, `superseded`, `deleted` or `access_revoked` (then without words).
+    #[schema(value_type = CitationStandingName)]
     standing: &'static str,
     chunk_id: Option<Uuid>,
     source_id: Option<Uuid>,
@@ -55,17 +59,60 @@ impl From<&CitedPassage> for CitationBody {
     }
 }
 
+/// A part of a message.
+#[derive(ToSchema)]
+#[serde(tag = "type", rename_all = "snake_case")]
+#[expect(dead_code, reason = "describes in the OpenAPI document how parts are written")]
+pub(crate) enum PartBody {
+    /// Words, Markdown by custom.
+    #[schema(title = "TextPart")]
+    Text { text: String },
+    /// The model's reasoning.
+    #[schema(title = "ReasoningPart")]
+    Reasoning { text: String },
+    /// A picture.
+    #[schema(title = "ImagePart")]
+    Image { file_id: Uuid },
+    /// A file.
+    #[schema(title = "FilePart")]
+    File { file_id: Uuid },
+    /// A call of a tool by the model.
+    #[schema(title = "ToolCallPart")]
+    ToolCall {
+        id: String,
+        name: String,
+        /// Its arguments as JSON text.
+        arguments: String,
+        /// What else the provider says of the call; left out where that is nothing.
+        #[schema(value_type = ProviderFields, required = false)]
+        extra: Map<String, Value>,
+    },
+    /// What a tool answered.
+    #[schema(title = "ToolResultPart")]
+    ToolResult {
+        /// The call that it answers.
+        tool_call_id: String,
+        content: String,
+    },
+    /// A source of the answer.
+    #[schema(title = "SourcePart")]
+    Source {
+        /// The citation's number, from 1.
+        citation_index: u32,
+    },
+}
+
 /// A message.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct MessageBody {
     id: Uuid,
     conversation_id: Uuid,
     parent_id: Option<Uuid>,
-    /// `system`, `user`, `assistant` or `tool`.
+    #[schema(value_type = MessageRoleName)]
     role: &'static str,
-    /// `pending`, `streaming`, `complete`, `stopped`, `error` or `interrupted`.
+    #[schema(value_type = MessageStatusName)]
     status: &'static str,
-    #[schema(value_type = Vec<Object>)]
+    #[schema(value_type = Vec<PartBody>)]
     parts: Vec<Part>,
     /// Its place in the conversation's history.
     seq: i64,
@@ -75,12 +122,14 @@ pub(crate) struct MessageBody {
     model: Option<String>,
     input_tokens: Option<u64>,
     output_tokens: Option<u64>,
-    /// USD with nine places; null when the price is not known.
+    /// Null when the price is not known.
+    #[schema(value_type = Option<Usd>)]
     cost: Option<String>,
     citations: Vec<CitationBody>,
     finish_reason: Option<String>,
-    /// Why it failed: `{code, message}`.
-    error: Option<serde_json::Value>,
+    /// Why it failed.
+    #[schema(value_type = Option<FailureBody>)]
+    error: Option<Value>,
     edited_from_id: Option<Uuid>,
     regenerated_from_id: Option<Uuid>,
     created_at: DateTime<Utc>,

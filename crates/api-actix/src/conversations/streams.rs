@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use utoipa::IntoParams;
 use uuid::Uuid;
 
-use super::event;
+use super::event::{self, TurnEvents};
 use crate::{
     authorize::ActorRequest,
     error::{ApiError, HandlerResult},
@@ -27,16 +27,26 @@ use crate::{
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct AfterQuery {
-    /// The number of the last event that is known; 0 replays all. The header `Last-Event-ID` says the same.
+    /// The number of the last event that is known; 0 replays all.
     #[param(minimum = 0)]
     after: Option<i64>,
 }
 
+/// The same as browsers say it.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "describes a header in the OpenAPI document")]
+struct LastEvent {
+    /// The same as `after`, where that is absent.
+    #[param(rename = "Last-Event-ID", minimum = 0)]
+    last_event_id: Option<i64>,
+}
+
 /// The events of a stream: those that were, then those to come.
-#[utoipa::path(trace, path = LISTED, params(AfterQuery),
-    responses((status = 200, description = "events", content_type = "text/event-stream", body = String),
+#[utoipa::path(trace, path = LISTED, params(AfterQuery, LastEvent),
+    responses((status = 200, description = "events", content_type = "text/event-stream", body = TurnEvents),
         (status = 410, description = "the answer ended long ago: read its message")))]
-pub(crate) async fn events(
+pub(crate) async fn follow(
     request: ActorRequest,
     path: web::Path<Uuid>,
     query: web::Query<AfterQuery>,
@@ -46,8 +56,8 @@ pub(crate) async fn events(
 }
 
 /// The stream that runs in a conversation; 204 when none does.
-#[utoipa::path(trace, path = LISTED, params(AfterQuery),
-    responses((status = 200, description = "events", content_type = "text/event-stream", body = String),
+#[utoipa::path(trace, path = LISTED, params(AfterQuery, LastEvent),
+    responses((status = 200, description = "events", content_type = "text/event-stream", body = TurnEvents),
         (status = 204, description = "nothing is being written")))]
 pub(crate) async fn resume(
     request: ActorRequest,
@@ -82,7 +92,7 @@ pub(crate) async fn stream_response(
 
 /// What a reader is told whose stream ends before its answer. No id: it resumes from the last event that it has seen.
 fn broken_off(error: ApiError) -> Bytes {
-    sse::event(None, "error", &error.problem(""))
+    sse::event(None, event::BROKEN_OFF, &error.problem(""))
 }
 
 fn bytes_of(following: Following) -> impl Stream<Item = Result<Bytes, actix_web::Error>> {

@@ -9,14 +9,16 @@ use domain::{
 use uuid::Uuid;
 
 use super::{
-    dto::{MessageRequest, OpenedBody, RegenerateRequest},
+    dto::OpenedBody,
+    event::TurnEvents,
+    sent::{EditRequest, MessageRequest, RegenerateRequest},
     streams::stream_response,
 };
 use crate::{
     authorize::ActorRequest,
     body::{self, Json},
     error::{ApiError, HandlerResult},
-    idempotency::{expected_head, idempotent, respond},
+    idempotency::{Expecting, Repeatable, expected_head, idempotent, respond},
     route::LISTED,
     sse,
 };
@@ -28,10 +30,10 @@ fn shape(turn: &OpenedTurn) -> OpenedBody {
 }
 
 /// Sends a message. With `Accept: text/event-stream` the answer comes as events, else its ids.
-#[utoipa::path(trace, path = LISTED,
-    responses((status = 200, description = "the answer as it is written", content_type = "text/event-stream", body = String),
+#[utoipa::path(trace, path = LISTED, params(Repeatable, Expecting), request_body = MessageRequest,
+    responses((status = 200, description = "the answer as it is written", content_type = "text/event-stream", body = TurnEvents),
         (status = 202, body = OpenedBody), (status = 406, description = "several models cannot share one stream"),
-        (status = 409, description = "the message above is unfinished, or too much runs"),
+        (status = 409, description = "the message above is unfinished"),
         (status = 412, description = "the head has moved")))]
 pub(crate) async fn send(request: ActorRequest, path: web::Path<Uuid>, body: Json<MessageRequest>) -> HandlerResult {
     let keyed = idempotent(&request.http, &body.bytes, ACCEPTED, shape)?;
@@ -43,9 +45,11 @@ pub(crate) async fn send(request: ActorRequest, path: web::Path<Uuid>, body: Jso
 }
 
 /// Edits a question as a new branch beside the old one.
-#[utoipa::path(trace, path = LISTED,
-    responses((status = 200, description = "the answer as it is written", content_type = "text/event-stream", body = String),
-        (status = 202, body = OpenedBody)))]
+#[utoipa::path(trace, path = LISTED, params(Repeatable, Expecting), request_body = EditRequest,
+    responses((status = 200, description = "the answer as it is written", content_type = "text/event-stream", body = TurnEvents),
+        (status = 202, body = OpenedBody), (status = 406, description = "several models cannot share one stream"),
+        (status = 409, description = "the message is unfinished"),
+        (status = 412, description = "the head has moved")))]
 pub(crate) async fn edit(
     request: ActorRequest,
     path: web::Path<(Uuid, Uuid)>,
@@ -66,9 +70,11 @@ pub(crate) async fn edit(
 }
 
 /// Asks again: a new answer beside the named one, or under the named question. The body may be empty.
-#[utoipa::path(trace, path = LISTED,
-    responses((status = 200, description = "the answer as it is written", content_type = "text/event-stream", body = String),
-        (status = 202, body = OpenedBody)))]
+#[utoipa::path(trace, path = LISTED, params(Repeatable, Expecting), request_body = Option<RegenerateRequest>,
+    responses((status = 200, description = "the answer as it is written", content_type = "text/event-stream", body = TurnEvents),
+        (status = 202, body = OpenedBody), (status = 406, description = "several models cannot share one stream"),
+        (status = 409, description = "the message is unfinished"),
+        (status = 412, description = "the head has moved")))]
 pub(crate) async fn regenerate(
     request: ActorRequest,
     path: web::Path<(Uuid, Uuid)>,

@@ -13,6 +13,10 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::{
+    openapi::values::{
+        AnyText, ApiKeyDescription, EmailAddress, Name, NewPassword, NewUsername, PermissionName, PictureUrl, Scopes,
+        TenantRole, TokenType,
+    },
     shape::{request, response},
     tenancy::dto::TenantBody,
 };
@@ -24,11 +28,15 @@ use crate::{
     "email": "ada@example.com", "username": "ada", "password": "correct horse battery" }))]
 pub(crate) struct SetupRequest {
     /// The one-time token that the server printed.
+    #[schema(value_type = AnyText)]
     pub(crate) token: String,
+    #[schema(value_type = Name)]
     tenant_name: String,
+    #[schema(value_type = EmailAddress)]
     email: String,
+    #[schema(value_type = NewUsername)]
     username: String,
-    /// 15 to 128 characters.
+    #[schema(value_type = NewPassword)]
     password: String,
 }
 
@@ -54,10 +62,13 @@ request! {
     #[schema(example = json!({ "login": "ada@example.com", "password": "correct horse battery" }))]
     LoginRequest for Login {
         /// E-mail address or user name.
+        #[schema(value_type = AnyText)]
         login: String,
+        #[schema(value_type = AnyText)]
         password: String,
         /// The tenant's slug; needed with a user name where there are several tenants, and with an address that
         /// several have.
+        #[schema(value_type = Option<AnyText>)]
         tenant: Option<String>,
     }
 }
@@ -68,6 +79,7 @@ request! {
 #[schema(example = json!({ "refresh_token": "the last one that was given" }))]
 pub(crate) struct RefreshRequest {
     /// Works once.
+    #[schema(value_type = AnyText)]
     pub(crate) refresh_token: String,
 }
 
@@ -78,7 +90,7 @@ pub(crate) struct TokenBody {
     access_token: String,
     /// For the next access token; works once.
     refresh_token: String,
-    /// `Bearer`.
+    #[schema(value_type = TokenType)]
     token_type: &'static str,
     /// Seconds that the access token works.
     expires_in: u64,
@@ -132,11 +144,14 @@ request! {
     #[schema(example = json!({ "email": "grace@example.com", "username": "grace",
         "password": "correct horse battery" }))]
     NewUserRequest for NewUser {
+        #[schema(value_type = EmailAddress)]
         email: String,
+        #[schema(value_type = NewUsername)]
         username: String,
-        /// 15 to 128 characters.
+        #[schema(value_type = NewPassword)]
         password: String,
-        /// `tenant_admin`, `moderator`, `user` (the default) or `viewer`.
+        /// By default `user`.
+        #[schema(value_type = Option<TenantRole>)]
         role: Option<String>,
     }
 }
@@ -149,6 +164,7 @@ pub(crate) struct ProfileBody {
     /// The names of one's roles.
     roles: Vec<String>,
     /// What one's credential allows.
+    #[schema(value_type = Vec<PermissionName>)]
     permissions: Vec<&'static str>,
 }
 
@@ -164,16 +180,16 @@ request! {
     #[schema(example = json!({ "display_name": "Ada Lovelace", "avatar_url": null }))]
     ProfileRequest for ProfileChange {
         #[serde(default, deserialize_with = "given")]
-        #[schema(value_type = Option<String>)]
+        #[schema(value_type = Option<Name>)]
         display_name: Option<Option<String>>,
         #[serde(default, deserialize_with = "given")]
-        #[schema(value_type = Option<String>)]
+        #[schema(value_type = Option<Name>)]
         first_name: Option<Option<String>>,
         #[serde(default, deserialize_with = "given")]
-        #[schema(value_type = Option<String>)]
+        #[schema(value_type = Option<Name>)]
         last_name: Option<Option<String>>,
         #[serde(default, deserialize_with = "given")]
-        #[schema(value_type = Option<String>)]
+        #[schema(value_type = Option<PictureUrl>)]
         avatar_url: Option<Option<String>>,
     }
 }
@@ -187,10 +203,14 @@ request! {
     /// A key to be created.
     #[schema(example = json!({ "name": "nightly import", "scopes": ["knowledge:read"] }))]
     NewApiKeyRequest for NewApiKey {
+        #[schema(value_type = Name)]
         name: String,
+        #[schema(value_type = Option<ApiKeyDescription>)]
         description: Option<String>,
-        /// Permissions such as `conversations:read`; absent: whatever you may.
+        /// Of those that you have; absent: whatever you may.
+        #[schema(value_type = Option<Scopes>)]
         scopes: Option<Vec<String>>,
+        /// In the future; absent: it does not end by itself.
         expires_at: Option<DateTime<Utc>>,
     }
 }
@@ -206,6 +226,7 @@ response! {
         /// Its last four characters.
         last_four: String = key.last_four.clone(),
         /// Null: whatever the owner may.
+        #[schema(value_type = Option<Vec<PermissionName>>)]
         scopes: Option<Vec<&'static str>> =
             key.scopes.as_ref().map(|scopes| scopes.iter().map(|scope| scope.as_str()).collect()),
         is_active: bool = key.is_active,

@@ -13,7 +13,7 @@ use crate::{
     authorize::{ActorRequest, Context},
     body::Json,
     error::HandlerResult,
-    idempotency::{idempotent, respond},
+    idempotency::{Repeatable, idempotent, respond},
     observe::no_content,
     page::{PageBody, PageQuery},
     route::LISTED,
@@ -53,7 +53,7 @@ pub(crate) async fn logout(request: ActorRequest) -> HandlerResult {
 
 /// One's own account.
 #[utoipa::path(trace, path = LISTED, responses((status = 200, body = ProfileBody)))]
-pub(crate) async fn profile(request: ActorRequest) -> HandlerResult {
+pub(crate) async fn get_profile(request: ActorRequest) -> HandlerResult {
     let profile = request.app.identity().profile(&request.actor).await?;
     Ok(HttpResponse::Ok().json(ProfileBody::new(&profile, request.actor.permissions.iter().copied())))
 }
@@ -94,7 +94,7 @@ pub(crate) async fn list_users(request: ActorRequest, query: web::Query<PageQuer
 }
 
 /// Creates a user in the tenant.
-#[utoipa::path(trace, path = LISTED,
+#[utoipa::path(trace, path = LISTED, params(Repeatable),
     responses((status = 201, body = UserBody), (status = 409, description = "the e-mail address or user name is taken")))]
 pub(crate) async fn create_user(request: ActorRequest, body: Json<NewUserRequest>) -> HandlerResult {
     let shape = |user: &User| UserBody::from(user);

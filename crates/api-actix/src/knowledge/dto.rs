@@ -12,18 +12,28 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::{list::AtMost, shape::response};
+use crate::{
+    list::AtMost,
+    openapi::values::{
+        CollectionDescription, CollectionIds, CollectionVisibilityName, Name, NewCollectionVisibility, PassageLimit,
+        QueryText, SearchMode, SourceStatus,
+    },
+    shape::response,
+};
 
 /// A collection to be created.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({ "name": "Handbook", "visibility": "shared" }))]
 pub(crate) struct NewCollectionRequest {
+    #[schema(value_type = Name)]
     name: String,
+    #[schema(value_type = Option<CollectionDescription>)]
     description: Option<String>,
-    /// The collection around it.
+    /// The collection around it, which must not be seen by fewer.
     parent_id: Option<Uuid>,
-    /// `private` (the default) or `shared` with the tenant.
+    /// By default `private`.
+    #[schema(value_type = Option<NewCollectionVisibility>)]
     visibility: Option<String>,
 }
 
@@ -46,6 +56,7 @@ response! {
         parent_id: Option<Uuid> = collection.parent_id.map(|id| id.0),
         name: String = collection.name.clone(),
         description: Option<String> = collection.description.clone(),
+        #[schema(value_type = CollectionVisibilityName)]
         visibility: &'static str = collection.visibility.as_str(),
         /// Passages that can be found in it.
         chunk_count: u64 = collection.chunk_count,
@@ -67,11 +78,13 @@ response! {
         size_bytes: u64 = source.size_bytes,
         /// SHA-256 of the file.
         content_hash: String = source.content_hash.clone(),
-        /// `uploaded`, `processing`, `processed` or `error`.
+        #[schema(value_type = SourceStatus)]
         status: &'static str = source.status.as_str(),
         /// Why it failed, and what to do.
         error: Option<String> = source.error.clone(),
         processed_at: Option<DateTime<Utc>> = source.processed_at,
+        /// Your own.
+        #[schema(value_type = Object, additional_properties = true)]
         metadata: serde_json::Value = source.metadata.clone(),
         created_at: DateTime<Utc> = source.created_at,
         updated_at: DateTime<Utc> = source.updated_at,
@@ -139,14 +152,17 @@ impl From<&UploadedSource> for UploadBody {
 
 /// The form of an upload.
 #[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "describes the multipart form in the OpenAPI document")]
 pub(crate) struct UploadForm {
     /// The file: text, Markdown, HTML or PDF.
     #[schema(value_type = String, format = Binary)]
     file: Vec<u8>,
     /// Its name for people; by default the file name.
+    #[schema(value_type = Option<Name>, nullable = false)]
     name: Option<String>,
     /// A JSON object of your own, at most 16 KiB.
+    #[schema(value_type = Option<Object>, nullable = false)]
     metadata: Option<String>,
 }
 
@@ -155,14 +171,15 @@ pub(crate) struct UploadForm {
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({ "query": "days of holiday" }))]
 pub(crate) struct SearchBody {
+    #[schema(value_type = QueryText)]
     query: String,
     /// Only in these collections and those below them; absent: all that you may read.
-    #[schema(value_type = Option<Vec<Uuid>>, max_items = 100)]
+    #[schema(value_type = Option<CollectionIds>)]
     collection_ids: Option<AtMost<1_000, Uuid>>,
-    /// Most passages, 1 to 50; 8 by default.
-    #[schema(minimum = 1, maximum = 50)]
+    #[schema(value_type = Option<PassageLimit>)]
     limit: Option<u32>,
-    /// `hybrid` (the default), `vector` or `lexical`.
+    /// By default `hybrid`.
+    #[schema(value_type = Option<SearchMode>)]
     mode: Option<String>,
 }
 
@@ -200,6 +217,7 @@ response! {
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct SearchResultBody {
     pub(crate) items: Vec<PassageBody>,
-    /// The parts used in fact: a hybrid search without an embedding model is lexical.
+    /// What was used in fact: a hybrid search without an embedding model is lexical.
+    #[schema(value_type = SearchMode)]
     pub(crate) mode: &'static str,
 }

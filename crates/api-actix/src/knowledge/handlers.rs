@@ -18,7 +18,8 @@ use crate::{
     authorize::ActorRequest,
     body::Json,
     error::HandlerResult,
-    idempotency::{idempotent, respond},
+    idempotency::{Repeatable, idempotent, respond},
+    openapi::values::{PageCursor, PageLimit},
     page::{PageBody, PageQuery},
     route::LISTED,
 };
@@ -30,10 +31,11 @@ use crate::{
 pub(crate) struct CollectionQuery {
     /// Only the children of this collection.
     parent_id: Option<Uuid>,
-    /// Most items of the page, 1 to 200; 50 by default.
-    #[param(minimum = 1, maximum = 200)]
+    /// Most items of the page.
+    #[param(value_type = Option<PageLimit>)]
     limit: Option<u32>,
     /// `next_cursor` of the page before.
+    #[param(value_type = Option<PageCursor>)]
     cursor: Option<String>,
 }
 
@@ -48,7 +50,7 @@ pub(crate) async fn list_collections(request: ActorRequest, query: web::Query<Co
 }
 
 /// Creates a collection.
-#[utoipa::path(trace, path = LISTED, responses((status = 201, body = CollectionBody)))]
+#[utoipa::path(trace, path = LISTED, params(Repeatable), responses((status = 201, body = CollectionBody)))]
 pub(crate) async fn create_collection(request: ActorRequest, body: Json<NewCollectionRequest>) -> HandlerResult {
     let shape = |collection: &Collection| CollectionBody::from(collection);
     let keyed = idempotent(&request.http, &body.bytes, StatusCode::CREATED, shape)?;
@@ -58,7 +60,7 @@ pub(crate) async fn create_collection(request: ActorRequest, body: Json<NewColle
 
 /// A collection.
 #[utoipa::path(trace, path = LISTED, responses((status = 200, body = CollectionBody)))]
-pub(crate) async fn collection(request: ActorRequest, path: web::Path<Uuid>) -> HandlerResult {
+pub(crate) async fn get_collection(request: ActorRequest, path: web::Path<Uuid>) -> HandlerResult {
     let collection = request.app.knowledge().collection(&request.actor, CollectionId(path.into_inner())).await?;
     Ok(HttpResponse::Ok().json(CollectionBody::from(&collection)))
 }
@@ -77,14 +79,15 @@ pub(crate) async fn list_sources(
 
 /// A source with its progress.
 #[utoipa::path(trace, path = LISTED, responses((status = 200, body = SourceDetail)))]
-pub(crate) async fn source(request: ActorRequest, path: web::Path<Uuid>) -> HandlerResult {
+pub(crate) async fn get_source(request: ActorRequest, path: web::Path<Uuid>) -> HandlerResult {
     let source = request.app.knowledge().source(&request.actor, SourceId(path.into_inner())).await?;
     Ok(HttpResponse::Ok().json(SourceDetail::from(source)))
 }
 
 /// Queues a failed source again.
-#[utoipa::path(trace, path = LISTED,
-    responses((status = 202, body = UploadBody), (status = 409, description = "it has not failed")))]
+#[utoipa::path(trace, path = LISTED, params(Repeatable),
+    responses((status = 202, body = UploadBody), (status = 409, description = "it has not failed"),
+        (status = 507, description = "there is no room on the server's disk")))]
 pub(crate) async fn retry(request: ActorRequest, path: web::Path<Uuid>) -> HandlerResult {
     let shape = |uploaded: &UploadedSource| UploadBody::from(uploaded);
     let keyed = idempotent(&request.http, &[], StatusCode::ACCEPTED, shape)?;

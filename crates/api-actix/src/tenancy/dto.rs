@@ -5,7 +5,10 @@ use chrono::{DateTime, Utc};
 use domain::tenancy::{SocialLink, Tenant};
 use uuid::Uuid;
 
-use crate::shape::{request, response};
+use crate::{
+    openapi::values::{Name, PlatformName, PlatformUrl, TenantSlug},
+    shape::{request, response},
+};
 
 response! {
     /// A tenant.
@@ -23,8 +26,10 @@ request! {
     /// A tenant to be created.
     #[schema(example = json!({ "name": "Acme Labs" }))]
     NewTenantRequest for NewTenant {
+        #[schema(value_type = Name)]
         name: String,
         /// By default made out of the name.
+        #[schema(value_type = Option<TenantSlug>)]
         slug: Option<String>,
     }
 }
@@ -33,6 +38,7 @@ response! {
     /// A social link of a tenant.
     SocialLinkBody of link: &SocialLink {
         id: Uuid = link.id.0,
+        #[schema(value_type = PlatformName)]
         platform: &'static str = link.platform.as_str(),
         url: String = link.url.clone(),
         created_at: DateTime<Utc> = link.created_at,
@@ -44,9 +50,9 @@ request! {
     /// A social link to be created.
     #[schema(example = json!({ "platform": "linkedin", "url": "https://www.linkedin.com/company/acme" }))]
     NewSocialLinkRequest for NewSocialLink {
-        /// One of twitter, facebook, linkedin, instagram, youtube.
+        #[schema(value_type = PlatformName)]
         platform: String,
-        /// An https URL of the platform.
+        #[schema(value_type = PlatformUrl)]
         url: String,
     }
 }

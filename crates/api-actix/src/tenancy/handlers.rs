@@ -9,7 +9,7 @@ use crate::{
     authorize::ActorRequest,
     body::Json,
     error::HandlerResult,
-    idempotency::{idempotent, respond},
+    idempotency::{Repeatable, idempotent, respond},
     observe::no_content,
     page::{PageBody, PageQuery},
     route::LISTED,
@@ -23,7 +23,7 @@ pub(crate) async fn list_tenants(request: ActorRequest, query: web::Query<PageQu
 }
 
 /// Creates a tenant (superadmin). Enter it with `X-Banyan-Tenant` to create its first users.
-#[utoipa::path(trace, path = LISTED,
+#[utoipa::path(trace, path = LISTED, params(Repeatable),
     responses((status = 201, body = TenantBody), (status = 409, description = "the slug is taken")))]
 pub(crate) async fn create_tenant(request: ActorRequest, body: Json<NewTenantRequest>) -> HandlerResult {
     let shape = |tenant: &Tenant| TenantBody::from(tenant);
@@ -40,7 +40,7 @@ pub(crate) async fn list_social_links(request: ActorRequest, query: web::Query<P
 }
 
 /// Creates a social link of the tenant, one for each platform.
-#[utoipa::path(trace, path = LISTED,
+#[utoipa::path(trace, path = LISTED, params(Repeatable),
     responses((status = 201, body = SocialLinkBody), (status = 409, description = "the platform has a link")))]
 pub(crate) async fn create_social_link(request: ActorRequest, body: Json<NewSocialLinkRequest>) -> HandlerResult {
     let shape = |link: &SocialLink| SocialLinkBody::from(link);

@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// Most bytes of a system prompt.
-const MAX_SYSTEM_PROMPT_BYTES: usize = 128 * 1024;
+pub const MAX_SYSTEM_PROMPT_BYTES: usize = 128 * 1024;
 
 /// What a conversation begins with.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -15,7 +15,7 @@ use super::Conversations;
 use crate::{Error, ErrorKind, Result};
 
 /// Most answers that one message asks for.
-const MAX_MODELS: usize = 8;
+pub const MAX_MODELS: usize = 8;
 
 /// A model that was asked for, resolved.
 #[derive(Clone)]

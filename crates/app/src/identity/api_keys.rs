@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// Most bytes of a description.
-const MAX_DESCRIPTION_BYTES: usize = 1024;
+pub const MAX_API_KEY_DESCRIPTION_BYTES: usize = 1024;
 
 /// A key to be created.
 #[derive(Debug, Clone, Default)]
@@ -108,7 +108,7 @@ impl App {
         let description = new
             .description
             .as_deref()
-            .map(|description| text::free("description", description, MAX_DESCRIPTION_BYTES))
+            .map(|description| text::free("description", description, MAX_API_KEY_DESCRIPTION_BYTES))
             .transpose()?;
         let now = self.now();
         if new.expires_at.is_some_and(|end| end <= now) {

@@ -12,9 +12,10 @@ use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfkc_quick};
 use self::queue::{Address, Queue, Turn};
 use crate::{Error, Result};
 
-/// Fewest and most characters (NIST SP 800-63B-4, section 3.1.1.2: at least 15 for a password alone).
-const MIN_CHARS: usize = 15;
-const MAX_CHARS: usize = 128;
+/// Fewest characters of a password (NIST SP 800-63B-4, section 3.1.1.2: at least 15 for a password alone).
+pub const MIN_PASSWORD_CHARS: usize = 15;
+/// Most characters of a password.
+pub const MAX_PASSWORD_CHARS: usize = 128;
 /// argon2id with 46 MiB and one pass (OWASP's first choice of parameters).
 const MEMORY_KIB: u32 = 46 * 1024;
 /// Long passwords that everybody tries.
@@ -119,12 +120,17 @@ fn hash(password: &[u8]) -> Result<String> {
 pub(super) fn check_new(password: &str, names: &[&str]) -> Result<(), ValueError> {
     let password = one_form(password);
     let chars = password.chars().count();
-    if chars < MIN_CHARS {
-        let message = format!("must have at least {MIN_CHARS} characters; a few words in a row are easy to keep");
+    if chars < MIN_PASSWORD_CHARS {
+        let message =
+            format!("must have at least {MIN_PASSWORD_CHARS} characters; a few words in a row are easy to keep");
         return Err(ValueError::new("password", "too_short", message));
     }
-    if chars > MAX_CHARS {
-        return Err(ValueError::new("password", "too_long", format!("must have at most {MAX_CHARS} characters")));
+    if chars > MAX_PASSWORD_CHARS {
+        return Err(ValueError::new(
+            "password",
+            "too_long",
+            format!("must have at most {MAX_PASSWORD_CHARS} characters"),
+        ));
     }
     let lower = password.to_lowercase();
     let different = lower.chars().collect::<std::collections::BTreeSet<_>>().len();

@@ -13,7 +13,7 @@ use super::{Identity, session::session_scope};
 use crate::{Error, Result, audit::Act, unit_of_work::Uow};
 
 /// Most characters of a picture's URL.
-const MAX_URL_CHARS: usize = 2_048;
+pub const MAX_AVATAR_URL_BYTES: usize = 2_048;
 
 /// One's own account with its rights.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -101,7 +101,8 @@ fn checked(change: ProfileChange) -> Result<ProfileChange, ValueError> {
         avatar_url: change.avatar_url,
     };
     if let Some(Some(url)) = &change.avatar_url {
-        let valid = url.starts_with("https://") && url.len() <= MAX_URL_CHARS && !url.contains(char::is_whitespace);
+        let valid =
+            url.starts_with("https://") && url.len() <= MAX_AVATAR_URL_BYTES && !url.contains(char::is_whitespace);
         if !valid {
             return Err(ValueError::new("avatar_url", "not_a_url", "must be an https URL"));
         }

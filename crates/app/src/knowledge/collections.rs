@@ -19,10 +19,10 @@ use crate::{
 };
 
 /// Most bytes of a description.
-const MAX_DESCRIPTION_BYTES: usize = 4 * 1024;
+pub const MAX_COLLECTION_DESCRIPTION_BYTES: usize = 4 * 1024;
 
 /// Most collections that one request names.
-const MAX_COLLECTIONS: usize = 100;
+pub const MAX_NAMED_COLLECTIONS: usize = 100;
 
 /// What a collection begins with.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -73,7 +73,7 @@ impl Knowledge {
         let description = new
             .description
             .as_deref()
-            .map(|description| text::free("description", description, MAX_DESCRIPTION_BYTES))
+            .map(|description| text::free("description", description, MAX_COLLECTION_DESCRIPTION_BYTES))
             .transpose()?;
         let visibility = new.visibility.unwrap_or(CollectionVisibility::Private);
         if visibility == CollectionVisibility::Restricted {
@@ -145,8 +145,8 @@ pub(super) async fn collection(tx: &Uow, id: CollectionId) -> Result<Collection>
 pub(crate) fn named_once(mut ids: Vec<CollectionId>) -> Result<Vec<CollectionId>> {
     ids.sort_unstable();
     ids.dedup();
-    if ids.len() > MAX_COLLECTIONS {
-        let message = format!("name at most {MAX_COLLECTIONS} collections");
+    if ids.len() > MAX_NAMED_COLLECTIONS {
+        let message = format!("name at most {MAX_NAMED_COLLECTIONS} collections");
         return Err(Error::new(ErrorKind::Invalid, "too_many_collections", message));
     }
     Ok(ids)

@@ -16,7 +16,7 @@ use super::{Knowledge, Retrieval, Retrieved, keep::KeptSearch, named_once, need_
 use crate::{Result, unit_of_work::Uow};
 
 /// Most bytes of a question.
-const MAX_QUERY_BYTES: usize = 16 * 1024;
+pub const MAX_QUERY_BYTES: usize = 16 * 1024;
 
 /// A search.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Most bytes of a model's full name.
-const MAX_MODEL_NAME_BYTES: usize = 200;
+pub const MAX_MODEL_NAME_BYTES: usize = 200;
 
 /// Full name of a model: `<provider>/<model>`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]

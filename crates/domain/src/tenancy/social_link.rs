@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Most bytes of a link.
-const MAX_URL_BYTES: usize = 2048;
+pub const MAX_URL_BYTES: usize = 2048;
 
 names! {
     /// Where a link leads.
@@ -28,7 +28,8 @@ names! {
 
 impl Platform {
     /// The domains of its pages; subdomains belong to them.
-    const fn domains(self) -> &'static [&'static str] {
+    #[must_use]
+    pub const fn domains(self) -> &'static [&'static str] {
         match self {
             Self::Twitter => &["twitter.com", "x.com"],
             Self::Facebook => &["facebook.com", "fb.com"],

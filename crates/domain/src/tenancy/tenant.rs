@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// Most characters of a slug.
-const MAX_SLUG_CHARS: usize = 63;
+pub const MAX_SLUG_CHARS: usize = 63;
 
 /// An organisation that uses this installation.
 #[derive(Debug, Clone, PartialEq, Eq)]
