@@ -2,7 +2,7 @@
 //! with them, and their policy lets nothing else in.
 
 use actix_web::{HttpResponse, http::header, web};
-use app::App;
+use app::{App, identity::MIN_PASSWORD_CHARS};
 
 use crate::{ApiSettings, error::ApiError};
 
@@ -28,9 +28,14 @@ pub(crate) async fn start(app: web::Data<App>, settings: web::Data<ApiSettings>)
     Ok(html(page))
 }
 
-/// The form of the first set-up. It reads the token from the fragment of its URL.
-pub(crate) async fn setup() -> HttpResponse {
-    html(SETUP.replace("{style}", STYLE))
+/// The form of the first set-up. It reads the token from the fragment of its URL. Once that is done, it leads to the
+/// first page.
+pub(crate) async fn setup(app: web::Data<App>) -> Result<HttpResponse, ApiError> {
+    if app.identity().is_set_up().await? {
+        return Ok(HttpResponse::SeeOther().insert_header((header::LOCATION, "../../")).finish());
+    }
+    let least = MIN_PASSWORD_CHARS.to_string();
+    Ok(html(SETUP.replace("{style}", STYLE).replace("{least_chars}", &least)))
 }
 
 /// The script of that form.

@@ -2,4 +2,5 @@
 
 mod commands;
 mod data_folder;
+mod setup_page;
 mod settings;
