@@ -4,6 +4,7 @@ use crate::App;
 
 mod collections;
 mod embed;
+mod in_use;
 mod ingest;
 mod keep;
 mod plain_parser;
@@ -16,6 +17,7 @@ mod worker;
 pub use collections::{MAX_COLLECTION_DESCRIPTION_BYTES, MAX_NAMED_COLLECTIONS, NewCollection};
 pub(crate) use collections::{named_once, need_all};
 pub(crate) use embed::Payer;
+pub use in_use::embeddings_in_use;
 pub(crate) use keep::SearchKeeper;
 pub use plain_parser::PlainParser;
 pub(crate) use retrieve::{Retrieval, Retrieved};

@@ -53,6 +53,15 @@ impl ProviderRegistry {
         Self { providers: providers.collect(), ..Self::default() }
     }
 
+    /// Asks each provider over the wire for the names of its models, as it is now; for whoever looks for what is wrong.
+    pub async fn ask_each(&self) -> Vec<(&str, Result<Vec<String>, GatewayError>)> {
+        let asked = self.providers.iter().map(|provider| async {
+            let models = provider.models.fetch().await;
+            (provider.name, models.map(|models| models.into_iter().map(|(model, _)| model).collect()))
+        });
+        join_all(asked).await
+    }
+
     fn find(&self, name: &ModelName) -> Option<Arc<dyn ChatModel>> {
         if *name == extractive::name() {
             return Some(Arc::clone(&self.extractive) as _);

@@ -2,5 +2,6 @@
 
 mod commands;
 mod data_folder;
-mod setup_page;
+mod doctor;
 mod settings;
+mod setup_page;

@@ -63,11 +63,19 @@ impl ModelLister {
         models
     }
 
-    async fn fetch(&self) -> Result<Vec<ListedModel>, GatewayError> {
+    /// Asks for them now.
+    pub(crate) async fn fetch(&self) -> Result<Vec<ListedModel>, GatewayError> {
         let longest = self.connection.timeouts.list;
         let limits = Limits { headers: longest, idle: longest, total: Some(longest), max_bytes: MAX_LIST_BYTES };
         let request = self.connection.request(Method::GET, "models")?;
-        let response = self.connection.send(request, limits).await?;
+        let response = self.connection.send(request, limits).await.map_err(|error| match error.kind {
+            // No model was asked for, so it is the path that is not there.
+            GatewayErrorKind::UnknownModel => {
+                let message = "has no list of models there; check its base URL, which usually ends in /v1";
+                self.connection.fail(GatewayErrorKind::Protocol, message).because(error)
+            }
+            _ => error,
+        })?;
         let body = response.bytes().await.map_err(|error| self.connection.egress_error(error))?;
         let list: ModelList = serde_json::from_slice(&body).map_err(|error| {
             self.connection.fail(GatewayErrorKind::Protocol, "sent a list of models that is none").because(error)
