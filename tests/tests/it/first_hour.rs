@@ -3,5 +3,6 @@
 mod commands;
 mod data_folder;
 mod doctor;
+mod readme;
 mod settings;
 mod setup_page;
