@@ -2,6 +2,7 @@
 
 use crate::App;
 
+mod cite;
 mod collections;
 mod embed;
 mod in_use;
@@ -14,6 +15,7 @@ mod sources;
 mod upload;
 mod worker;
 
+pub(crate) use cite::cited;
 pub use collections::{MAX_COLLECTION_DESCRIPTION_BYTES, MAX_NAMED_COLLECTIONS, NewCollection};
 pub(crate) use collections::{named_once, need_all};
 pub(crate) use embed::Payer;

@@ -188,7 +188,7 @@ mod tests {
     use domain::{
         gateways::PromptMessage,
         ids::{ChunkId, SourceId},
-        knowledge::quote::{best_sentence, cited_numbers},
+        knowledge::quote::{best_sentence, marks},
     };
 
     fn passage(number: u32, heading: &str, content: &str) -> Passage {
@@ -239,11 +239,11 @@ mod tests {
     fn every_quote_is_found_again_in_its_passage() {
         let passages = passages();
         let answer = answer("How can I convert strings to integers?", &passages);
-        let cited = cited_numbers(&answer, 3);
-        assert_eq!(cited.iter().map(|(number, _)| *number).collect::<Vec<_>>(), [1, 2]);
-        let quote = best_sentence(&passages[0].content, &cited[0].1).unwrap();
+        let cited = marks(&answer, 3);
+        assert_eq!(cited.iter().map(|mark| mark.number).collect::<Vec<_>>(), [1, 2]);
+        let quote = best_sentence(&passages[0].content, &cited[0].sentence).unwrap();
         assert!(quote.text.starts_with("For integers, use the built-in"));
-        let quote = best_sentence(&passages[1].content, &cited[1].1).unwrap();
+        let quote = best_sentence(&passages[1].content, &cited[1].sentence).unwrap();
         assert_eq!(quote.text, "Strings are immutable, so convert them to a list.");
     }
 

@@ -7,7 +7,7 @@ mod markers;
 mod sentences;
 mod words;
 
-pub use markers::cited_numbers;
+pub use markers::{Mark, marks};
 pub use sentences::{Sentence, sentences};
 pub use words::content_words;
 

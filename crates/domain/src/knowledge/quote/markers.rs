@@ -1,35 +1,56 @@
 //! Citation markers in answers: `[1]`, `[1][2]`, `[1, 2]`.
 
+use std::ops::Range;
+
 use super::sentences;
 
-/// The passages that an answer cites, in the order of its markers: the number and the sentence that
-/// cites it, without markers. Numbers beyond `passages` (or 0), markers in code and the text of
-/// links (`[1](…)`) are no citations; a number that one sentence repeats counts once.
+/// A marker in an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mark {
+    /// The number of the passage that it cites.
+    pub number: u32,
+    /// The sentence that cites it, without markers.
+    pub sentence: String,
+    /// First Unicode scalar value of the marker in the answer.
+    pub start: u32,
+    /// One past the last.
+    pub end: u32,
+}
+
+/// The markers of an answer, in their order. Numbers beyond `passages` (or 0), markers in code and the text of links
+/// (`[1](…)`) are no citations; a number that one sentence repeats counts once.
 #[must_use]
-pub fn cited_numbers(text: &str, passages: u32) -> Vec<(u32, String)> {
+pub fn marks(text: &str, passages: u32) -> Vec<Mark> {
+    // As long as the text, character by character, so that places in it are places in the text.
     let prose = blank_code(text);
-    let mut cited: Vec<(u32, String)> = Vec::new();
+    let mut marks: Vec<Mark> = Vec::new();
     for sentence in sentences(&prose) {
         let (plain, numbers) = take_markers(sentence.text);
         // A marker on its own line cites what stands before it.
         let plain = if plain.chars().any(char::is_alphanumeric) {
             plain
         } else {
-            cited.last().map(|(_, before)| before.clone()).unwrap_or(plain)
+            marks.last().map(|before| before.sentence.clone()).unwrap_or(plain)
         };
-        let first = cited.len();
-        for number in numbers {
-            let repeated = cited[first..].iter().any(|(before, _)| *before == number);
+        let first = marks.len();
+        for (number, place) in numbers {
+            let repeated = marks[first..].iter().any(|before| before.number == number);
             if (1..=passages).contains(&number) && !repeated {
-                cited.push((number, plain.clone()));
+                let at = |byte| sentence.start + scalars(sentence.text, byte);
+                marks.push(Mark { number, sentence: plain.clone(), start: at(place.start), end: at(place.end) });
             }
         }
     }
-    cited
+    marks
 }
 
-/// Takes the markers out of a sentence.
-fn take_markers(sentence: &str) -> (String, Vec<u32>) {
+/// Unicode scalar values before a byte of a text.
+fn scalars(text: &str, byte: usize) -> u32 {
+    u32::try_from(text[..byte].chars().count()).unwrap_or(u32::MAX)
+}
+
+/// Takes the markers out of a sentence; gives their numbers, each with the bytes of its marker there.
+fn take_markers(sentence: &str) -> (String, Vec<(u32, Range<usize>)>) {
     let mut plain = String::with_capacity(sentence.len());
     let mut numbers = Vec::new();
     let mut rest = sentence;
@@ -39,7 +60,8 @@ fn take_markers(sentence: &str) -> (String, Vec<u32>) {
         match marker(from) {
             Some((found, length)) => {
                 plain.truncate(plain.trim_end_matches(' ').len());
-                numbers.extend(found);
+                let start = sentence.len() - from.len();
+                numbers.extend(found.into_iter().map(|number| (number, start..start + length)));
                 rest = &from[length..];
             }
             None => {
@@ -115,7 +137,7 @@ mod tests {
     use super::*;
 
     fn cited(text: &str) -> Vec<(u32, String)> {
-        cited_numbers(text, 3)
+        marks(text, 3).into_iter().map(|mark| (mark.number, mark.sentence)).collect()
     }
 
     fn pair(number: u32, sentence: &str) -> (u32, String) {
@@ -157,6 +179,18 @@ mod tests {
     #[test]
     fn a_marker_on_its_own_line_cites_what_stands_before_it() {
         assert_eq!(cited("So it is [1].\n\n[2]"), [pair(1, "So it is."), pair(2, "So it is.")]);
+    }
+
+    #[test]
+    fn a_marker_is_found_where_it_stands() {
+        let text = "Größe: `a[1]` 😀 [1]. Zwei [2, 3] 東京.\n\n[1]";
+        let marks = marks(text, 3);
+        let cut = |mark: &Mark| -> String {
+            text.chars().skip(mark.start as usize).take((mark.end - mark.start) as usize).collect()
+        };
+        let found: Vec<(u32, String)> = marks.iter().map(|mark| (mark.number, cut(mark))).collect();
+        assert_eq!(found, [pair(1, "[1]"), pair(2, "[2, 3]"), pair(3, "[2, 3]"), pair(1, "[1]")]);
+        assert!(marks[3].start > marks[2].start);
     }
 
     #[test]
