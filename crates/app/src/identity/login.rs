@@ -122,7 +122,7 @@ impl App {
 /// would tell that they do.
 fn refused() -> Error {
     let message =
-        "no account fits this login and password; if yours may be one of several tenants', name its slug as 'tenant'";
+        "login or password is wrong; if your account may be one of several tenants', name its slug as 'tenant'";
     Error::new(ErrorKind::Unauthenticated, "unauthenticated", message)
 }
 

@@ -34,7 +34,7 @@ impl App {
     async fn refresh(&self, token: &str) -> Result<SignedIn> {
         let hash = hash_of(token);
         let find = async |tx: &Uow| Ok(tx.sign_in().refresh_token(&hash).await?);
-        let owner = self.query_in(&Scope::sign_in(), find).await?.ok_or_else(Error::unauthenticated)?;
+        let owner = self.query_in(&Scope::sign_in(), find).await?.ok_or_else(refused)?;
         let scope = session_scope(owner.tenant_id);
         let signed_in =
             self.change_in(&scope, None, |tx| async move { self.trade(&tx, owner.id, token).await }).await?;
@@ -48,11 +48,11 @@ impl App {
     /// successor was: then nobody keeps the session, and `None` says so.
     async fn trade(&self, tx: &Uow, id: RefreshTokenId, token: &str) -> Result<(Option<SignedIn>, Audited)> {
         let now = self.now();
-        let row = tx.sessions().refresh_token(id).await?.ok_or_else(Error::unauthenticated)?;
-        let session = tx.sessions().get(row.session_id).await?.ok_or_else(Error::unauthenticated)?;
+        let row = tx.sessions().refresh_token(id).await?.ok_or_else(refused)?;
+        let session = tx.sessions().get(row.session_id).await?.ok_or_else(refused)?;
         let user = tx.users().get(row.user_id).await?;
         if !session.is_live(now) || now >= row.expires_at || !user.is_some_and(|user| user.is_active) {
-            return Err(Error::unauthenticated());
+            return Err(refused());
         }
         let used_at = match row.used_at {
             None if tx.sessions().use_refresh_token(row.id, now).await? => None,
@@ -78,4 +78,10 @@ impl App {
         let (access_token, expires_in) = self.access_token(session)?;
         Ok(SignedIn { user_id: session.user_id, access_token, refresh_token, expires_in })
     }
+}
+
+/// A token that is worth nothing, for whatever reason: the same words for every reason.
+fn refused() -> Error {
+    let message = "this refresh token is not valid, or not any more; sign in again";
+    Error::new(ErrorKind::Unauthenticated, "unauthenticated", message)
 }
