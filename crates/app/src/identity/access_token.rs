@@ -19,8 +19,9 @@ const TYPE: &str = "access";
 const HEADER: &str = r#"{"typ":"JWT","alg":"HS256"}"#;
 /// Longest token that is looked at.
 const MAX_TOKEN_BYTES: usize = 4 * 1024;
-/// Seconds that clocks of instances may differ.
-const LEEWAY: i64 = 30;
+/// Seconds that clocks of instances may differ, or one may be set back: a token that was made so long "in the future" is
+/// let in. By more, and tokens are refused until their clients refresh them.
+const LEEWAY: i64 = 60;
 
 /// What an access token says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -147,7 +147,7 @@ async fn s30_every_claim_is_required_and_typed() {
             claims.to_string().replace(&format!("\"{name}\":{number}"), &format!("\"{name}\":1{}", "0".repeat(40)));
         payloads.push(text);
     }
-    for (name, wrong) in [("nbf", now + 31), ("iat", now + 31), ("exp", now), ("exp", now - 1), ("exp", 0)] {
+    for (name, wrong) in [("nbf", now + 61), ("iat", now + 61), ("exp", now), ("exp", now - 1), ("exp", 0)] {
         let mut changed = claims.clone();
         changed[name] = json!(wrong);
         payloads.push(changed.to_string());
@@ -160,6 +160,18 @@ async fn s30_every_claim_is_required_and_typed() {
     for payload in &payloads {
         let token = signed(HEADER, payload, &access_key());
         assert_eq!(code(&bench.app, &token).await, Some("unauthenticated"), "{payload}");
+    }
+}
+
+#[tokio::test]
+async fn a_clock_that_goes_back_by_a_minute_ends_no_token() {
+    let (bench, _, _, claims) = signed_in().await;
+    let now = bench.clock.now().timestamp();
+    for (ahead, refusal) in [(60, None), (61, Some("unauthenticated"))] {
+        let mut changed = claims.clone();
+        (changed["iat"], changed["nbf"]) = (json!(now + ahead), json!(now + ahead));
+        let token = signed(HEADER, &changed.to_string(), &access_key());
+        assert_eq!(code(&bench.app, &token).await, refusal, "{ahead}");
     }
 }
 
