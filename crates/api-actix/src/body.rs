@@ -1,4 +1,4 @@
-//! Bodies, paths and queries: strict, bounded in bytes and time, with errors that name the place.
+//! Bodies and paths: strict, bounded in bytes and time, with errors that name the place.
 
 use std::{
     future::Future,
@@ -11,15 +11,15 @@ use actix_web::{
     FromRequest, HttpMessage, HttpRequest,
     dev::Payload,
     http::header::CONTENT_TYPE,
-    web::{self, Bytes, BytesMut, PathConfig, QueryConfig},
+    web::{Bytes, BytesMut, PathConfig},
 };
 use domain::error::ValueError;
 use futures::StreamExt;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::{Value, error::Category};
 use tokio::time::{Instant, timeout, timeout_at};
 
-use crate::{Body, error::ApiError, objects::Objects};
+use crate::{Body, error::ApiError, objects::Objects, words};
 
 /// A body that stands still for so long is given up.
 const BODY_IDLE: Duration = Duration::from_secs(10);
@@ -114,27 +114,38 @@ impl<T: DeserializeOwned + 'static> FromRequest for Json<T> {
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let content_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let is_json = content_type.is_some_and(is_json);
+        let refused = || ApiError::unsupported_content_type("application/json");
         let length = request.headers().get("content-length").and_then(|value| value.to_str().ok()?.parse().ok());
         let limit = limit(request);
         let payload = payload.take();
         Box::pin(async move {
-            if !is_json {
-                return Err(ApiError::unsupported_content_type("application/json"));
+            // What is not JSON is not read, unless there may be nothing to read.
+            if !is_json && length.is_some_and(|length| length > 0) {
+                return Err(refused());
             }
-            let bytes = read(payload, length, limit).await?;
+            let bytes = match read(payload, length, limit).await? {
+                // No body says as much as an object without fields.
+                empty if empty.trim_ascii().is_empty() => Bytes::from_static(b"{}"),
+                bytes if is_json => bytes,
+                _ => return Err(refused()),
+            };
             Ok(Self { value: parse(&bytes)?, bytes })
         })
     }
 }
 
+/// Whether a content type is JSON, which is UTF-8 (RFC 8259); clients write that in many ways.
 fn is_json(content_type: &str) -> bool {
-    let mut parts = content_type.split(';').map(str::trim);
+    let mut parts = content_type.split([';', ',']).map(str::trim);
     let essence = parts.next().is_some_and(|essence| essence.eq_ignore_ascii_case("application/json"));
-    essence
-        && parts.all(|part| {
-            !part.to_ascii_lowercase().starts_with("charset=")
-                || part[8..].trim_matches('"').eq_ignore_ascii_case("utf-8")
-        })
+    let is_utf_8 = |part: &str| match part.split_once('=') {
+        Some((name, charset)) if name.trim().eq_ignore_ascii_case("charset") => {
+            let charset = charset.trim().trim_matches(['"', '\'']).to_ascii_lowercase();
+            matches!(charset.as_str(), "" | "utf-8" | "utf8" | "utf_8" | "us-ascii" | "ascii")
+        }
+        _ => true,
+    };
+    essence && parts.all(is_utf_8)
 }
 
 async fn read(mut payload: Payload, length: Option<usize>, limit: usize) -> Result<Bytes, ApiError> {
@@ -172,11 +183,14 @@ pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     }
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(Objects(&mut reader)).map_err(|error| {
-        let path = error.path().to_string().replace(['.', '[', ']'], "/").replace("//", "/");
-        let path = if path == "/" { String::new() } else { path.trim_end_matches('/').to_owned() };
-        refused(&path, error.inner())
+        // Of a value that cannot be what is wanted the reader sometimes says that it is no JSON.
+        let is_data = error.inner().classify() == Category::Data || serde_json::from_slice::<IgnoredAny>(bytes).is_ok();
+        match is_data {
+            true => words::refusal(error.path(), &error.inner().to_string()).into(),
+            false => ApiError::malformed_json(error.inner()),
+        }
     })?;
-    reader.end().map_err(|error| refused("", &error))?;
+    reader.end().map_err(|error| ApiError::malformed_json(&error))?;
     Ok(value)
 }
 
@@ -200,30 +214,9 @@ fn place_of_nul(value: &Value) -> Option<String> {
     }
 }
 
-fn refused(path: &str, error: &serde_json::Error) -> ApiError {
-    match error.classify() {
-        Category::Syntax | Category::Eof | Category::Io => ApiError::malformed_json(error),
-        // Serde's own words: they name the field and what was expected, never a value of ours.
-        Category::Data => {
-            let text = error.to_string();
-            let message = text.split(" at line ").next().unwrap_or(&text).to_owned();
-            app::Error::from(ValueError::new(path, "wrong_shape", message)).into()
-        }
-    }
-}
-
 /// A path parameter that does not parse names nothing: the same response as for what does not exist.
 pub(crate) fn path_config() -> PathConfig {
     PathConfig::default().error_handler(|_, _| ApiError::from(app::Error::not_found("path", uuid::Uuid::nil())).into())
-}
-
-/// A query that does not parse is told why.
-pub(crate) fn query_config() -> QueryConfig {
-    web::QueryConfig::default().error_handler(|error, _| {
-        let text = error.to_string();
-        let message = text.strip_prefix("Query deserialize error: ").unwrap_or(&text).to_owned();
-        ApiError::from(app::Error::from(ValueError::new("query", "wrong_query", message))).into()
-    })
 }
 
 #[cfg(test)]
@@ -308,7 +301,27 @@ mod tests {
 
     #[test]
     fn only_json_in_utf_8_is_json() {
-        assert!(is_json("application/json") && is_json("application/json; charset=UTF-8"));
-        assert!(!is_json("text/plain") && !is_json("application/json; charset=latin1"));
+        for kind in [
+            "application/json",
+            "Application/JSON",
+            "application/json;",
+            "application/json; charset=UTF-8",
+            "application/json; charset=utf8",
+            "application/json;charset=\"utf-8\"",
+            "application/json; Charset = utf-8 ; version=1",
+            "application/json, application/json",
+        ] {
+            assert!(is_json(kind), "{kind}");
+        }
+        for kind in [
+            "",
+            "text/plain",
+            "application/jsonp",
+            "application/json; charset=latin1",
+            "application/json; charset=utf-16",
+            "application/x-www-form-urlencoded",
+        ] {
+            assert!(!is_json(kind), "{kind}");
+        }
     }
 }

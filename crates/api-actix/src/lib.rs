@@ -63,6 +63,7 @@ mod observe;
 pub mod openapi;
 mod page;
 mod pages;
+mod query;
 mod route;
 pub mod routes;
 mod runtime;
@@ -71,6 +72,7 @@ mod sse;
 mod tenancy;
 mod usage;
 mod v1;
+mod words;
 
 pub use route::{Access, Body, Route};
 use routes::ROUTES;
@@ -120,8 +122,7 @@ impl Api {
             .app_data(web::Data::new(self.app.clone()))
             .app_data(web::Data::from(Arc::clone(&self.settings)))
             .app_data(web::Data::new(self.runtime.clone()))
-            .app_data(body::path_config())
-            .app_data(body::query_config());
+            .app_data(body::path_config());
         for (path, routes) in route::by_path(ROUTES) {
             let mut resource = web::resource(path);
             let allowed = route::allowed(&routes);

@@ -1,6 +1,10 @@
-//! Objects are objects: serde also takes a struct's fields from an array, in their order, which no schema says.
+//! JSON as its schemas have it. Objects are objects: serde also takes a struct's fields from an array, in their order,
+//! which no schema says. And a whole number is one however it is written: JSON knows no other numbers than numbers, and
+//! many clients write `256.0`.
 
-use serde::de::{DeserializeSeed, Deserializer, EnumAccess, MapAccess, SeqAccess, VariantAccess, Visitor};
+use serde::de::{
+    DeserializeSeed, Deserializer, EnumAccess, Error, MapAccess, SeqAccess, Unexpected, VariantAccess, Visitor,
+};
 
 /// A deserializer that takes structs from objects alone, at every depth; also what it hands around on the way there.
 pub(crate) struct Objects<T>(pub(crate) T);
@@ -10,6 +14,15 @@ macro_rules! go_on {
     ($($method:ident($($argument:ident: $type:ty),*);)+) => {$(
         fn $method<V: Visitor<'de>>(self, $($argument: $type,)* visitor: V) -> Result<V::Value, D::Error> {
             self.0.$method($($argument,)* Objects(visitor))
+        }
+    )+};
+}
+
+/// The same where a whole number is wanted.
+macro_rules! whole {
+    ($($method:ident)+) => {$(
+        fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
+            self.0.$method(Whole(visitor))
         }
     )+};
 }
@@ -27,10 +40,13 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Objects<D> {
         self.0.deserialize_map(Objects(visitor))
     }
 
+    whole! {
+        deserialize_i8 deserialize_i16 deserialize_i32 deserialize_i64 deserialize_i128
+        deserialize_u8 deserialize_u16 deserialize_u32 deserialize_u64 deserialize_u128
+    }
+
     go_on! {
-        deserialize_any(); deserialize_bool(); deserialize_i8(); deserialize_i16(); deserialize_i32();
-        deserialize_i64(); deserialize_i128(); deserialize_u8(); deserialize_u16(); deserialize_u32();
-        deserialize_u64(); deserialize_u128(); deserialize_f32(); deserialize_f64(); deserialize_char();
+        deserialize_any(); deserialize_bool(); deserialize_f32(); deserialize_f64(); deserialize_char();
         deserialize_str(); deserialize_string(); deserialize_bytes(); deserialize_byte_buf(); deserialize_option();
         deserialize_unit(); deserialize_unit_struct(name: &'static str);
         deserialize_newtype_struct(name: &'static str); deserialize_seq(); deserialize_tuple(len: usize);
@@ -157,5 +173,50 @@ impl<'de, A: VariantAccess<'de>> VariantAccess<'de> for Objects<A> {
         visitor: V,
     ) -> Result<V::Value, A::Error> {
         self.0.struct_variant(fields, Objects(visitor))
+    }
+}
+
+/// A visitor that wants a whole number, and takes one that is written with a fraction of nothing.
+struct Whole<V>(V);
+
+/// Beyond this not every whole number can be written as an `f64`, so that one may have been another.
+const MAX_EXACT: f64 = 9_007_199_254_740_992.0;
+
+impl<'de, V: Visitor<'de>> Visitor<'de> for Whole<V> {
+    type Value = V::Value;
+
+    fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.expecting(formatter)
+    }
+
+    plain! {
+        visit_i64(i64); visit_i128(i128); visit_u64(u64); visit_u128(u128); visit_str(&str);
+    }
+
+    fn visit_f64<E: Error>(self, value: f64) -> Result<V::Value, E> {
+        if value.fract() == 0.0 && value.abs() <= MAX_EXACT {
+            self.0.visit_i64(value as i64)
+        } else {
+            Err(E::invalid_type(Unexpected::Float(value), &self.0))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::body::parse;
+
+    #[test]
+    fn a_whole_number_is_one_however_it_is_written() {
+        for text in ["256", "256.0", "2.56e2"] {
+            assert_eq!(parse::<u32>(text.as_bytes()).unwrap(), 256, "{text}");
+            assert_eq!(parse::<i64>(text.as_bytes()).unwrap(), 256, "{text}");
+        }
+        assert_eq!(parse::<i8>(b"-1.0").unwrap(), -1);
+        assert_eq!(parse::<u64>(b"18446744073709551615").unwrap(), u64::MAX);
+        for text in ["1.5", "-1.0", "1e300", "1e16", "\"1\"", "true", "null", "[1]"] {
+            assert!(parse::<u64>(text.as_bytes()).is_err(), "{text}");
+        }
+        assert!(parse::<u8>(b"256.0").is_err());
     }
 }

@@ -1,7 +1,6 @@
 //! The ledger.
 
-use actix_web::{HttpResponse, web};
-use chrono::{DateTime, Utc};
+use actix_web::HttpResponse;
 use domain::{
     error::ValueError,
     money::Money,
@@ -14,6 +13,7 @@ use crate::{
     authorize::ActorRequest,
     error::HandlerResult,
     openapi::values::{Usd, one_of, values},
+    query::{Moment, Query},
     route::LISTED,
 };
 
@@ -34,10 +34,12 @@ pub(crate) struct SummaryQuery {
     /// By default `model`.
     #[param(value_type = Option<UsageGroupName>)]
     group_by: Option<String>,
-    /// Requested at or after.
-    from: Option<DateTime<Utc>>,
+    /// Requested at or after. A date alone is its first instant in UTC.
+    #[param(value_type = Option<DateTime<Utc>>)]
+    from: Option<Moment>,
     /// Requested before.
-    to: Option<DateTime<Utc>>,
+    #[param(value_type = Option<DateTime<Utc>>)]
+    to: Option<Moment>,
 }
 
 /// Exact sums.
@@ -93,10 +95,10 @@ pub(crate) fn cost_body(cost: Option<Money>) -> Option<String> {
 
 /// Sums of one's own usage, or of the tenant's for its admins.
 #[utoipa::path(trace, path = LISTED, params(SummaryQuery), responses((status = 200, body = SummaryBody)))]
-pub(crate) async fn summarize(request: ActorRequest, query: web::Query<SummaryQuery>) -> HandlerResult {
-    let SummaryQuery { group_by, from, to } = query.into_inner();
+pub(crate) async fn summarize(request: ActorRequest, query: Query<SummaryQuery>) -> HandlerResult {
+    let SummaryQuery { group_by, from, to } = query.0;
     let by = group_by.as_deref().map_or(Ok(UsageGrouping::Model), grouping)?;
-    let filter = UsageFilter { from, to, conversation: None };
+    let filter = UsageFilter { from: from.map(|from| from.0), to: to.map(|to| to.0), conversation: None };
     let summary = request.app.usage().summary(&request.actor, filter, by).await?;
     let items = summary.items.into_iter().map(GroupBody::from).collect();
     Ok(HttpResponse::Ok().json(SummaryBody { items, total: summary.total.into() }))

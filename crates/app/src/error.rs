@@ -181,7 +181,12 @@ impl StdError for Error {
 
 impl From<ValueError> for Error {
     fn from(error: ValueError) -> Self {
-        let mut invalid = Self::new(ErrorKind::Invalid, "invalid", format!("{} {}", error.field, error.message));
+        // What concerns no field says itself what it concerns.
+        let message = match error.field.as_str() {
+            "" => error.message.clone(),
+            field => format!("{field} {}", error.message),
+        };
+        let mut invalid = Self::new(ErrorKind::Invalid, "invalid", message);
         invalid.fields.push(error);
         invalid
     }

@@ -22,14 +22,15 @@ use crate::{
     idempotency::{Expecting, Repeatable, expected_head, idempotent, respond},
     openapi::values::HeadVersion,
     page::{PageBody, PageQuery, checked_limit, decode_message, decode_number, next_link},
+    query::Query,
     route::LISTED,
 };
 
 /// One's conversations, newest first.
 #[utoipa::path(trace, path = LISTED, params(ConversationQuery),
     responses((status = 200, body = PageBody<ConversationBody>)))]
-pub(crate) async fn list(request: ActorRequest, query: web::Query<ConversationQuery>) -> HandlerResult {
-    let ConversationQuery { q, origin, include_others, include_archived, limit, cursor } = query.into_inner();
+pub(crate) async fn list(request: ActorRequest, query: Query<ConversationQuery>) -> HandlerResult {
+    let ConversationQuery { q, origin, include_others, include_archived, limit, cursor } = query.0;
     let filter = ConversationFilter {
         include_others: include_others.unwrap_or_default(),
         origin: origin.as_deref().map(Origin::parse).transpose()?,
@@ -65,16 +66,16 @@ pub(crate) async fn get(request: ActorRequest, path: web::Path<Uuid>) -> Handler
 pub(crate) async fn list_messages(
     request: ActorRequest,
     path: web::Path<Uuid>,
-    query: web::Query<MessagesQuery>,
+    query: Query<MessagesQuery>,
 ) -> HandlerResult {
     let id = ConversationId(path.into_inner());
-    let limit = checked_limit(query.limit)?;
-    let (items, next_cursor, head) = if query.tree.unwrap_or_default() {
-        let after = query.cursor.as_deref().map_or(Ok(0), decode_number)?;
+    let limit = checked_limit(query.0.limit)?;
+    let (items, next_cursor, head) = if query.0.tree.unwrap_or_default() {
+        let after = query.0.cursor.as_deref().map_or(Ok(0), decode_number)?;
         let page = request.app.conversations().tree(&request.actor, id, after, limit).await?;
         (page.items, page.next.map(|seq| seq.to_string()), page.head)
     } else {
-        let last = query.cursor.as_deref().map(decode_message).transpose()?;
+        let last = query.0.cursor.as_deref().map(decode_message).transpose()?;
         let page = request.app.conversations().branch(&request.actor, id, last, limit).await?;
         (page.items, page.next.map(|id| id.to_string()), page.head)
     };

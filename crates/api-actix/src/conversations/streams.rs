@@ -18,6 +18,7 @@ use crate::{
     authorize::ActorRequest,
     error::{ApiError, HandlerResult},
     observe::no_content,
+    query::Query,
     route::LISTED,
     sse::{self, COMMENT, HEARTBEAT},
 };
@@ -46,12 +47,8 @@ struct LastEvent {
 #[utoipa::path(trace, path = LISTED, params(AfterQuery, LastEvent),
     responses((status = 200, description = "events", content_type = "text/event-stream", body = TurnEvents),
         (status = 410, description = "the answer ended long ago: read its message")))]
-pub(crate) async fn follow(
-    request: ActorRequest,
-    path: web::Path<Uuid>,
-    query: web::Query<AfterQuery>,
-) -> HandlerResult {
-    let after = after(&query, &request.http)?;
+pub(crate) async fn follow(request: ActorRequest, path: web::Path<Uuid>, query: Query<AfterQuery>) -> HandlerResult {
+    let after = after(&query.0, &request.http)?;
     stream_response(&request.app, &request.actor, &request.http, StreamId(path.into_inner()), after).await
 }
 
@@ -59,12 +56,8 @@ pub(crate) async fn follow(
 #[utoipa::path(trace, path = LISTED, params(AfterQuery, LastEvent),
     responses((status = 200, description = "events", content_type = "text/event-stream", body = TurnEvents),
         (status = 204, description = "nothing is being written")))]
-pub(crate) async fn resume(
-    request: ActorRequest,
-    path: web::Path<Uuid>,
-    query: web::Query<AfterQuery>,
-) -> HandlerResult {
-    let after = after(&query, &request.http)?;
+pub(crate) async fn resume(request: ActorRequest, path: web::Path<Uuid>, query: Query<AfterQuery>) -> HandlerResult {
+    let after = after(&query.0, &request.http)?;
     match request.app.conversations().running_stream(&request.actor, ConversationId(path.into_inner())).await? {
         Some(stream) => stream_response(&request.app, &request.actor, &request.http, stream, after).await,
         None => Ok(no_content()),

@@ -16,6 +16,7 @@ use crate::{
     idempotency::{Repeatable, idempotent, respond},
     observe::no_content,
     page::{PageBody, PageQuery},
+    query::Query,
     route::LISTED,
 };
 
@@ -67,8 +68,8 @@ pub(crate) async fn change_profile(request: ActorRequest, body: Json<ProfileRequ
 
 /// One's own API keys, newest first.
 #[utoipa::path(trace, path = LISTED, params(PageQuery), responses((status = 200, body = PageBody<ApiKeyBody>)))]
-pub(crate) async fn list_api_keys(request: ActorRequest, query: web::Query<PageQuery>) -> HandlerResult {
-    let keys = request.app.identity().api_keys(&request.actor, query.request()?).await?;
+pub(crate) async fn list_api_keys(request: ActorRequest, query: Query<PageQuery>) -> HandlerResult {
+    let keys = request.app.identity().api_keys(&request.actor, query.0.request()?).await?;
     Ok(PageBody::of(keys, |key| ApiKeyBody::from(&key)).respond(&request.http))
 }
 
@@ -88,8 +89,8 @@ pub(crate) async fn revoke_api_key(request: ActorRequest, path: web::Path<Uuid>)
 
 /// Users of the tenant, newest first.
 #[utoipa::path(trace, path = LISTED, params(PageQuery), responses((status = 200, body = PageBody<PersonBody>)))]
-pub(crate) async fn list_users(request: ActorRequest, query: web::Query<PageQuery>) -> HandlerResult {
-    let users = request.app.identity().users(&request.actor, query.request()?).await?;
+pub(crate) async fn list_users(request: ActorRequest, query: Query<PageQuery>) -> HandlerResult {
+    let users = request.app.identity().users(&request.actor, query.0.request()?).await?;
     Ok(PageBody::of(users, |person| PersonBody::from(&person)).respond(&request.http))
 }
 

@@ -21,6 +21,7 @@ use crate::{
     idempotency::{Repeatable, idempotent, respond},
     openapi::values::{PageCursor, PageLimit},
     page::{PageBody, PageQuery},
+    query::Query,
     route::LISTED,
 };
 
@@ -42,8 +43,8 @@ pub(crate) struct CollectionQuery {
 /// Collections that one may read, newest first.
 #[utoipa::path(trace, path = LISTED, params(CollectionQuery),
     responses((status = 200, body = PageBody<CollectionBody>)))]
-pub(crate) async fn list_collections(request: ActorRequest, query: web::Query<CollectionQuery>) -> HandlerResult {
-    let CollectionQuery { parent_id, limit, cursor } = query.into_inner();
+pub(crate) async fn list_collections(request: ActorRequest, query: Query<CollectionQuery>) -> HandlerResult {
+    let CollectionQuery { parent_id, limit, cursor } = query.0;
     let page = PageQuery { limit, cursor }.request()?;
     let collections = request.app.knowledge().collections(&request.actor, parent_id.map(CollectionId), page).await?;
     Ok(PageBody::of(collections, |collection| CollectionBody::from(&collection)).respond(&request.http))
@@ -70,10 +71,10 @@ pub(crate) async fn get_collection(request: ActorRequest, path: web::Path<Uuid>)
 pub(crate) async fn list_sources(
     request: ActorRequest,
     path: web::Path<Uuid>,
-    query: web::Query<PageQuery>,
+    query: Query<PageQuery>,
 ) -> HandlerResult {
     let sources =
-        request.app.knowledge().sources(&request.actor, CollectionId(path.into_inner()), query.request()?).await?;
+        request.app.knowledge().sources(&request.actor, CollectionId(path.into_inner()), query.0.request()?).await?;
     Ok(PageBody::of(sources, |source| SourceBody::from(&source)).respond(&request.http))
 }
 

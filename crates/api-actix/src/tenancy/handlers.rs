@@ -12,13 +12,14 @@ use crate::{
     idempotency::{Repeatable, idempotent, respond},
     observe::no_content,
     page::{PageBody, PageQuery},
+    query::Query,
     route::LISTED,
 };
 
 /// All tenants, newest first (superadmin).
 #[utoipa::path(trace, path = LISTED, params(PageQuery), responses((status = 200, body = PageBody<TenantBody>)))]
-pub(crate) async fn list_tenants(request: ActorRequest, query: web::Query<PageQuery>) -> HandlerResult {
-    let tenants = request.app.tenancy().list(&request.actor, query.request()?).await?;
+pub(crate) async fn list_tenants(request: ActorRequest, query: Query<PageQuery>) -> HandlerResult {
+    let tenants = request.app.tenancy().list(&request.actor, query.0.request()?).await?;
     Ok(PageBody::of(tenants, |tenant| TenantBody::from(&tenant)).respond(&request.http))
 }
 
@@ -34,8 +35,8 @@ pub(crate) async fn create_tenant(request: ActorRequest, body: Json<NewTenantReq
 
 /// Social links of the tenant, newest first.
 #[utoipa::path(trace, path = LISTED, params(PageQuery), responses((status = 200, body = PageBody<SocialLinkBody>)))]
-pub(crate) async fn list_social_links(request: ActorRequest, query: web::Query<PageQuery>) -> HandlerResult {
-    let links = request.app.tenancy().social_links(&request.actor, query.request()?).await?;
+pub(crate) async fn list_social_links(request: ActorRequest, query: Query<PageQuery>) -> HandlerResult {
+    let links = request.app.tenancy().social_links(&request.actor, query.0.request()?).await?;
     Ok(PageBody::of(links, |link| SocialLinkBody::from(&link)).respond(&request.http))
 }
 
