@@ -4,7 +4,7 @@ use actix_web::{
     Error, FromRequest, HttpMessage, HttpRequest,
     body::{BoxBody, EitherBody, MessageBody},
     dev::{Payload, ServiceRequest, ServiceResponse},
-    http::header::{AUTHORIZATION, HeaderMap, USER_AGENT},
+    http::header::{AUTHORIZATION, HeaderMap, HeaderName, USER_AGENT},
     middleware::Next,
     web,
 };
@@ -18,7 +18,9 @@ use uuid::Uuid;
 
 use crate::{Access, Route, error::ApiError};
 
-/// Longest `Authorization` header that is looked at.
+/// Where a key may stand instead of in `Authorization`, as some clients have it.
+const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+/// Longest header with a credential that is looked at.
 const MAX_CREDENTIAL_BYTES: usize = 8 * 1024;
 /// Most characters of a user agent that are kept.
 const MAX_USER_AGENT_CHARS: usize = 512;
@@ -145,8 +147,8 @@ async fn actor_of(app: &App, access: Access, request: &HttpRequest) -> app::Resu
     if matches!(access, Access::Public | Access::OwnCredential) {
         return Ok(None);
     }
-    let bearer = bearer_of(request.headers()).ok_or_else(app::Error::unauthenticated)?;
-    let actor = app.identity().authenticate(bearer, &context_of(request)).await?;
+    let credential = credential_of(request.headers())?;
+    let actor = app.identity().authenticate(credential, &context_of(request)).await?;
     admitted(access, actor).map(Some)
 }
 
@@ -158,16 +160,32 @@ fn admitted(access: Access, actor: Actor) -> app::Result<Actor> {
     }
 }
 
-/// The credential of a request: `Authorization: Bearer …`, once, and nowhere else.
-fn bearer_of(headers: &HeaderMap) -> Option<&str> {
-    let mut values = headers.get_all(AUTHORIZATION);
-    let value = values.next()?;
-    if values.next().is_some() || value.len() > MAX_CREDENTIAL_BYTES {
-        return None;
+/// The credential of a request: `Authorization: Bearer …` or `x-api-key: …`, each once, and nowhere else. Where both are
+/// given they say the same: nobody is to be taken for whom it did not mean. Another scheme of `Authorization`, such as
+/// that of a proxy on the way, is no credential of ours.
+fn credential_of(headers: &HeaderMap) -> app::Result<&str> {
+    let bearer = once(headers, &AUTHORIZATION)?.and_then(|value| value.split_once(' '));
+    let bearer = bearer.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+    let bearer = bearer.map(|(_, credential)| credential.trim()).filter(|credential| !credential.is_empty());
+    let key = once(headers, &API_KEY)?.map(str::trim).filter(|key| !key.is_empty());
+    match (bearer, key) {
+        (Some(bearer), Some(key)) if bearer != key => {
+            let message = "'Authorization' and 'x-api-key' name two credentials; send one of them";
+            Err(app::Error::new(ErrorKind::Unauthenticated, "two_credentials", message))
+        }
+        (bearer, key) => bearer.or(key).ok_or_else(app::Error::unauthenticated),
     }
-    let (scheme, credential) = value.to_str().ok()?.split_once(' ')?;
-    let credential = credential.trim();
-    (scheme.eq_ignore_ascii_case("bearer") && !credential.is_empty()).then_some(credential)
+}
+
+/// A header that tells a credential, if it is there.
+///
+/// # Errors
+/// `unauthenticated` where it is there twice, or cannot be one.
+fn once<'a>(headers: &'a HeaderMap, name: &HeaderName) -> app::Result<Option<&'a str>> {
+    let mut values = headers.get_all(name);
+    let Some(value) = values.next() else { return Ok(None) };
+    let text = value.to_str().ok().filter(|_| values.next().is_none() && value.len() <= MAX_CREDENTIAL_BYTES);
+    text.map(Some).ok_or_else(app::Error::unauthenticated)
 }
 
 fn context_of(request: &HttpRequest) -> RequestContext {
@@ -178,5 +196,44 @@ fn context_of(request: &HttpRequest) -> RequestContext {
         ip_address: request.peer_addr().map(|peer| peer.ip()),
         user_agent,
         enter_tenant: text("x-banyan-tenant").map(str::to_owned),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::http::header::HeaderValue;
+
+    use super::*;
+
+    fn credential(given: &[(&'static str, &'static str)]) -> Result<String, &'static str> {
+        let mut headers = HeaderMap::new();
+        for (name, value) in given {
+            headers.append(HeaderName::from_static(name), HeaderValue::from_static(value));
+        }
+        credential_of(&headers).map(str::to_owned).map_err(|error| error.code)
+    }
+
+    #[test]
+    fn a_key_comes_in_either_header_and_two_must_agree() {
+        let key = Ok("k".to_owned());
+        assert_eq!(credential(&[("authorization", "Bearer k")]), key);
+        assert_eq!(credential(&[("authorization", "bearer  k ")]), key);
+        assert_eq!(credential(&[("x-api-key", "k")]), key);
+        assert_eq!(credential(&[("x-api-key", " k "), ("authorization", "Bearer k")]), key);
+        // What a proxy on the way is told.
+        assert_eq!(credential(&[("x-api-key", "k"), ("authorization", "Basic eDp5")]), key);
+        assert_eq!(credential(&[("x-api-key", ""), ("authorization", "Bearer k")]), key);
+        assert_eq!(credential(&[("x-api-key", "k"), ("authorization", "Bearer l")]), Err("two_credentials"));
+        for none in [
+            &[][..],
+            &[("authorization", "Basic eDp5")],
+            &[("authorization", "Bearer")],
+            &[("authorization", "Bearer "), ("x-api-key", " ")],
+            &[("authorization", "k")],
+            &[("x-api-key", "k"), ("x-api-key", "k")],
+            &[("authorization", "Bearer k"), ("authorization", "Bearer k")],
+        ] {
+            assert_eq!(credential(none), Err("unauthenticated"), "{none:?}");
+        }
     }
 }

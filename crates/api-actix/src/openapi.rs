@@ -13,7 +13,7 @@ use utoipa::{
         self, HttpMethod, RefOr, Required, Schema,
         path::{Parameter, ParameterBuilder, ParameterIn},
         schema::Type,
-        security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme},
+        security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme},
     },
 };
 use utoipa_swagger_ui::Config;
@@ -39,8 +39,9 @@ use values::{
 };
 
 const PATH: &str = "/api/openapi.json";
-/// How the document names the one way to authenticate.
+/// How the document names the two ways to authenticate.
 const BEARER: &str = "bearer";
+const HEADER: &str = "api_key";
 
 /// What the document says beside its routes.
 #[derive(OpenApi)]
@@ -72,6 +73,8 @@ pub fn document() -> openapi::OpenApi {
         HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("An access token, or an API key")).build();
     let components = document.components.get_or_insert_default();
     components.add_security_scheme(BEARER, SecurityScheme::Http(scheme));
+    let key = ApiKeyValue::with_description("x-api-key", "The same, for clients that send a key so");
+    components.add_security_scheme(HEADER, SecurityScheme::ApiKey(ApiKey::Header(key)));
     responses::add_schemas(components);
     for route in ROUTES {
         if let Some(description) = route.description {
@@ -101,7 +104,8 @@ fn add(document: &mut openapi::OpenApi, route: &Route, mut description: openapi:
             }
         }
         if matches!(route.access, Access::SignedIn | Access::Needs(_)) {
-            operation.security = Some(vec![SecurityRequirement::new(BEARER, Vec::<String>::new())]);
+            let either = [BEARER, HEADER].map(|scheme| SecurityRequirement::new(scheme, Vec::<String>::new()));
+            operation.security = Some(either.to_vec());
         }
         if let Access::Needs(permission) = route.access {
             parameters.push(tenant());

@@ -91,7 +91,8 @@ impl Error {
     /// Credentials that are worth nothing, for whatever reason: the same words for every reason.
     #[must_use]
     pub fn unauthenticated() -> Self {
-        let message = "sign in, or send a valid access token or API key as 'Authorization: Bearer …'";
+        let message =
+            "sign in, or send a valid access token or API key as 'Authorization: Bearer …' (or as 'x-api-key')";
         Self::new(ErrorKind::Unauthenticated, "unauthenticated", message)
     }
 

@@ -123,8 +123,9 @@ fn the_document_tells_what_the_list_says() {
         }
         assert!(ids.insert(operation["operationId"].as_str().unwrap().to_owned()), "{what}: {operation}");
         assert_eq!(operation["tags"].as_array().unwrap().len(), 1, "{what}");
-        let bearer = matches!(route.access, Access::SignedIn | Access::Needs(_)).then(|| json!([{ "bearer": [] }]));
-        assert_eq!(operation.get("security"), bearer.as_ref(), "{what}");
+        let either = json!([{ "bearer": [] }, { "api_key": [] }]);
+        let either = matches!(route.access, Access::SignedIn | Access::Needs(_)).then_some(either);
+        assert_eq!(operation.get("security"), either.as_ref(), "{what}");
         if let Access::Needs(permission) = route.access {
             let needs = format!("Needs `{permission}`.");
             assert!(operation["description"].as_str().is_some_and(|text| text.ends_with(&needs)), "{what}");
