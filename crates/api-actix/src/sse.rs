@@ -10,7 +10,7 @@ use std::{
 
 use actix_web::{
     HttpRequest, HttpResponse, HttpResponseBuilder,
-    http::header,
+    http::{ConnectionType, Version, header},
     web::{self, Bytes},
 };
 use futures::{FutureExt, Stream, future::LocalBoxFuture};
@@ -79,7 +79,13 @@ pub(crate) fn respond(
         look: None,
         ended: false,
     };
-    Ok(head().streaming(In::new(handle.as_ref().clone(), events)))
+    let mut response = head().streaming(In::new(handle.as_ref().clone(), events));
+    // RFC 9112, 6.1: HTTP/1.0 knows no chunks; there the end of the connection ends a body of unknown length.
+    if request.version() < Version::HTTP_11 {
+        response.head_mut().no_chunking(true);
+        response.head_mut().set_connection_type(ConnectionType::Close);
+    }
+    Ok(response)
 }
 
 /// Events while their reader may have them. They go on while that is looked at, so that a database that is slow holds
