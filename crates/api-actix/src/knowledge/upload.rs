@@ -3,7 +3,13 @@
 use std::io;
 
 use actix_multipart::{Field, Multipart, MultipartError};
-use actix_web::{http::StatusCode, http::header::CONTENT_TYPE, web, web::Bytes};
+use actix_web::{
+    http::{
+        StatusCode,
+        header::{CONTENT_DISPOSITION, CONTENT_TYPE, Charset},
+    },
+    web::{self, Bytes},
+};
 use app::knowledge::{Knowledge, NewSource, SourceDescription, StagedFile, UploadedSource};
 use domain::{access::Actor, error::ValueError, gateways::BlobError, ids::CollectionId};
 use futures::StreamExt;
@@ -123,8 +129,7 @@ impl Reader {
 /// Feeds the file's bytes to the object store as they come.
 async fn stage(mut field: Field, pace: &mut Pace, target: Target<'_>) -> Result<StagedFile, ApiError> {
     let Target { knowledge, actor, collection, may_be_repeated } = target;
-    let disposition = field.content_disposition();
-    let filename = disposition.and_then(|disposition| disposition.get_filename()).unwrap_or_default().to_owned();
+    let filename = filename_of(&field);
     let (sender, pieces) = mpsc::channel::<Result<Bytes, BlobError>>(PIECES);
     let new = NewSource { filename, content: ReceiverStream::new(pieces).boxed(), may_be_repeated };
     // Owns the sender: when it is done, the file is. Says whether the client was too slow.
@@ -155,9 +160,55 @@ async fn stage(mut field: Field, pace: &mut Pace, target: Target<'_>) -> Result<
     Ok(staged?)
 }
 
+/// The name of a field's file: `filename*` where it is there (RFC 8187), else `filename`.
+fn filename_of(field: &Field) -> String {
+    let Some(disposition) = field.content_disposition() else { return String::new() };
+    if let Some(name) = disposition.get_filename_ext().filter(|name| !name.value.is_empty()) {
+        return match name.charset {
+            Charset::Iso_8859_1 => name.value.iter().copied().map(char::from).collect(),
+            _ => String::from_utf8_lossy(&name.value).into_owned(),
+        };
+    }
+    let raw = field.headers().get(CONTENT_DISPOSITION).and_then(|raw| std::str::from_utf8(raw.as_bytes()).ok());
+    let as_written = raw.filter(|raw| raw.contains('\\')).and_then(quoted_filename);
+    as_written.or_else(|| disposition.get_filename().map(str::to_owned)).unwrap_or_default()
+}
+
+/// The `filename` of a header as browsers write it: a backslash is one of a path, unless a quote or another backslash
+/// follows.
+fn quoted_filename(disposition: &str) -> Option<String> {
+    let (_, rest) = disposition.split_once("filename=\"")?;
+    let (mut name, mut letters) = (String::new(), rest.chars().peekable());
+    while let Some(letter) = letters.next() {
+        match letter {
+            '"' => return Some(name),
+            '\\' if matches!(letters.peek(), Some('"' | '\\')) => name.extend(letters.next()),
+            other => name.push(other),
+        }
+    }
+    None
+}
+
 fn broken(error: MultipartError) -> ApiError {
     let message = "the multipart form is not complete or not well formed; send it again";
     let mut refused = ApiError::http(StatusCode::BAD_REQUEST, "body_broken", message);
     refused.error = refused.error.because(error.to_string());
     refused
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn backslashes_are_those_of_a_path_or_of_a_quote() {
+        for (header, name) in [
+            (r#"form-data; name="file"; filename="C:\temp\notes.md""#, r"C:\temp\notes.md"),
+            (r#"form-data; name="file"; filename="C:\\temp\\notes.md""#, r"C:\temp\notes.md"),
+            (r#"form-data; name="file"; filename="a \"b\".md"; more=1"#, r#"a "b".md"#),
+        ] {
+            assert_eq!(quoted_filename(header).as_deref(), Some(name), "{header}");
+        }
+        assert_eq!(quoted_filename(r#"form-data; filename="open"#), None);
+    }
 }
