@@ -124,7 +124,7 @@ impl Api {
             .app_data(web::Data::new(self.runtime.clone()))
             .app_data(body::path_config());
         for (path, routes) in route::by_path(ROUTES) {
-            let mut resource = web::resource(path);
+            let mut resource = web::resource(route::patterns(path, &routes));
             let allowed = route::allowed(&routes);
             for route in routes {
                 resource = resource.route(route.guarded(&self.app));

@@ -9,11 +9,14 @@ use app::App;
 use domain::access::Permission;
 use utoipa::openapi::OpenApi;
 
-use crate::authorize::authorize;
+use crate::{authorize::authorize, routes::ROUTES};
 
 /// Stands where `#[utoipa::path]` of a handler wants a path, beside the method `trace`, which no route of ours has:
 /// method and path are those of the line that lists the handler.
 pub(crate) const LISTED: &str = "";
+
+/// How a parameter ends that takes all the rest of a path.
+const REST: &str = ":.*}";
 
 /// What a route asks of its caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,6 +93,19 @@ pub(crate) fn allowed(routes: &[&Route]) -> String {
     methods.collect::<Vec<&str>>().join(", ")
 }
 
+/// How a path is matched: also with a slash at its end, unless something else stands there. Pages are not, as what they
+/// refer to is beside them.
+pub(crate) fn patterns(path: &str, routes: &[&Route]) -> Vec<String> {
+    let rest = format!("{path}/{{");
+    let is_taken = ROUTES.iter().any(|route| route.path.starts_with(&rest) && route.path.ends_with(REST));
+    let is_open = !path.ends_with('/') && !path.ends_with(REST) && !is_taken;
+    let mut patterns = vec![path.to_owned()];
+    if is_open && routes.iter().all(|route| route.description.is_some()) {
+        patterns.push(format!("{path}/"));
+    }
+    patterns
+}
+
 /// Routes grouped by path, paths in the order of their first route.
 pub(crate) fn by_path(routes: &'static [Route]) -> Vec<(&'static str, Vec<&'static Route>)> {
     let mut paths: Vec<(&str, Vec<&Route>)> = Vec::new();
@@ -120,7 +136,8 @@ macro_rules! route {
     }};
 }
 
-/// The same for what is no part of the API's description: pages for people, and the description itself.
+/// The same for what is no part of the API's description: pages for people, the description itself, and what is listed
+/// under another path.
 macro_rules! page {
     ($method:ident, $path:literal, $access:expr, $($handler:ident)::+) => {
         $crate::route::Route {

@@ -26,6 +26,7 @@ pub static ROUTES: &[Route] = &[
     page! (GET,    "/api/docs/{file:.*}",               Public, openapi::reference),
     page! (GET,    "/api/openapi.json",                 Public, openapi::json),
 
+    page! (GET,    "/health",                           Public, health::check_live),
     route!(GET,    "/livez",                            Public, health::check_live),
     route!(GET,    "/readyz",                           Public, health::check_ready),
     route!(GET,    "/api/v1/version",                   Public, health::get_version),
