@@ -3,7 +3,7 @@
 use std::fmt;
 
 use actix_web::{
-    HttpResponse, ResponseError,
+    HttpRequest, HttpResponse, ResponseError,
     error::PayloadError,
     http::{StatusCode, header},
 };
@@ -11,8 +11,12 @@ use app::ErrorKind;
 use domain::gateways::GatewayErrorKind;
 use serde_json::{Value, json};
 
-/// Codes of requests that name a model which is not there.
-const UNKNOWN_MODEL: &[&str] = &["model_not_found", GatewayErrorKind::UnknownModel.code()];
+use crate::v1::{self, ErrorObject, ErrorResponse};
+
+/// OpenAI's code of a request that names a model which is not there.
+const MODEL_NOT_FOUND: &str = "model_not_found";
+/// All codes of such requests.
+const UNKNOWN_MODEL: &[&str] = &[MODEL_NOT_FOUND, GatewayErrorKind::UnknownModel.code()];
 
 /// What a handler returns.
 pub(crate) type HandlerResult = Result<HttpResponse, ApiError>;
@@ -69,7 +73,7 @@ impl ApiError {
     }
 
     pub(crate) fn unsupported_content_type(wanted: &str) -> Self {
-        let message = format!("send the body as '{wanted}' and say so in Content-Type");
+        let message = format!("send the body as '{wanted}', with the header 'Content-Type: {wanted}'");
         Self::http(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_content_type", message)
     }
 
@@ -111,10 +115,15 @@ impl ApiError {
     /// The status that the official SDKs expect: OpenAI knows no 422, and a model that is not there is a 404.
     fn openai_status(&self) -> StatusCode {
         match self.status {
-            StatusCode::UNPROCESSABLE_ENTITY if UNKNOWN_MODEL.contains(&self.error.code) => StatusCode::NOT_FOUND,
+            StatusCode::UNPROCESSABLE_ENTITY if self.is_about_unknown_model() => StatusCode::NOT_FOUND,
             StatusCode::UNPROCESSABLE_ENTITY => StatusCode::BAD_REQUEST,
             status => status,
         }
+    }
+
+    fn is_about_unknown_model(&self) -> bool {
+        let codes = self.error.fields.iter().map(|field| field.code).chain([self.error.code]);
+        codes.into_iter().any(|code| UNKNOWN_MODEL.contains(&code))
     }
 
     /// RFC 9457.
@@ -143,8 +152,8 @@ impl ApiError {
         problem
     }
 
-    /// OpenAI's shape; all four fields, as its SDKs expect.
-    pub(crate) fn openai(&self) -> Value {
+    /// OpenAI's shape; all four fields, as its SDKs expect. Of a value that breaks a rule the code is that of the rule.
+    pub(crate) fn openai(&self) -> ErrorResponse {
         let kind = match self.openai_status() {
             StatusCode::UNAUTHORIZED => "authentication_error",
             StatusCode::FORBIDDEN => "permission_error",
@@ -153,9 +162,36 @@ impl ApiError {
             status if status.is_client_error() => "invalid_request_error",
             _ => "server_error",
         };
-        let param = self.error.fields.first().map(|field| field.field.clone());
-        json!({ "error": { "message": self.error.message, "type": kind, "param": param, "code": self.error.code } })
+        let field = self.error.fields.first();
+        let param = field.map(|field| bracketed(&field.field)).filter(|param| !param.is_empty());
+        // Under the one name that clients look for, whoever does not know the model.
+        if self.is_about_unknown_model() {
+            let (message, param) = (self.error.message.clone(), Some("model".to_owned()));
+            return ErrorResponse { error: ErrorObject { message, kind, param, code: MODEL_NOT_FOUND } };
+        }
+        let (message, code) = match field.filter(|_| self.error.code == "invalid") {
+            None => (self.error.message.clone(), self.error.code),
+            Some(field) => match &param {
+                None => (field.message.clone(), field.code),
+                Some(param) => (format!("{param} {}", field.message), field.code),
+            },
+        };
+        ErrorResponse { error: ErrorObject { message, kind, param, code } }
     }
+}
+
+/// The place of a field as OpenAI writes it: `messages[1].role` for `messages/1/role`.
+fn bracketed(pointer: &str) -> String {
+    let mut place = String::with_capacity(pointer.len() + 1);
+    for part in pointer.split('/').filter(|part| !part.is_empty()) {
+        if part.bytes().all(|byte| byte.is_ascii_digit()) {
+            place.push_str(&format!("[{part}]"));
+        } else {
+            place.push_str(if place.is_empty() { "" } else { "." });
+            place.push_str(part);
+        }
+    }
+    place
 }
 
 impl fmt::Display for ApiError {
@@ -175,9 +211,10 @@ impl ResponseError for ApiError {
 }
 
 /// What answers a path that is not there.
-pub(crate) async fn no_such_route() -> Result<HttpResponse, ApiError> {
+pub(crate) async fn no_such_route(request: HttpRequest) -> Result<HttpResponse, ApiError> {
     let message = "there is no such path; /api/docs lists what there is";
-    Err(ApiError::http(StatusCode::NOT_FOUND, "no_such_route", message))
+    let elsewhere = || ApiError::http(StatusCode::NOT_FOUND, "no_such_route", message);
+    Err(v1::not_here(request.path()).unwrap_or_else(elsewhere))
 }
 
 /// What answers a method that a path does not know.
@@ -185,4 +222,36 @@ pub(crate) async fn method_not_allowed(allowed: String) -> Result<HttpResponse, 
     let message = format!("this path knows only {allowed}; /api/docs lists what there is");
     let error = ApiError::http(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message);
     Err(ApiError { allow: Some(allowed), ..error })
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::error::ValueError;
+
+    use super::*;
+
+    #[test]
+    fn places_are_written_as_openai_does() {
+        for (pointer, place) in [
+            ("model", "model"),
+            ("messages/1/role", "messages[1].role"),
+            ("messages/0/tool_calls/12/function/name", "messages[0].tool_calls[12].function.name"),
+            ("", ""),
+        ] {
+            assert_eq!(bracketed(pointer), place);
+        }
+    }
+
+    #[test]
+    fn openai_gets_the_code_of_the_rule_that_is_broken() {
+        let told = |error: ApiError| json!(error.openai().error);
+        let of_field = told(ValueError::new("messages/1/role", "missing", "is missing").into());
+        assert_eq!(of_field["message"], "messages[1].role is missing");
+        assert_eq!((&of_field["param"], &of_field["code"]), (&json!("messages[1].role"), &json!("missing")));
+        let of_body = told(ValueError::new("", "wrong_type", "the body must be an object, and is a list").into());
+        assert_eq!(of_body["message"], "the body must be an object, and is a list");
+        assert_eq!((&of_body["param"], &of_body["code"]), (&Value::Null, &json!("wrong_type")));
+        let of_none = told(app::Error::unauthenticated().into());
+        assert_eq!((&of_none["param"], &of_none["code"]), (&Value::Null, &json!("unauthenticated")));
+    }
 }

@@ -19,7 +19,7 @@ use domain::ids::{IdGen, RandomIds};
 use futures::FutureExt;
 use tracing::Instrument;
 
-use crate::{ApiSettings, authorize::Authenticated, error::ApiError};
+use crate::{ApiSettings, authorize::Authenticated, error::ApiError, v1};
 
 /// Most characters of a request id that a client brings.
 const MAX_REQUEST_ID_CHARS: usize = 128;
@@ -48,7 +48,7 @@ pub(crate) async fn observe<B: MessageBody + 'static>(
     let called = AssertUnwindSafe(next.call(request).instrument(span.clone())).catch_unwind().await;
     let _entered = span.enter();
 
-    let is_openai = own_path.starts_with("/v1/");
+    let is_openai = v1::is_meant(&own_path);
     let mut response = match called {
         // A panic ends its request, not its worker. The panic hook has logged where it was.
         Err(_) => {

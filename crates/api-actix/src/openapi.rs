@@ -184,10 +184,10 @@ pub(crate) async fn to_reference() -> HttpResponse {
 }
 
 /// The page of the document and its assets, all of them inside the binary.
-pub(crate) async fn reference(file: web::Path<String>) -> Result<HttpResponse, ApiError> {
+pub(crate) async fn reference(request: HttpRequest, file: web::Path<String>) -> Result<HttpResponse, ApiError> {
     let config = Arc::new(Config::from("../openapi.json"));
     let found = utoipa_swagger_ui::serve(&file, config).map_err(|error| app::Error::internal(error.to_string()))?;
-    let Some(found) = found else { return no_such_route().await };
+    let Some(found) = found else { return no_such_route(request).await };
     let mut response = HttpResponse::Ok();
     if found.gzpipped {
         response.insert_header((header::CONTENT_ENCODING, "gzip"));

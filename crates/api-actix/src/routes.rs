@@ -76,6 +76,7 @@ pub static ROUTES: &[Route] = &[
     route!(GET,    "/v1/models",                        Needs(P::ModelsUse), openai::models),
     route!(GET,    "/v1/models/{model:.*}",             Needs(P::ModelsUse), openai::model),
     route!(POST,   "/v1/chat/completions",              Needs(P::ModelsUse), Json(8 * MIB), openai::complete),
+    route!(POST,   "/v1/completions",                   Needs(P::ModelsUse), Json(8 * MIB), openai::complete_text),
     route!(POST,   "/v1/embeddings",                    Needs(P::ModelsUse), Json(8 * MIB), openai::embeddings),
 ];
 

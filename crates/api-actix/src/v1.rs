@@ -1,7 +1,18 @@
-//! OpenAI's dialect, as its official SDKs expect it.
+//! OpenAI's dialect, as its official SDKs and what else speaks it expect it.
 
-mod completions;
-pub(crate) mod dto;
-mod handlers;
+mod answer;
+mod chat;
+mod chunks;
+mod embeddings;
+mod errors;
+mod models;
+mod request;
+mod text;
 
-pub(crate) use {completions::*, handlers::*};
+pub(crate) use {
+    chat::*,
+    embeddings::*,
+    errors::{ErrorObject, ErrorResponse, describe_errors, is_meant, not_here},
+    models::*,
+    text::*,
+};

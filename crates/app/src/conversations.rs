@@ -13,7 +13,7 @@ mod create;
 mod edit;
 mod flusher;
 mod follow;
-mod import_prompt;
+mod keep_prompt;
 mod live;
 mod models;
 mod open;

@@ -18,7 +18,7 @@ mod worker;
 pub(crate) use cite::cited;
 pub use collections::{MAX_COLLECTION_DESCRIPTION_BYTES, MAX_NAMED_COLLECTIONS, NewCollection};
 pub(crate) use collections::{named_once, need_all};
-pub(crate) use embed::Payer;
+pub(crate) use embed::{Payer, VectorForm};
 pub use in_use::embeddings_in_use;
 pub(crate) use keep::SearchKeeper;
 pub use plain_parser::PlainParser;

@@ -7,17 +7,21 @@ use domain::{
 
 use crate::{App, Error, ErrorKind, Result};
 
+mod annotation;
 mod completion;
 mod conversation;
 pub mod dialect;
 mod embeddings;
+mod failure;
 mod log;
 mod running;
 mod unread;
 mod whole;
 
+pub use annotation::{Annotation, Cited};
 pub use completion::{ChatCompletion, Completion, CompletionEvent};
-pub use embeddings::EmbeddingResult;
+pub use embeddings::{EmbeddingRequest, EmbeddingResult};
+pub use failure::Failure;
 pub(crate) use running::RunningCalls;
 pub(crate) use unread::UnreadCalls;
 pub use whole::WholeAnswer;

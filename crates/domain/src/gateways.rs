@@ -10,7 +10,7 @@ pub mod wakeups;
 pub use blob_store::{BlobError, BlobKey, BlobStore, ByteStream};
 pub use chat_model::{
     ChatDelta, ChatModel, ChatModels, ChatOptions, ChatRequest, ChatStream, Extra, GatewayError, GatewayErrorKind,
-    ModelDescription, ModelName, Passage, PromptMessage, PromptRole, ToolCall,
+    MAX_EXTRA_BYTES, ModelDescription, ModelName, Passage, PromptMessage, PromptRole, ToolCall,
 };
 pub use chunk_index::{ChunkIndex, IndexEntry, IndexHit, Readable};
 pub use document_parser::{DocumentParser, ParseError, ParseErrorKind, ParsedDocument};

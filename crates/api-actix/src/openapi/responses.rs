@@ -12,11 +12,13 @@ use utoipa::{
     },
 };
 
-use crate::{Access, Body, Route};
+use crate::{Access, Body, Route, v1::ErrorResponse};
 
 /// How the document names the errors of each face.
 const OURS: &str = "Problem";
 const OPENAI: &str = "OpenAiError";
+/// Where OpenAI's dialect stands.
+const V1: &str = "/v1/";
 
 /// Why a request was refused (RFC 9457). Some codes bring further members, such as the id of what is there already.
 #[derive(ToSchema)]
@@ -54,34 +56,11 @@ struct ProblemField {
     detail: String,
 }
 
-/// Why a request was refused, as OpenAI says it.
-#[derive(ToSchema)]
-#[schema(as = OpenAiError)]
-#[expect(dead_code, reason = "describes in the OpenAPI document what errors look like")]
-struct OpenAiError {
-    error: OpenAiErrorDetail,
-}
-
-/// What was wrong.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "describes in the OpenAPI document what errors look like")]
-struct OpenAiErrorDetail {
-    /// A sentence that says what to do.
-    message: String,
-    #[schema(rename = "type")]
-    kind: String,
-    /// The field that is wrong.
-    #[schema(required)]
-    param: Option<String>,
-    /// A stable name of the error.
-    code: String,
-}
-
 /// Adds the schemas of errors, and the headers that they share.
 pub(super) fn add_schemas(components: &mut Components) {
-    let mut schemas = vec![(OURS.to_owned(), Problem::schema()), (OPENAI.to_owned(), OpenAiError::schema())];
+    let mut schemas = vec![(OURS.to_owned(), Problem::schema()), (OPENAI.to_owned(), ErrorResponse::schema())];
     Problem::schemas(&mut schemas);
-    OpenAiError::schemas(&mut schemas);
+    ErrorResponse::schemas(&mut schemas);
     components.schemas.extend(schemas);
     for (name, kind, description) in [
         ("NextPage", Type::String, "`<path>; rel=\"next\"`, where there is a next page."),
@@ -107,7 +86,7 @@ pub(super) fn add(operation: &mut Operation, route: &Route) {
         operation.responses.responses.entry(code.to_owned()).or_insert_with(|| RefOr::T(response));
     }
     let (media, schema) =
-        if route.path.starts_with("/v1/") { ("application/json", OPENAI) } else { ("application/problem+json", OURS) };
+        if route.path.starts_with(V1) { ("application/json", OPENAI) } else { ("application/problem+json", OURS) };
     let told = headers(operation);
     for (code, response) in &mut operation.responses.responses {
         let RefOr::T(response) = response else { continue };
@@ -160,11 +139,12 @@ fn describe(code: &str, response: &mut Response) {
 
 /// The errors that a route may return, with what they mean.
 fn of(route: &Route) -> Vec<(&'static str, &'static str)> {
-    let mut codes = vec![
-        ("422", "a value breaks a rule; the answer says which"),
-        ("500", "our fault; the request id finds it in the log"),
-        ("503", "busy, or without a database"),
-    ];
+    let mut codes =
+        vec![("500", "our fault; the request id finds it in the log"), ("503", "busy, or without a database")];
+    // OpenAI's dialect says 400 of such.
+    if !route.path.starts_with(V1) {
+        codes.push(("422", "a value breaks a rule; the answer says which"));
+    }
     match route.access {
         Access::Public => {}
         Access::OwnCredential => codes.push(("401", "the credential is worth nothing")),

@@ -48,40 +48,35 @@ impl Conversations {
         new: NewConversation,
         idempotent: Option<Idempotent<Conversation>>,
     ) -> Result<Outcome<Conversation>> {
-        self.create_with_origin(actor, new, Origin::App, idempotent).await
-    }
-
-    pub(crate) async fn create_with_origin(
-        &self,
-        actor: &Actor,
-        new: NewConversation,
-        origin: Origin,
-        idempotent: Option<Idempotent<Conversation>>,
-    ) -> Result<Outcome<Conversation>> {
         let scope = self.app.allow(actor, Permission::ConversationsWrite)?;
-        let conversation = self.new_row(actor, tenant_of(&scope)?, new, origin)?;
+        let conversation = self.new_row(actor, tenant_of(&scope)?, new, Origin::App)?;
         if let Some(model) = &conversation.model {
             self.app.parts.models.resolve(model).await?;
         }
+        let this = self.clone();
         let work = move |tx: Uow| {
-            let conversation = conversation.clone();
+            let (this, conversation) = (this.clone(), conversation.clone());
             async move {
-                if let RetrievalChoice::Collections(ids) = &conversation.retrieval {
-                    need_all(&tx, ids).await?;
-                }
-                let owner = Some(conversation.user_id);
-                tx.app().need_room(&tx, QuotaKind::Conversations, owner, 1).await?;
-                tx.conversations().insert(&conversation).await?;
-                let after = json!({ "title": conversation.title, "model": conversation.model });
-                let act = Act::on("conversation_created", "conversation", conversation.id.0).now(after);
+                let act = this.insert(&tx, &conversation).await?;
                 Ok((conversation, act))
             }
         };
         self.app.change(actor, scope, idempotent, work).await
     }
 
+    /// Stores a conversation, where there is room for it; the act is for who stores it to record.
+    pub(super) async fn insert(&self, tx: &Uow, conversation: &Conversation) -> Result<Act> {
+        if let RetrievalChoice::Collections(ids) = &conversation.retrieval {
+            need_all(tx, ids).await?;
+        }
+        self.app.need_room(tx, QuotaKind::Conversations, Some(conversation.user_id), 1).await?;
+        tx.conversations().insert(conversation).await?;
+        let after = json!({ "title": conversation.title, "model": conversation.model });
+        Ok(Act::on("conversation_created", "conversation", conversation.id.0).now(after))
+    }
+
     /// A conversation that is not stored yet.
-    fn new_row(
+    pub(super) fn new_row(
         &self,
         actor: &Actor,
         tenant_id: TenantId,

@@ -70,6 +70,7 @@ impl Conversations {
                     models: &models,
                     options: &new.options,
                     regenerated_from: None,
+                    prompt: None,
                 };
                 self.open(&tx, opening).await
             };

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use domain::{
     access::Actor,
     conversations::{
-        Conversation, HeadMove, Message, MessageRole, MessageStatus, MostRunning, Parts, Stream, StreamEvent, TurnEvent,
+        Conversation, HeadMove, Message, MessageRole, MessageStatus, MostRunning, Parts, Stream, StreamEvent,
+        TurnEvent, message::may_follow,
     },
-    gateways::ChatOptions,
+    gateways::{ChatOptions, PromptMessage},
     ids::MessageId,
 };
 use serde_json::json;
@@ -33,13 +34,15 @@ pub(super) struct Opening<'a> {
     pub(super) conversation: &'a Conversation,
     /// The branch that what is new hangs under; empty: a new root.
     pub(super) above: Vec<Message>,
-    /// The question, if there is a new one; else `above` ends with it.
+    /// The question, if there is a new one; else `above` ends with it, or with what else is answered.
     pub(super) question: Option<Question>,
     pub(super) models: &'a [ResolvedModel],
     /// How they are to answer.
     pub(super) options: &'a ChatOptions,
     /// The answer that is regenerated.
     pub(super) regenerated_from: Option<MessageId>,
+    /// The whole prompt, where its client sent it; else it is made of the branch.
+    pub(super) prompt: Option<&'a [PromptMessage]>,
 }
 
 /// A new user message.
@@ -81,7 +84,8 @@ impl Conversations {
         let answers = rows.split_off(questions);
         opening.above.extend(rows);
         let branch = std::mem::take(&mut opening.above);
-        let branch = Arc::new(Branch::new(tx, branch, &conversation.retrieval).await?);
+        let branch = Branch::new(tx, branch, opening.prompt, &conversation.retrieval).await?;
+        let branch = Arc::new(branch);
         let turns: Vec<Turn> = answers
             .into_iter()
             .zip(opening.models)
@@ -127,12 +131,14 @@ impl Conversations {
             0 => tx.messages().next_version(conversation.id, Some(question_id)).await?,
             _ => 1,
         };
+        let role = MessageRole::Assistant;
+        let above = if questions > 0 { Some(MessageRole::User) } else { opening.above.last().map(|above| above.role) };
         for (offset, resolved) in (0i32..).zip(opening.models) {
-            let role = MessageRole::Assistant;
             let mut answer = blank::message(app, conversation, actor, Some(question_id), role, next_seq);
             answer.model = Some(resolved.name.to_string());
             answer.version = first_version + offset;
             answer.regenerated_from_id = opening.regenerated_from;
+            answer.irregular = !may_follow(above, role);
             next_seq += 1;
             rows.push(answer);
         }

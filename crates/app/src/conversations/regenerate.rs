@@ -70,6 +70,7 @@ impl Conversations {
                     models: &models,
                     options: &ChatOptions::default(),
                     regenerated_from,
+                    prompt: None,
                 };
                 self.open(&tx, opening).await
             };

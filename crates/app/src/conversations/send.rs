@@ -81,6 +81,7 @@ impl Conversations {
                     models: &models,
                     options: &message.options,
                     regenerated_from: None,
+                    prompt: None,
                 };
                 self.open(&tx, opening).await
             };

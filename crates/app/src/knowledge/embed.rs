@@ -37,6 +37,20 @@ impl Payer {
     }
 }
 
+/// In what form vectors are wanted.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct VectorForm {
+    pub(crate) purpose: EmbeddingPurpose,
+    /// Their length, where it is not to be the model's own. Whoever asks for one looks whether it came.
+    pub(crate) dimensions: Option<u32>,
+}
+
+impl From<EmbeddingPurpose> for VectorForm {
+    fn from(purpose: EmbeddingPurpose) -> Self {
+        Self { purpose, dimensions: None }
+    }
+}
+
 /// Whether a provider may charge for a failed call: it did not refuse, but its answer was lost. Such a
 /// call stays on record, and is settled by our estimate.
 const fn may_be_charged(failure: GatewayErrorKind) -> bool {
@@ -50,7 +64,7 @@ impl App {
         embedder: &Arc<dyn Embedder>,
         payer: Payer,
         input: &EmbeddingInput,
-        purpose: EmbeddingPurpose,
+        form: impl Into<VectorForm>,
     ) -> Result<(Embeddings, Spent)> {
         let model = embedder.model();
         let now = self.now();
@@ -69,7 +83,7 @@ impl App {
             lease_expires_at: now + TimeDelta::seconds(CALL_LEASE_SECONDS),
         };
         let recorder = CallRecorder::start(self, call.clone()).await?;
-        let embeddings = match measure::embed(embedder, input, purpose).await {
+        let embeddings = match measure::embed(embedder, input, form.into()).await {
             Ok(embeddings) => embeddings,
             Err(error) => {
                 if !may_be_charged(error.kind) {

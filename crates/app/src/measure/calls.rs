@@ -10,13 +10,15 @@ use std::{
 
 use domain::{
     gateways::{
-        ChatDelta, ChatModel, ChatRequest, ChatStream, Embedder, EmbeddingInput, EmbeddingPurpose, Embeddings,
-        GatewayError, GatewayErrorKind, ModelName,
+        ChatDelta, ChatModel, ChatRequest, ChatStream, Embedder, EmbeddingInput, Embeddings, GatewayError,
+        GatewayErrorKind, ModelName,
     },
     usage::ledger::MOST_TOKENS,
 };
 use futures::{Stream, StreamExt as _};
 use tracing::{Instrument as _, Span, field};
+
+use crate::knowledge::VectorForm;
 
 /// Most models that are told apart. Clients name them, and a figure must not grow by what they send.
 const MAX_MODELS: usize = 200;
@@ -55,12 +57,15 @@ pub(crate) async fn chat(
 pub(crate) async fn embed(
     embedder: &Arc<dyn Embedder>,
     input: &EmbeddingInput,
-    purpose: EmbeddingPurpose,
+    VectorForm { purpose, dimensions }: VectorForm,
 ) -> Result<Embeddings, GatewayError> {
     let (provider, model) = (&embedder.model().provider, &embedder.model().model);
     let span = tracing::info_span!("provider.embed", provider, model, outcome = field::Empty);
     let mut call = Call::begin("embed", provider, model, span);
-    let embedded = embedder.embed(input, purpose).instrument(call.span.clone()).await;
+    let embedded = match dimensions {
+        None => embedder.embed(input, purpose).instrument(call.span.clone()).await,
+        Some(dimensions) => embedder.embed_shortened(input, dimensions).instrument(call.span.clone()).await,
+    };
     call.outcome = embedded.as_ref().map_or_else(|error| error.kind.code(), |_| COMPLETED);
     embedded.map(|embeddings| match embeddings.input_tokens {
         0..=MOST_TOKENS => embeddings,

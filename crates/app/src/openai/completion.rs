@@ -9,7 +9,7 @@ use domain::{
     usage::TokenUsage,
 };
 
-use super::{OpenAi, log::LogReader};
+use super::{Annotation, Failure, OpenAi, log::LogReader};
 use crate::Result;
 
 mod alone;
@@ -26,7 +26,7 @@ pub struct ChatCompletion {
     pub request: ChatRequest,
     /// Send the last user message under the head of this conversation and ignore the rest.
     pub conversation_id: Option<ConversationId>,
-    /// Keep the messages as a new conversation.
+    /// Keep the messages, and the answer, as a new conversation.
     pub store: bool,
 }
 
@@ -35,6 +35,8 @@ pub struct ChatCompletion {
 pub enum CompletionEvent {
     /// A piece of the answer.
     Delta(ChatDelta),
+    /// What the marks of the answer cite, once it is whole.
+    Annotated(Vec<Annotation>),
     /// The end, settled: why the model stopped, and the tokens.
     Finished {
         /// `stop`, `length`, `tool_calls` …
@@ -42,13 +44,8 @@ pub enum CompletionEvent {
         /// The provider's count, or our estimate.
         usage: TokenUsage,
     },
-    /// The end, by a failure: its code and a sentence.
-    Failed {
-        /// The stable code.
-        code: String,
-        /// The sentence.
-        message: String,
-    },
+    /// The end, by a failure.
+    Failed(Failure),
 }
 
 /// A completion under way. Dropping it cancels nothing.
@@ -87,7 +84,7 @@ impl OpenAi {
         self.app
             .detached(async move {
                 if asked.conversation_id.is_some() || asked.store {
-                    this.complete_in_conversation(&actor, asked).await
+                    this.complete_in_conversation(actor, asked).await
                 } else {
                     this.complete_alone(actor, scope, asked).await
                 }

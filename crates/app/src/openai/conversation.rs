@@ -1,119 +1,162 @@
 //! Chat completions that are kept as turns of a conversation.
 
+use std::sync::Arc;
+
 use domain::{
     access::Actor,
-    conversations::{Origin, Part, Parts, TurnEvent},
+    conversations::{Parts, TurnEvent},
     error::ValueError,
-    gateways::{ChatDelta, PromptMessage, PromptRole, ToolCall},
+    gateways::{ChatDelta, ModelName, PromptMessage, PromptRole, ToolCall},
     ids::ConversationId,
+    usage::TokenUsage,
 };
 
 use super::{
     ChatCompletion, Completion, CompletionEvent, OpenAi,
+    annotation::{Cited, annotations},
     log::{LogWriter, log},
+    running::too_many,
 };
 use crate::{
     Error, Result,
-    conversations::{Following, NewConversation, NewMessage},
+    conversations::{Following, NewConversation, NewMessage, OpenedTurn},
 };
 
+/// The provider that answers with passages and with nothing else.
+pub(super) const BUILT_IN: &str = "banyan";
+
 impl OpenAi {
-    /// Sends the last user message as a turn: of the named conversation, or of a new one.
-    pub(super) async fn complete_in_conversation(&self, actor: &Actor, asked: ChatCompletion) -> Result<Completion> {
+    /// Answers a prompt as a turn: of the named conversation, or of a new one. A failure before the first delta comes as
+    /// the outer error, as that of a completion alone does.
+    pub(super) async fn complete_in_conversation(&self, actor: Actor, asked: ChatCompletion) -> Result<Completion> {
         let (name, _) = self.app.parts.models.resolve(&asked.model).await?;
-        let (conversation_id, parts) = match asked.conversation_id {
-            Some(id) => (id, last_question(&asked.request.messages)?),
-            None => self.new_conversation(actor, &asked).await?,
+        let actor = Arc::new(actor);
+        let opened = match asked.conversation_id {
+            Some(id) => self.ask_in(&actor, id, &name, asked).await?,
+            None => self.ask_in_new(&actor, &name, &asked).await?,
         };
-        let conversations = self.app.conversations();
-        let options = asked.request.options.clone();
-        let message = NewMessage { parts, models: vec![name.to_string()], options, ..NewMessage::default() };
-        let opened = conversations.send(actor, conversation_id, message, None).await?.into_done()?;
         let Some((_, stream)) = opened.answers.first().copied() else {
             return Err(Error::internal("a turn has an answer"));
         };
-        let following = conversations.follow(actor, stream, 0).await?;
+        let following = self.app.conversations().follow(&actor, stream, 0).await?;
         let (request_id, created) = (following.stream().request_id, following.stream().created_at);
-        let (events, reader) = log();
+        let (events, mut reader) = log();
         self.app.parts.tasks.spawn(relay(following, events));
-        Ok(Completion { model: name, request_id, created, conversation_id: Some(conversation_id), events: reader })
+        if let Some(CompletionEvent::Failed(failure)) = reader.peek().await {
+            return Err(failure.into());
+        }
+        let conversation_id = Some(opened.conversation_id);
+        Ok(Completion { model: name, request_id, created, conversation_id, events: reader })
     }
 
-    /// A conversation for what a client wants stored, and the question to be sent in it: the user
-    /// messages at the end of the prompt. What stands before them becomes the system prompt and the
-    /// beginning of the branch.
-    async fn new_conversation(&self, actor: &Actor, asked: &ChatCompletion) -> Result<(ConversationId, Parts)> {
-        let (system, turns): (Vec<&PromptMessage>, Vec<&PromptMessage>) =
-            asked.request.messages.iter().partition(|message| message.role == PromptRole::System);
-        let first = turns.iter().rposition(|message| message.role != PromptRole::User).map_or(0, |last| last + 1);
-        let (earlier, questions) = turns.split_at(first);
-        if questions.is_empty() {
-            let message = "must end with a message of the role 'user' to be kept; leave out 'store' otherwise";
-            return Err(ValueError::new("messages", "no_question", message).into());
-        }
-        let parts = Parts(questions.iter().map(|question| Part::Text { text: question.text.clone() }).collect());
-        parts.check_from_user()?;
-        let system: Vec<&str> = system.iter().map(|message| message.text.as_str()).collect();
+    /// Sends the user message that ends a prompt, whose earlier ones the conversation holds already.
+    async fn ask_in(
+        &self,
+        actor: &Arc<Actor>,
+        id: ConversationId,
+        name: &ModelName,
+        asked: ChatCompletion,
+    ) -> Result<OpenedTurn> {
+        let parts = last_question(&asked.request.messages)?;
+        let options = asked.request.options;
+        let message = NewMessage { parts, models: vec![name.to_string()], options, ..NewMessage::default() };
+        self.app.conversations().send(actor, id, message, None).await?.into_done()
+    }
+
+    /// Keeps a prompt as a new conversation. It looks for passages only where the model has nothing but these.
+    async fn ask_in_new(&self, actor: &Arc<Actor>, name: &ModelName, asked: &ChatCompletion) -> Result<OpenedTurn> {
+        let messages = &asked.request.messages;
+        let instructions = messages.iter().filter(|message| message.role == PromptRole::System);
+        let instructions: Vec<&str> = instructions.map(|message| message.text.as_str()).collect();
+        let is_kept_as_such = !instructions.is_empty() && instructions.len() < messages.len();
         let new = NewConversation {
-            model: Some(asked.model.clone()),
-            system_prompt: (!system.is_empty()).then(|| system.join("\n\n")),
-            collections: Some(Vec::new()),
+            model: Some(name.to_string()),
+            system_prompt: is_kept_as_such.then(|| instructions.join("\n\n")),
+            collections: (name.provider != BUILT_IN).then(Vec::new),
             ..NewConversation::default()
         };
-        let conversations = self.app.conversations();
-        let conversation = conversations.create_with_origin(actor, new, Origin::OpenAi, None).await?.into_done()?;
-        let earlier: Vec<PromptMessage> = earlier.iter().map(|message| (*message).clone()).collect();
-        conversations.import_prompt(actor, conversation.id, &earlier).await?;
-        Ok((conversation.id, parts))
+        let opened = self.app.conversations().begin_with_prompt(actor, new, messages, &asked.request.options).await;
+        opened.map_err(|error| match error.code {
+            // Nothing else runs in a conversation that is new: it is the bound of who asks.
+            "generation_active" => too_many(actor, &self.app.parts.settings),
+            _ => error,
+        })
     }
 }
 
-/// The user message that ends a prompt whose earlier ones the conversation holds already.
+/// The user message that ends a prompt.
 fn last_question(messages: &[PromptMessage]) -> Result<Parts> {
     let last = messages.last().filter(|message| message.role == PromptRole::User).ok_or_else(|| {
         let message = "must end with a message of the role 'user' to be kept; leave out 'conversation_id' otherwise";
         ValueError::new("messages", "no_question", message)
     })?;
-    Ok(Parts::text(last.text.clone()))
+    let parts = Parts::text(last.text.clone());
+    let field = format!("messages/{}/content", messages.len() - 1);
+    parts.check_from_user().map_err(|error| ValueError { field, ..error })?;
+    Ok(parts)
 }
 
 /// Tells the events of a turn in the words of a completion.
 async fn relay(mut following: Following, events: LogWriter<CompletionEvent>) {
+    let mut relay = Relay { events, text: None, cited: Vec::new() };
     loop {
         match following.next().await {
             Ok(None) => return,
             Ok(Some(followed)) => {
-                let last = followed.event.event.is_last();
-                if let Some(event) = translate(followed.event.event) {
-                    events.push(event);
-                }
-                if last {
+                let is_last = followed.event.event.is_last();
+                relay.tell(followed.event.event);
+                if is_last {
                     return;
                 }
             }
             Err(error) => {
-                events.push(CompletionEvent::Failed { code: error.code.to_owned(), message: error.message });
+                relay.events.push(CompletionEvent::Failed((&error).into()));
                 return;
             }
         }
     }
 }
 
-fn translate(event: TurnEvent) -> Option<CompletionEvent> {
-    match event {
-        TurnEvent::TextDelta { text } => Some(CompletionEvent::Delta(ChatDelta::Text(text))),
-        TurnEvent::ReasoningDelta { text } => Some(CompletionEvent::Delta(ChatDelta::Reasoning(text))),
-        TurnEvent::ToolCall { id, name, arguments, extra } => {
-            Some(CompletionEvent::Delta(ChatDelta::ToolCall(ToolCall { id, name, arguments, extra })))
+/// A turn as its completion tells it.
+struct Relay {
+    events: LogWriter<CompletionEvent>,
+    /// The text so far, where it may cite something.
+    text: Option<String>,
+    cited: Vec<Cited>,
+}
+
+impl Relay {
+    fn tell(&mut self, event: TurnEvent) {
+        let told = match event {
+            TurnEvent::TurnStarted { .. } => return,
+            TurnEvent::RetrievalCompleted { .. } => {
+                self.text = Some(String::new());
+                return;
+            }
+            TurnEvent::TextDelta { text } => {
+                self.text.iter_mut().for_each(|so_far| so_far.push_str(&text));
+                CompletionEvent::Delta(ChatDelta::Text(text))
+            }
+            TurnEvent::ReasoningDelta { text } => CompletionEvent::Delta(ChatDelta::Reasoning(text)),
+            TurnEvent::ToolCall { id, name, arguments, extra } => {
+                CompletionEvent::Delta(ChatDelta::ToolCall(ToolCall { id, name, arguments, extra }))
+            }
+            TurnEvent::CitationAdded { index, chunk_id, source_id, filename, page, quote } => {
+                self.cited.push(Cited { index, chunk_id, source_id, filename, page, quote });
+                return;
+            }
+            TurnEvent::TurnCompleted { usage, finish_reason, .. } => self.end(finish_reason, usage),
+            TurnEvent::TurnStopped {} => self.end(None, TokenUsage::default()),
+            TurnEvent::TurnFailed { error } => CompletionEvent::Failed(error.into()),
+        };
+        self.events.push(told);
+    }
+
+    /// Tells what was cited; returns the end.
+    fn end(&self, finish_reason: Option<String>, usage: TokenUsage) -> CompletionEvent {
+        if let Some(text) = self.text.as_ref().filter(|_| !self.cited.is_empty()) {
+            self.events.push(CompletionEvent::Annotated(annotations(text, &self.cited)));
         }
-        TurnEvent::TurnCompleted { usage, finish_reason, .. } => {
-            let finish_reason = finish_reason.unwrap_or_else(|| "stop".to_owned());
-            Some(CompletionEvent::Finished { finish_reason, usage })
-        }
-        TurnEvent::TurnFailed { error } => Some(CompletionEvent::Failed { code: error.code, message: error.message }),
-        TurnEvent::TurnStopped {} => {
-            Some(CompletionEvent::Finished { finish_reason: "stop".to_owned(), usage: Default::default() })
-        }
-        TurnEvent::TurnStarted { .. } | TurnEvent::RetrievalCompleted { .. } | TurnEvent::CitationAdded { .. } => None,
+        CompletionEvent::Finished { finish_reason: finish_reason.unwrap_or_else(|| "stop".to_owned()), usage }
     }
 }

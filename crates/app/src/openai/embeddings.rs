@@ -10,12 +10,23 @@ use domain::{
 use super::OpenAi;
 use crate::{
     Error, ErrorKind, Result,
-    knowledge::Payer,
+    knowledge::{Payer, VectorForm},
     unit_of_work::{Uow, tenant_of},
 };
 
 /// Most inputs of one call (OpenAI's own bound).
 const MAX_INPUTS: usize = 2_048;
+
+/// What is to be embedded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EmbeddingRequest {
+    /// The model, as the client named it.
+    pub model: String,
+    /// The texts, or their tokens.
+    pub input: EmbeddingInput,
+    /// Length of the vectors; `None`: the model's own.
+    pub dimensions: Option<u32>,
+}
 
 /// Vectors with what they cost.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,8 +43,10 @@ impl OpenAi {
     /// Embeds texts, or tokens of the configured model's own vocabulary, with that model.
     ///
     /// # Errors
-    /// `no_embedding_model`; `invalid`; `too_many_running`; the provider's errors.
-    pub async fn embeddings(&self, actor: &Actor, model: &str, input: EmbeddingInput) -> Result<EmbeddingResult> {
+    /// `no_embedding_model`; `invalid`, also where the model makes no vectors of the length that is wanted, which is
+    /// known when it has made one; `too_many_running`; the provider's errors.
+    pub async fn embeddings(&self, actor: &Actor, asked: EmbeddingRequest) -> Result<EmbeddingResult> {
+        let EmbeddingRequest { model, input, dimensions } = asked;
         let scope = self.app.allow(actor, Permission::ModelsUse)?;
         let tenant_id = tenant_of(&scope)?;
         if input.count() == 0 || input.count() > MAX_INPUTS || input.has_empty() {
@@ -41,7 +54,7 @@ impl OpenAi {
             return Err(ValueError::new("input", "out_of_range", message).into());
         }
         let app = self.app.clone();
-        let (actor, model) = (actor.clone(), model.to_owned());
+        let actor = actor.clone();
         let place = app.parts.running_calls.enter(&actor, &app.parts.settings)?;
         self.app
             .detached(async move {
@@ -53,13 +66,15 @@ impl OpenAi {
                 let mut input_tokens = 0;
                 for batch in input.batches(embedder.max_batch()) {
                     let payer = Payer::of(&actor, tenant_id);
-                    let embedded = app.embed(&embedder, payer, &batch, EmbeddingPurpose::Document).await;
-                    let (embedded, spent) = embedded.map_err(about_input)?;
+                    let form = VectorForm { purpose: EmbeddingPurpose::Document, dimensions };
+                    let embedded = app.embed(&embedder, payer, &batch, form).await;
+                    let (embedded, spent) = embedded.map_err(|error| about_request(error, dimensions))?;
                     input_tokens += embedded.input_tokens;
                     vectors.extend(embedded.vectors);
                     let (app, spent) = (&app, &spent);
                     let settle = |tx: Uow| async move { app.settle_call(&tx, spent).await };
                     app.at(Priority::Settlement).unaudited(&scope, "the ledger's row is the record", settle).await?;
+                    check_length(&vectors, dimensions)?;
                 }
                 Ok(EmbeddingResult { model: known, vectors, input_tokens })
             })
@@ -94,10 +109,23 @@ fn check_window(input: &EmbeddingInput, model: &EmbeddingModel) -> Result<(), Va
     Err(ValueError::new("input", "too_long", message))
 }
 
-/// Names the field that an embedder refused: the input is all that the caller sent beside the model.
-fn about_input(mut error: Error) -> Error {
+/// Refuses vectors of another length than was wanted.
+fn check_length(vectors: &[Vec<f32>], wanted: Option<u32>) -> Result<(), ValueError> {
+    let (Some(wanted), Some(first)) = (wanted, vectors.first()) else { return Ok(()) };
+    if first.len() == wanted as usize {
+        return Ok(());
+    }
+    let message = format!("must be {}, the length of this model's vectors, or left out", first.len());
+    Err(ValueError::new("dimensions", "not_supported", message))
+}
+
+/// Names the field that an embedder refused: beside the model a caller sends the input, and maybe a length of which the
+/// refusal then speaks.
+fn about_request(mut error: Error, dimensions: Option<u32>) -> Error {
     if error.code == GatewayErrorKind::InvalidRequest.code() {
-        error.fields.push(ValueError::new("input", error.code, error.message.clone()));
+        let is_about_length = dimensions.is_some() && error.message.to_lowercase().contains("dimension");
+        let field = if is_about_length { "dimensions" } else { "input" };
+        error.fields.push(ValueError::new(field, error.code, error.message.clone()));
     }
     error
 }

@@ -42,6 +42,13 @@ impl<T> LogWriter<T> {
 }
 
 impl<T: Clone> LogReader<T> {
+    /// The next item, which stays the next one.
+    pub(super) async fn peek(&mut self) -> Option<T> {
+        let item = self.next().await?;
+        self.next -= 1;
+        Some(item)
+    }
+
     /// The next item; `None` after the last one.
     pub(super) async fn next(&mut self) -> Option<T> {
         loop {

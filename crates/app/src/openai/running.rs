@@ -20,6 +20,20 @@ enum Asker {
     User(UserId),
 }
 
+/// Most calls of who asks that run at once.
+fn most_of(actor: &Actor, settings: &Settings) -> u64 {
+    match actor.credential {
+        Credential::ApiKey(_) => settings.max_running_per_api_key,
+        Credential::Session(_) | Credential::Embedded => settings.max_running_per_user,
+    }
+}
+
+/// The refusal of one call more.
+pub(super) fn too_many(actor: &Actor, settings: &Settings) -> Error {
+    let message = format!("{} calls run for you; wait for one to end", most_of(actor, settings));
+    Error::new(ErrorKind::TooManyRequests, "too_many_running", message)
+}
+
 /// The calls that run here.
 #[derive(Clone, Default)]
 pub(crate) struct RunningCalls(Arc<Mutex<HashMap<Asker, u64>>>);
@@ -36,16 +50,14 @@ impl RunningCalls {
     /// # Errors
     /// `too_many_running` when as many run as may.
     pub(crate) fn enter(&self, actor: &Actor, settings: &Settings) -> Result<Place> {
-        let (asker, most) = match actor.credential {
-            Credential::ApiKey(id) => (Asker::Key(id), settings.max_running_per_api_key),
-            Credential::Session(_) | Credential::Embedded => {
-                (Asker::User(actor.user_id), settings.max_running_per_user)
-            }
+        let asker = match actor.credential {
+            Credential::ApiKey(id) => Asker::Key(id),
+            Credential::Session(_) | Credential::Embedded => Asker::User(actor.user_id),
         };
+        let most = most_of(actor, settings);
         let mut running = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if running.get(&asker).is_some_and(|count| *count >= most) || most == 0 {
-            let message = format!("{most} calls run for you; wait for one to end");
-            return Err(Error::new(ErrorKind::TooManyRequests, "too_many_running", message));
+            return Err(too_many(actor, settings));
         }
         *running.entry(asker).or_default() += 1;
         Ok(Place { asker, running: self.clone() })

@@ -7,8 +7,8 @@ use domain::{
 
 use serde_json::Value;
 
-use super::{Completion, CompletionEvent};
-use crate::{Error, ErrorKind, Result};
+use super::{Annotation, Completion, CompletionEvent};
+use crate::{Error, Result};
 
 /// An answer with its end.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -19,6 +19,8 @@ pub struct WholeAnswer {
     pub reasoning: String,
     /// Further fields of the message, such as the signatures of its reasoning.
     pub extra: Extra,
+    /// What the marks of the text cite.
+    pub annotations: Vec<Annotation>,
     /// The tools that are called, in order.
     pub tool_calls: Vec<ToolCall>,
     /// Why the model stopped.
@@ -31,7 +33,7 @@ impl Completion {
     /// Waits for the end. An answer that breaks off is none: nobody asked for a part of it.
     ///
     /// # Errors
-    /// `upstream_failed`, with the sentence of the failure.
+    /// The failure, as before the first delta.
     pub async fn whole(&mut self) -> Result<WholeAnswer> {
         let mut whole = WholeAnswer::default();
         while let Some(event) = self.next().await {
@@ -41,9 +43,8 @@ impl Completion {
                 CompletionEvent::Delta(ChatDelta::ToolCall(call)) => whole.tool_calls.push(call),
                 CompletionEvent::Delta(ChatDelta::Extra(fields)) => add_fields(&mut whole.extra, fields),
                 CompletionEvent::Delta(ChatDelta::Finished(_) | ChatDelta::Usage(_)) => {}
-                CompletionEvent::Failed { code: _, message } => {
-                    return Err(Error::new(ErrorKind::Upstream, "upstream_failed", message));
-                }
+                CompletionEvent::Annotated(annotations) => whole.annotations = annotations,
+                CompletionEvent::Failed(failure) => return Err(failure.into()),
                 CompletionEvent::Finished { finish_reason, usage } => {
                     return Ok(WholeAnswer { finish_reason, usage, ..whole });
                 }
@@ -53,12 +54,14 @@ impl Completion {
     }
 }
 
-/// Puts the fields of a further piece to those of the pieces before: lists and texts go on, anything else is replaced.
+/// Puts the fields of a further piece to those of the pieces before: lists, texts and objects go on, anything else is
+/// replaced.
 fn add_fields(to: &mut Extra, fields: Extra) {
     for (name, value) in fields {
         match (to.get_mut(&name), value) {
             (Some(Value::Array(items)), Value::Array(more)) => items.extend(more),
             (Some(Value::String(text)), Value::String(more)) => text.push_str(&more),
+            (Some(Value::Object(fields)), Value::Object(more)) => add_fields(fields, more),
             (_, value) => {
                 to.insert(name, value);
             }
@@ -72,6 +75,7 @@ mod tests {
     use serde_json::json;
 
     use super::{super::log::log, *};
+    use crate::{ErrorKind, openai::Failure};
 
     fn completion(events: Vec<CompletionEvent>) -> Completion {
         let (writer, reader) = log();
@@ -101,21 +105,26 @@ mod tests {
             text("two"),
             CompletionEvent::Delta(ChatDelta::Extra(fields(json!({ "a": [1], "b": "x", "c": 1 })))),
             CompletionEvent::Delta(ChatDelta::Extra(fields(json!({ "a": [2], "b": "y", "c": 2 })))),
+            CompletionEvent::Delta(ChatDelta::Extra(fields(json!({ "d": { "name": "f", "arguments": "{" } })))),
+            CompletionEvent::Delta(ChatDelta::Extra(fields(json!({ "d": { "arguments": "}" } })))),
             CompletionEvent::Delta(ChatDelta::ToolCall(call.clone())),
             CompletionEvent::Finished { finish_reason: "stop".to_owned(), usage },
         ];
-        let extra = fields(json!({ "a": [1, 2], "b": "xy", "c": 2 }));
+        let extra = fields(json!({ "a": [1, 2], "b": "xy", "c": 2, "d": { "name": "f", "arguments": "{}" } }));
         let whole = completion(events).whole().await.unwrap();
         let (text, reasoning, finish_reason) = ("one two".to_owned(), "hm".to_owned(), "stop".to_owned());
-        assert_eq!(whole, WholeAnswer { text, reasoning, extra, tool_calls: vec![call], finish_reason, usage });
+        let (tool_calls, annotations) = (vec![call], Vec::new());
+        assert_eq!(whole, WholeAnswer { text, reasoning, extra, annotations, tool_calls, finish_reason, usage });
     }
 
     #[tokio::test]
     async fn an_answer_that_breaks_off_is_an_error() {
         let begun = CompletionEvent::Delta(ChatDelta::Text("one ".to_owned()));
-        let failed = CompletionEvent::Failed { code: "reset".to_owned(), message: "gone".to_owned() };
+        let failure =
+            Failure { kind: ErrorKind::TooManyRequests, code: "upstream_rate_limited", message: "wait".into() };
+        let failed = CompletionEvent::Failed(failure.clone());
         let error = completion(vec![begun.clone(), failed]).whole().await.unwrap_err();
-        assert_eq!((error.kind, error.code, error.message.as_str()), (ErrorKind::Upstream, "upstream_failed", "gone"));
+        assert_eq!(Failure::from(&error), failure);
         let error = completion(vec![begun]).whole().await.unwrap_err();
         assert_eq!(error.kind, ErrorKind::Internal);
     }

@@ -9,7 +9,8 @@ use app::{
 use domain::{
     access::Scope,
     conversations::{MessageRole, MessageStatus, Origin},
-    gateways::{ChatDelta, ChatOptions, ChatRequest, PromptMessage, PromptRole},
+    gateways::{ChatDelta, ChatOptions, ChatRequest, PromptMessage, PromptRole, ToolCall},
+    knowledge::CollectionVisibility,
     money::Money,
     usage::estimate,
 };
@@ -156,8 +157,8 @@ async fn failures_are_told_and_accounted_as_they_were() {
 
     server.push(Script { reply: "one two three four".to_owned(), ..Script::fault(Fault::Reset).after(3) });
     let (text, last) = read(openai.complete(&ada, asked("Count.")).await.unwrap()).await;
-    let CompletionEvent::Failed { code, .. } = last else { panic!("it breaks") };
-    assert_eq!(code, "upstream_interrupted");
+    let CompletionEvent::Failed(failure) = last else { panic!("it breaks") };
+    assert_eq!(failure.code, "upstream_interrupted");
     let row = bench.ledger(&ada).await.pop().unwrap();
     assert_eq!((row.tokens.output_tokens, row.is_estimated), (estimate::tokens_of(&text), true));
 
@@ -271,11 +272,102 @@ async fn questions_in_a_row_are_kept_too() {
     let branch = bench.app.conversations().branch(&ada, id, None, 10).await.unwrap().items;
     assert_eq!(branch.len(), 2);
     assert_eq!(branch[0].message.parts.plain_text(), "A document.\n\nWhat does it say?");
-    // One that ends with anything else has no question to keep, and keeps nothing.
-    let before = bench.app.conversations().list(&ada, &Default::default(), Default::default()).await.unwrap();
-    let prompt = [(PromptRole::User, "What?"), (PromptRole::Assistant, "It")];
-    let asked = ChatCompletion { store: true, ..asking(&prompt) };
-    assert_eq!(refusal(bench.app.openai().complete(&ada, asked).await), "invalid");
-    let after = bench.app.conversations().list(&ada, &Default::default(), Default::default()).await.unwrap();
-    assert_eq!(after, before);
+}
+
+#[tokio::test]
+async fn a_prompt_is_kept_whatever_it_ends_with() {
+    let server = ScriptedServer::start().await.unwrap();
+    let bench = Bench::over_wire(&server);
+    let ada = bench.ada().await;
+    let call = ToolCall { id: "c1".into(), name: "clock".into(), arguments: "{}".into(), extra: Default::default() };
+    let mut called = PromptMessage { tool_calls: vec![call], ..PromptMessage::text(PromptRole::Assistant, "") };
+    called.extra.insert("reasoning_content".to_owned(), "hm".into());
+    let told = PromptMessage { tool_call_id: Some("c1".into()), ..PromptMessage::text(PromptRole::Tool, "noon") };
+    let question = PromptMessage::text(PromptRole::User, "What time is it?");
+    use MessageRole::{Assistant, System, Tool, User};
+    for (prompt, roles) in [
+        (vec![question.clone(), called, told], vec![User, Assistant, Tool, Assistant]),
+        (vec![question.clone(), PromptMessage::text(PromptRole::Assistant, "It is")], vec![User, Assistant, Assistant]),
+        (vec![PromptMessage::text(PromptRole::System, "Tell the time.")], vec![System, Assistant]),
+    ] {
+        let before = server.requests().len();
+        let request = ChatRequest { messages: prompt.clone(), ..ChatRequest::default() };
+        let asked = ChatCompletion { model: MODEL.to_owned(), store: true, request, ..ChatCompletion::default() };
+        let alone = ChatCompletion { store: false, ..asked.clone() };
+        read(bench.app.openai().complete(&ada, alone).await.unwrap()).await;
+        let completion = bench.app.openai().complete(&ada, asked).await.unwrap();
+        let id = completion.conversation_id.unwrap();
+        assert_eq!(read(completion).await.0, "The scripted model answers.");
+        let branch = bench.app.conversations().branch(&ada, id, None, 10).await.unwrap().items;
+        assert_eq!(branch.iter().map(|view| view.message.role).collect::<Vec<_>>(), roles);
+        assert_eq!(branch.last().unwrap().message.status, MessageStatus::Complete);
+        // The provider gets the same as without.
+        let sent: Vec<_> = server.requests()[before..].iter().map(|request| request.body.clone()).collect();
+        assert_eq!(sent[0], sent[1]);
+    }
+    bench.check_books().await;
+}
+
+#[tokio::test]
+async fn what_is_kept_fails_as_what_is_not() {
+    let server = ScriptedServer::start().await.unwrap();
+    let settings = Settings { max_running_per_user: 1, ..Settings::default() };
+    let models = crate::support::registry(&server.base_url());
+    let bench = Bench::with(Choice { models: Some(models), settings, ..Choice::default() });
+    let ada = bench.ada().await;
+    let openai = bench.app.openai();
+    let hurried = Fault::Status { code: 429, retry_after: None, body: serde_json::json!({}) };
+    for script in [Script::status(400), Script::status(401), Script::status(404), Script::fault(hurried)] {
+        server.set_default(script.clone());
+        let failed = async |store| {
+            let error = openai.complete(&ada, ChatCompletion { store, ..asked("What?") }).await.err().unwrap();
+            (error.kind, error.code, error.message)
+        };
+        assert_eq!(failed(true).await, failed(false).await, "{script:?}");
+    }
+    // In the middle of an answer that is waited for.
+    for store in [false, true] {
+        server.set_default(Script { reply: "one two three".into(), ..Script::fault(Fault::Reset).after(2) });
+        let mut begun = openai.complete(&ada, ChatCompletion { store, ..asked("What?") }).await.unwrap();
+        assert_eq!(refusal(begun.whole().await), "upstream_interrupted");
+    }
+    // Beyond the bound of who asks; what is refused leaves no conversation.
+    server.set_default(Script::fault(Fault::Hang).after(2));
+    let _running = openai.complete(&ada, ChatCompletion { store: true, ..asked("What?") }).await.unwrap();
+    let count = async || {
+        let filter = domain::conversations::ConversationFilter { origin: Some(Origin::OpenAi), ..Default::default() };
+        bench.app.conversations().list(&ada, &filter, Default::default()).await.unwrap().items.len()
+    };
+    let before = count().await;
+    let refused = openai.complete(&ada, ChatCompletion { store: true, ..asked("And?") }).await;
+    assert_eq!(refusal(refused), "too_many_running");
+    assert_eq!(count().await, before);
+}
+
+#[tokio::test]
+async fn the_marks_of_an_answer_are_told_with_what_they_cite() {
+    let bench = Bench::plain();
+    let ada = bench.ada().await;
+    bench.start();
+    let docs = bench.collection(&ada, "Docs", CollectionVisibility::Shared).await;
+    bench.ingest(&ada, &docs, "figs.md", "# Figs\n\nThe banyan is a tree. It grows from above.\n").await;
+    for store in [false, true] {
+        let mut wanted = ChatCompletion { model: "banyan/extractive".into(), store, ..asked("What is the banyan?") };
+        let mut answer = bench.app.openai().complete(&ada, wanted.clone()).await.unwrap().whole().await.unwrap();
+        let mark = answer.annotations.remove(0);
+        let letters: Vec<char> = answer.text.chars().collect();
+        assert_eq!(
+            letters[mark.start as usize..mark.end as usize].iter().collect::<String>(),
+            "[1]",
+            "{}",
+            answer.text
+        );
+        assert_eq!(
+            (mark.cited.index, mark.cited.filename.as_str(), mark.cited.quote.as_str()),
+            (1, "figs.md", "The banyan is a tree.")
+        );
+        wanted.request.messages[0].text = "zzz".to_owned();
+        let nothing = bench.app.openai().complete(&ada, wanted).await.unwrap().whole().await.unwrap();
+        assert!(!nothing.text.contains("[1]") && nothing.annotations.is_empty(), "{}", nothing.text);
+    }
 }

@@ -1,5 +1,6 @@
 //! The OpenAI face's embeddings: what is on record, what is in the ledger, what is refused.
 
+use app::openai::EmbeddingRequest;
 use domain::{
     access::Scope,
     clock::Clock,
@@ -10,7 +11,10 @@ use infra_providers::scripted::{EmbeddingFault, EmbeddingScript, ScriptedServer}
 
 use crate::support::{Bench, Choice, GatedEmbedder, cost_of};
 
-const MODEL: &str = "openai/vectors";
+/// What is to be embedded by `openai/vectors`.
+pub(crate) fn asked(input: EmbeddingInput) -> EmbeddingRequest {
+    EmbeddingRequest { model: "openai/vectors".to_owned(), input, dimensions: None }
+}
 
 fn bench(embedder: std::sync::Arc<dyn domain::gateways::Embedder>) -> Bench {
     Bench::with(Choice { embedder: Some(embedder), ..Choice::default() })
@@ -33,7 +37,7 @@ async fn ids_are_on_record_before_a_call_and_in_the_ledger_after_it() {
     gate.close();
     let embedding = tokio::spawn({
         let (openai, ada, input) = (bench.app.openai(), ada.clone(), EmbeddingInput::Tokens(lists));
-        async move { openai.embeddings(&ada, MODEL, input).await.unwrap() }
+        async move { openai.embeddings(&ada, asked(input)).await.unwrap() }
     });
     gate.held().await;
     let calls: Vec<_> = recorded(&bench).await.iter().map(|c| (c.agent_type, c.estimated_input_tokens)).collect();
@@ -64,12 +68,12 @@ async fn input_out_of_bounds_is_refused_before_anything_is_spent() {
         // In the last batch, and one more than the window.
         (EmbeddingInput::Tokens([vec![vec![1]; 9], vec![vec![1; 513]]].concat()), "too_long"),
     ] {
-        let error = bench.app.openai().embeddings(&ada, MODEL, input).await.unwrap_err();
+        let error = bench.app.openai().embeddings(&ada, asked(input)).await.unwrap_err();
         assert_eq!((error.fields[0].field.as_str(), error.fields[0].code), ("input", code), "{error}");
     }
     assert_eq!((gate.begun(), bench.ledger(&ada).await), (0, Vec::new()));
     let longest = EmbeddingInput::Tokens(vec![vec![1; 512]; 2_048]);
-    assert_eq!(bench.app.openai().embeddings(&ada, MODEL, longest).await.unwrap().vectors.len(), 2_048);
+    assert_eq!(bench.app.openai().embeddings(&ada, asked(longest)).await.unwrap().vectors.len(), 2_048);
 }
 
 #[tokio::test]
@@ -80,9 +84,33 @@ async fn what_the_provider_refuses_is_about_the_input_and_costs_nothing() {
     let fault = Some(EmbeddingFault::Status(400));
     server.set_embeddings(EmbeddingScript { fault, ..EmbeddingScript::default() });
     let input = EmbeddingInput::Tokens(vec![vec![9_999_999]]);
-    let error = bench.app.openai().embeddings(&ada, MODEL, input).await.unwrap_err();
+    let error = bench.app.openai().embeddings(&ada, asked(input)).await.unwrap_err();
     assert_eq!((error.code, error.fields[0].field.as_str()), ("upstream_invalid_request", "input"), "{error}");
     assert_eq!((recorded(&bench).await, bench.ledger(&ada).await), (Vec::new(), Vec::new()));
+}
+
+#[tokio::test]
+async fn vectors_are_of_the_length_that_was_asked_for_or_none() {
+    let server = ScriptedServer::start().await.unwrap();
+    let bench = bench(crate::support::embedder(&server));
+    let ada = bench.ada().await;
+    let of = |dimensions| {
+        let input = EmbeddingInput::Texts(vec!["red rose".to_owned()]);
+        let (openai, ada) = (bench.app.openai(), ada.clone());
+        async move { openai.embeddings(&ada, EmbeddingRequest { dimensions, ..asked(input) }).await }
+    };
+    assert_eq!(of(None).await.unwrap().vectors[0].len(), 256);
+    server.push_embeddings(EmbeddingScript { dimension: 128, ..EmbeddingScript::default() });
+    assert_eq!(of(Some(128)).await.unwrap().vectors[0].len(), 128);
+    let sent: Vec<_> = server.requests().iter().map(|request| request.body["dimensions"].as_u64()).collect();
+    assert_eq!(sent, [None, Some(128)]);
+    // One that asks for nothing gets the model's own length again.
+    assert_eq!(of(None).await.unwrap().vectors[0].len(), 256);
+    // The provider does not know the field, and is paid for what it made.
+    let error = of(Some(64)).await.unwrap_err();
+    assert_eq!((error.fields[0].field.as_str(), error.fields[0].code), ("dimensions", "not_supported"), "{error}");
+    assert!(error.message.contains("256"), "{error}");
+    assert_eq!(bench.ledger(&ada).await.len(), 4);
 }
 
 #[tokio::test]
@@ -95,17 +123,17 @@ async fn only_so_many_embeddings_run_at_once_also_of_callers_that_left() {
     gate.close();
     let left = tokio::spawn({
         let (openai, ada, input) = (bench.app.openai(), ada.clone(), input());
-        async move { openai.embeddings(&ada, MODEL, input).await }
+        async move { openai.embeddings(&ada, asked(input)).await }
     });
     gate.held().await;
     left.abort();
-    let refused = bench.app.openai().embeddings(&ada, MODEL, input()).await;
+    let refused = bench.app.openai().embeddings(&ada, asked(input())).await;
     assert_eq!(crate::support::refusal(refused), "too_many_running");
     gate.open();
     // The call that nobody waits for ends, is booked, and gives its place back.
     bench.ledger_of(&ada, 1).await;
     crate::support::until("there is a place", async || {
-        bench.app.openai().embeddings(&ada, MODEL, input()).await.is_ok()
+        bench.app.openai().embeddings(&ada, asked(input())).await.is_ok()
     })
     .await;
 }

@@ -69,7 +69,7 @@ async fn calls_are_timed_by_model_and_outcome() {
     assert_eq!(figures.first_tokens("scripted"), Some(1.0), "nothing was said");
 
     let input = EmbeddingInput::Texts(vec!["one".to_owned()]);
-    bench.app.openai().embeddings(&ada, "openai/vectors", input).await.unwrap();
+    bench.app.openai().embeddings(&ada, crate::embeddings::asked(input)).await.unwrap();
     assert_eq!(figures.calls("embed", "vectors", "completed"), Some(1.0));
 }
 

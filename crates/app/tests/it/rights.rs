@@ -61,7 +61,7 @@ async fn tried(bench: &Bench, actor: &Actor) -> Vec<(&'static str, Option<&'stat
         "retry source": app.knowledge().retry(actor, SourceId(nowhere), None);
         "search": app.knowledge().search(actor, search);
         "models": app.openai().models(actor);
-        "embeddings": app.openai().embeddings(actor, "x", EmbeddingInput::Tokens(vec![vec![1]]));
+        "embeddings": app.openai().embeddings(actor, crate::embeddings::asked(EmbeddingInput::Tokens(vec![vec![1]])));
         "usage": app.usage().summary(actor, UsageFilter::default(), UsageGrouping::Day);
     }
 }

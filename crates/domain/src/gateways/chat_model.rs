@@ -84,6 +84,8 @@ names! {
         Assistant = "assistant",
         /// The answer of a tool.
         Tool = "tool",
+        /// The same in the older form of the dialect: it tells its function by `name`, and no call.
+        Function = "function",
     }
 }
 
@@ -103,7 +105,8 @@ pub struct ToolCall {
     /// Its arguments as JSON text, as the model wrote them.
     pub arguments: String,
     /// What else the provider says of the call and wants back with it, such as `extra_content` with the signature of
-    /// Gemini's thoughts.
+    /// Gemini's thoughts. A call that holds `custom` here is of that type instead of `function`: its input is text, and
+    /// stands in `arguments` as it is.
     pub extra: Extra,
 }
 
@@ -119,7 +122,8 @@ pub struct PromptMessage {
     /// The call that a tool message answers.
     pub tool_call_id: Option<String>,
     /// What else the client says of the message, such as its `name`, or the `reasoning_content` of an answer that a
-    /// provider wants back.
+    /// provider wants back. Where `content` is among it, the text came in parts that hold more than their text (such as
+    /// marks for a cache), and is sent on as these.
     pub extra: Extra,
 }
 
@@ -248,6 +252,20 @@ pub enum GatewayErrorKind {
 }
 
 impl GatewayErrorKind {
+    /// All kinds.
+    pub const ALL: [Self; 10] = [
+        Self::Unreachable,
+        Self::Timeout,
+        Self::Unauthorized,
+        Self::UnknownModel,
+        Self::InvalidRequest,
+        Self::RateLimited,
+        Self::Failed,
+        Self::Protocol,
+        Self::Interrupted,
+        Self::Forbidden,
+    ];
+
     /// The stable code of the kind.
     #[must_use]
     pub const fn code(self) -> &'static str {

@@ -44,12 +44,22 @@ impl OpenAiEmbedder {
         Self { connection, model, dimension: OnceLock::new() }
     }
 
-    async fn call(&self, input: &EmbeddingInput) -> Result<Embeddings, GatewayError> {
+    async fn call(&self, input: &EmbeddingInput, dimensions: Option<u32>) -> Result<Embeddings, GatewayError> {
+        if input.count() == 0 {
+            return Ok(Embeddings { vectors: Vec::new(), input_tokens: 0, is_estimated: false });
+        }
+        if input.count() > MAX_BATCH {
+            let message = format!("takes at most {MAX_BATCH} inputs at once; split the batch");
+            return Err(self.connection.fail(GatewayErrorKind::InvalidRequest, &message));
+        }
         let sent = match input {
             EmbeddingInput::Texts(texts) => json!(texts),
             EmbeddingInput::Tokens(lists) => json!(lists),
         };
-        let body = json!({ "model": self.model.model, "input": sent, "encoding_format": "base64" });
+        let mut body = json!({ "model": self.model.model, "input": sent, "encoding_format": "base64" });
+        if let Some(dimensions) = dimensions {
+            body["dimensions"] = dimensions.into();
+        }
         let wait = self.connection.timeouts.embedding;
         let response = self.connection.post("embeddings", &body, wait, false).await?;
         let body = response.bytes().await.map_err(|error| self.connection.egress_error(error))?;
@@ -58,7 +68,8 @@ impl OpenAiEmbedder {
         let tokens = list.usage.as_ref().and_then(|usage| usage.input());
         let vectors = self.vectors(list, input.count())?;
         if let Some(first) = vectors.first() {
-            let known = *self.dimension.get_or_init(|| first.len());
+            // A length that was asked for says nothing of the model's own.
+            let known = if dimensions.is_some() { first.len() } else { *self.dimension.get_or_init(|| first.len()) };
             if vectors.iter().any(|vector| vector.len() != known) {
                 return Err(self.lie("of different lengths"));
             }
@@ -126,14 +137,11 @@ impl Embedder for OpenAiEmbedder {
     }
 
     async fn embed(&self, input: &EmbeddingInput, _purpose: EmbeddingPurpose) -> Result<Embeddings, GatewayError> {
-        if input.count() == 0 {
-            return Ok(Embeddings { vectors: Vec::new(), input_tokens: 0, is_estimated: false });
-        }
-        if input.count() > MAX_BATCH {
-            let message = format!("takes at most {MAX_BATCH} inputs at once; split the batch");
-            return Err(self.connection.fail(GatewayErrorKind::InvalidRequest, &message));
-        }
-        self.call(input).await
+        self.call(input, None).await
+    }
+
+    async fn embed_shortened(&self, input: &EmbeddingInput, dimensions: u32) -> Result<Embeddings, GatewayError> {
+        self.call(input, Some(dimensions)).await
     }
 
     fn count_tokens(&self, text: &str) -> u32 {

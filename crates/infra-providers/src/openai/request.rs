@@ -33,19 +33,23 @@ fn decimal(number: f32) -> Value {
 fn message(message: &PromptMessage) -> Value {
     let mut value = Value::Object(message.extra.clone());
     value["role"] = json!(message.role);
-    value["content"] = message.text.as_str().into();
+    if value["content"].is_null() {
+        let calls_alone = message.text.is_empty() && !message.tool_calls.is_empty();
+        value["content"] = if calls_alone { Value::Null } else { message.text.as_str().into() };
+    }
     if !message.tool_calls.is_empty() {
         let calls = message.tool_calls.iter().map(|call| {
             let mut value = Value::Object(call.extra.clone());
             value["id"] = call.id.as_str().into();
-            value["type"] = "function".into();
-            value["function"] = json!({ "name": call.name, "arguments": call.arguments });
+            if call.extra.contains_key("custom") {
+                value["type"] = "custom".into();
+            } else {
+                value["type"] = "function".into();
+                value["function"] = json!({ "name": call.name, "arguments": call.arguments });
+            }
             value
         });
         value["tool_calls"] = calls.collect();
-        if message.text.is_empty() {
-            value["content"] = Value::Null;
-        }
     }
     if let Some(id) = &message.tool_call_id {
         value["tool_call_id"] = id.as_str().into();
@@ -96,5 +100,20 @@ mod tests {
                 { "id": "c1", "type": "function", "function": { "name": "f", "arguments": "{}" } }] })
         );
         assert_eq!(message(&answered), json!({ "role": "tool", "content": "4", "tool_call_id": "c1" }));
+    }
+
+    #[test]
+    fn what_a_message_holds_beside_its_text_goes_along() {
+        let parts = json!([{ "type": "text", "text": "a", "cache_control": { "type": "ephemeral" } }]);
+        let extra = json!({ "content": parts, "name": "ada", "role": "system" }).as_object().cloned().unwrap();
+        let marked = PromptMessage { extra, ..PromptMessage::text(PromptRole::User, "a") };
+        assert_eq!(message(&marked), json!({ "role": "user", "content": parts, "name": "ada" }));
+        let custom = json!({ "name": "shell", "input": "ls" });
+        let extra = json!({ "custom": custom }).as_object().cloned().unwrap();
+        let call = ToolCall { id: "c1".to_owned(), name: "shell".to_owned(), arguments: "ls".to_owned(), extra };
+        let called = PromptMessage { tool_calls: vec![call], ..PromptMessage::text(PromptRole::Assistant, "") };
+        let expected = json!({ "role": "assistant", "content": null,
+            "tool_calls": [{ "id": "c1", "type": "custom", "custom": custom }] });
+        assert_eq!(message(&called), expected);
     }
 }

@@ -18,20 +18,30 @@ const MAX_PROMPT_BYTES: usize = 512 * 1024;
 /// The branch that a question ends, as the transaction that opens the turn sees it.
 pub(crate) struct Branch {
     messages: Vec<Message>,
+    /// The prompt, where a client sent the whole of it.
+    given: Option<Vec<PromptMessage>>,
     /// What passages are looked for; `None`: there is nothing to look for, or nowhere.
     query: Option<String>,
 }
 
 impl Branch {
-    /// The branch of these messages, root first, with the question at its end.
-    pub(crate) async fn new(tx: &Uow, messages: Vec<Message>, retrieval: &RetrievalChoice) -> Result<Self> {
-        let question = messages.last().map(|question| question.parts.plain_text());
+    /// The branch of these messages, root first, with the question at its end, or where the prompt is given above what
+    /// tools returned for it.
+    pub(crate) async fn new(
+        tx: &Uow,
+        messages: Vec<Message>,
+        given: Option<&[PromptMessage]>,
+        retrieval: &RetrievalChoice,
+    ) -> Result<Self> {
+        let question = messages.iter().rfind(|message| message.role == MessageRole::User);
+        let question = question.map(|question| question.parts.plain_text());
         let query = question.filter(|query| !query.trim().is_empty());
         let has_passages = match retrieval {
             RetrievalChoice::Collections(ids) if ids.is_empty() => false,
             _ => query.is_some() && tx.collections().has_chunks().await?,
         };
-        Ok(Self { messages, query: query.filter(|_| has_passages) })
+        let given = given.map(<[PromptMessage]>::to_vec);
+        Ok(Self { messages, given, query: query.filter(|_| has_passages) })
     }
 
     /// What passages are looked for, if any are.
@@ -53,24 +63,27 @@ impl Branch {
         parts.any(|part| matches!(part, Part::ToolResult { .. }))
     }
 
-    /// The messages of the prompt that asks the question.
+    /// The messages of the prompt that asks the question, with the passages at it.
     pub(super) fn prompt(
         &self,
         system_prompt: Option<&str>,
         passages: &[Passage],
         boundary: &Boundary,
     ) -> Vec<PromptMessage> {
-        messages(system_prompt, &self.messages, passages, boundary)
+        let mut messages = self.given.clone().unwrap_or_else(|| messages(system_prompt, &self.messages));
+        if !passages.is_empty()
+            && let Some(question) = messages.iter_mut().rfind(|message| message.role == PromptRole::User)
+        {
+            question.text = format!("{}\n\n{}", fenced(passages, boundary), question.text);
+            // The same as it came, without them.
+            question.extra.remove("content");
+        }
+        messages
     }
 }
 
-/// The messages of a prompt: instructions, the latest part of the branch, passages at the question.
-fn messages(
-    system_prompt: Option<&str>,
-    branch: &[Message],
-    passages: &[Passage],
-    boundary: &Boundary,
-) -> Vec<PromptMessage> {
+/// The messages of a prompt: instructions, and the latest part of the branch.
+fn messages(system_prompt: Option<&str>, branch: &[Message]) -> Vec<PromptMessage> {
     let mut messages: Vec<PromptMessage> =
         system_prompt.iter().map(|prompt| PromptMessage::text(PromptRole::System, *prompt)).collect();
     let mut bytes = 0;
@@ -83,11 +96,6 @@ fn messages(
         first -= 1;
     }
     messages.extend(branch[first..].iter().flat_map(prompt_messages));
-    if !passages.is_empty()
-        && let Some(question) = messages.last_mut()
-    {
-        question.text = format!("{}\n\n{}", fenced(passages, boundary), question.text);
-    }
     messages
 }
 

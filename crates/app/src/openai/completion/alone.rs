@@ -7,8 +7,8 @@ use domain::{
     access::{Actor, Scope},
     conversations::{AnswerLinks, OwnAddresses},
     gateways::{
-        ChatDelta, ChatModel, ChatRequest, ChatStream, GatewayError, GatewayErrorKind, ModelName, PromptMessage,
-        PromptRole,
+        ChatDelta, ChatModel, ChatRequest, ChatStream, Extra, GatewayError, GatewayErrorKind, ModelName, Passage,
+        PromptMessage, PromptRole,
     },
     ids::RequestId,
     knowledge::{RetrievalMode, retrieval::DEFAULT_PASSAGES},
@@ -20,14 +20,16 @@ use serde_json::json;
 use tokio::sync::oneshot;
 use tracing::Instrument as _;
 
-use super::{ChatCompletion, Completion, CompletionEvent};
+use super::{ChatCompletion, Completion, CompletionEvent, Failure};
 use crate::{
-    App, Error, Result,
+    App, Error, ErrorKind, Result,
     audit::Act,
     conversations::{MAX_ANSWER_BYTES, TOO_SLOW},
     knowledge::{Payer, Retrieval},
     openai::{
         OpenAi,
+        annotation::{Cited, annotations},
+        conversation::BUILT_IN,
         log::{LogWriter, log},
         running::Place,
     },
@@ -44,18 +46,28 @@ impl OpenAi {
         let mut request = asked.request;
         request.model.clone_from(&name.model);
         let query_spent = match name.provider.as_str() {
-            "banyan" => self.add_passages(&actor, &scope, &mut request).await?,
+            BUILT_IN => self.add_passages(&actor, &scope, &mut request).await?,
             _ => None,
         };
         let links = links_of(&request);
+        let passages = request.passages.clone();
         let call = self.call_of(&actor, &scope, &name, &request)?;
         let (request_id, created) = (call.request_id, call.requested_at);
         let (events, reader) = log();
         let (opened, opening) = oneshot::channel();
         let recorder = CallRecorder::start(app, call.clone()).await?;
         let actor = Arc::new(actor);
-        let alone =
-            Alone { app: app.clone(), actor, scope, name: name.clone(), call, query_spent, events, _place: place };
+        let alone = Alone {
+            app: app.clone(),
+            actor,
+            scope,
+            name: name.clone(),
+            call,
+            query_spent,
+            passages,
+            events,
+            _place: place,
+        };
         let run = async move { alone.run(model, request, links, recorder, opened).await };
         app.parts.tasks.spawn(run.in_current_span());
         opening.await.map_err(Error::internal)??;
@@ -104,6 +116,18 @@ impl OpenAi {
     }
 }
 
+/// How an answer ends that has no end: code and sentence.
+const TOO_LONG: (&str, &str) = ("answer_too_long", "the model wrote too much");
+
+/// How an answer ends whose cost could not be written.
+const NOT_BOOKED: (&str, &str) =
+    ("database_unavailable", "the answer could not be booked, as the database does not take it; ask again later");
+
+/// Bytes of fields as JSON, but for what stands between them.
+fn bytes_of(fields: &Extra) -> usize {
+    fields.iter().map(|(name, value)| name.len() + value.to_string().len()).sum()
+}
+
 /// What becomes of the links of an answer that we found passages for. What else a client has a model say is its own
 /// affair, and passed on as it came.
 fn links_of(request: &ChatRequest) -> Option<AnswerLinks> {
@@ -120,6 +144,8 @@ struct Alone {
     name: ModelName,
     call: ProviderCall,
     query_spent: Option<Spent>,
+    /// What it may cite.
+    passages: Vec<Passage>,
     events: LogWriter<CompletionEvent>,
     _place: Place,
 }
@@ -127,11 +153,16 @@ struct Alone {
 /// What came of a model's stream.
 #[derive(Default)]
 struct Heard {
+    /// Bytes that the model wrote.
     written: usize,
+    /// Bytes of further fields, which are no tokens.
+    further: usize,
     counted: Option<TokenUsage>,
     finish_reason: Option<String>,
-    /// Code and sentence, where it broke off.
-    failure: Option<(String, String)>,
+    /// Why it broke off, if it did.
+    failure: Option<Failure>,
+    /// The text as it was told, where it may cite something.
+    text: String,
 }
 
 impl Alone {
@@ -173,16 +204,17 @@ impl Alone {
             output_tokens: (heard.written as u64).div_ceil(4),
             ..TokenUsage::default()
         });
-        let code = heard.failure.as_ref().map(|(code, _)| code.as_str());
+        let code = heard.failure.as_ref().map(|failure| failure.code);
         let is_settled = self.settle(Some(usage), heard.counted.is_none(), code, recorder).await;
         self.events.push(match heard.failure {
-            Some((code, message)) => CompletionEvent::Failed { code, message },
+            Some(failure) => CompletionEvent::Failed(failure),
             // Nobody is told a count that is not booked.
-            None if !is_settled => {
-                let message = "the answer could not be booked, as the database does not take it; ask again later";
-                CompletionEvent::Failed { code: "database_unavailable".to_owned(), message: message.to_owned() }
-            }
+            None if !is_settled => CompletionEvent::Failed(Failure::new(ErrorKind::Unavailable, NOT_BOOKED)),
             None => {
+                let cited = Cited::of_passages(&heard.text, &self.passages);
+                if !cited.is_empty() {
+                    self.events.push(CompletionEvent::Annotated(annotations(&heard.text, &cited)));
+                }
                 let finish_reason = heard.finish_reason.unwrap_or_else(|| "stop".to_owned());
                 CompletionEvent::Finished { finish_reason, usage }
             }
@@ -202,52 +234,65 @@ impl Alone {
 
     /// Reads the model's stream to its end, and tells of each piece.
     async fn read(&self, stream: ChatStream, mut links: Option<AnswerLinks>) -> Heard {
-        let heard = self.hear(stream, links.as_mut()).await;
-        self.tell(links.map(|mut links| links.end()).unwrap_or_default());
+        let mut heard = Heard::default();
+        heard.failure = self.hear(stream, links.as_mut(), &mut heard).await;
+        self.tell(links.map(|mut links| links.end()).unwrap_or_default(), &mut heard.text);
         heard
     }
 
-    fn tell(&self, deltas: Vec<ChatDelta>) {
-        deltas.into_iter().for_each(|delta| self.events.push(CompletionEvent::Delta(delta)));
+    fn tell(&self, deltas: Vec<ChatDelta>, text: &mut String) {
+        for delta in deltas {
+            if let ChatDelta::Text(piece) = &delta
+                && !self.passages.is_empty()
+            {
+                text.push_str(piece);
+            }
+            self.events.push(CompletionEvent::Delta(delta));
+        }
     }
 
-    async fn hear(&self, mut stream: ChatStream, mut links: Option<&mut AnswerLinks>) -> Heard {
-        let mut heard = Heard::default();
+    /// Hears the model out, and returns why it broke off, if it did.
+    async fn hear(
+        &self,
+        mut stream: ChatStream,
+        mut links: Option<&mut AnswerLinks>,
+        heard: &mut Heard,
+    ) -> Option<Failure> {
         let mut cut_off = pin!(self.cut_off());
         loop {
             let delta = tokio::select! {
                 delta = stream.next() => delta,
                 (code, message) = &mut cut_off => {
                     tracing::warn!(request = %self.call.request_id, code, "a completion is cut off");
-                    heard.failure = Some((code.to_owned(), message.to_owned()));
-                    return heard;
+                    let kind = if code == TOO_SLOW.0 { ErrorKind::UpstreamTimeout } else { ErrorKind::Unavailable };
+                    return Some(Failure::new(kind, (code, message)));
                 }
             };
             match delta {
-                None => return heard,
+                None => return None,
                 Some(Err(error)) => {
                     let error = Error::from(error);
                     tracing::warn!(request = %self.call.request_id, error = ?error, "a completion broke off");
-                    heard.failure = Some((error.code.to_owned(), error.message.clone()));
-                    return heard;
+                    return Some(Failure::from(&error));
                 }
                 Some(Ok(ChatDelta::Usage(usage))) => heard.counted = Some(usage),
                 Some(Ok(ChatDelta::Finished(reason))) => heard.finish_reason = Some(reason),
                 Some(Ok(delta)) => {
-                    heard.written += match &delta {
-                        ChatDelta::Text(text) | ChatDelta::Reasoning(text) => text.len(),
-                        ChatDelta::ToolCall(call) => call.arguments.len(),
-                        ChatDelta::Extra(_) | ChatDelta::Finished(_) | ChatDelta::Usage(_) => 0,
-                    };
-                    self.tell(match &mut links {
+                    match &delta {
+                        ChatDelta::Text(text) | ChatDelta::Reasoning(text) => heard.written += text.len(),
+                        ChatDelta::ToolCall(call) => heard.written += call.arguments.len(),
+                        ChatDelta::Extra(fields) => heard.further += bytes_of(fields),
+                        ChatDelta::Finished(_) | ChatDelta::Usage(_) => {}
+                    }
+                    let deltas = match &mut links {
                         Some(links) => links.pass(delta),
                         None => vec![delta],
-                    });
+                    };
+                    self.tell(deltas, &mut heard.text);
                 }
             }
-            if heard.written > MAX_ANSWER_BYTES {
-                heard.failure = Some(("answer_too_long".to_owned(), "the model wrote too much".to_owned()));
-                return heard;
+            if heard.written + heard.further > MAX_ANSWER_BYTES {
+                return Some(Failure::new(ErrorKind::Upstream, TOO_LONG));
             }
         }
     }
