@@ -33,6 +33,14 @@ tools = [{"type": "function", "function": {"name": "weather", "parameters": {"ty
 called = client.chat.completions.create(model="gpt-4.1-mini", messages=messages, tools=tools)
 seen["tool"] = [called.choices[0].message.tool_calls[0].function.name,
                 called.choices[0].message.tool_calls[0].function.arguments]
+answer = called.choices[0].message
+result = {"role": "tool", "tool_call_id": answer.tool_calls[0].id, "content": "rain"}
+looped = client.chat.completions.create(model="gpt-4.1-mini", messages=messages + [answer.model_dump(), result],
+                                        tools=tools, store=True, user="ada", extra_body={"top_k": 3})
+seen["looped"] = looped.choices[0].message.content
+seen["details"] = [looped.usage.prompt_tokens_details.cached_tokens,
+                   looped.usage.completion_tokens_details.reasoning_tokens]
+seen["legacy"] = client.completions.create(model="gpt-4.1-mini", prompt="Say something.").choices[0].text
 floats = client.embeddings.create(model="openai/text-embedding-3-small", input=["red rose", "blue"],
                                   encoding_format="float")
 packed = client.embeddings.create(model="openai/text-embedding-3-small", input=["red rose", "blue"])
@@ -70,6 +78,9 @@ async fn the_official_sdk_is_served(backend: Backend) -> Result<()> {
     }
     let tool = ("weather".to_owned(), "{\"city\":\"Oslo\"}".to_owned());
     world.upstream.push(Script { tool_calls: vec![tool], finish_reason: "tool_calls".to_owned(), ..Script::reply("") });
+    for reply in ["It rains.", "As before chats."] {
+        world.upstream.push(Script::reply(reply));
+    }
     world.upstream.set_default(Script::status(400));
 
     let mut python = Command::new(fixtures::python()?);
@@ -93,6 +104,11 @@ async fn the_official_sdk_is_served(backend: Backend) -> Result<()> {
     assert_eq!(seen["streamed_usage"], json!([bill[1].input_tokens, 3]));
     assert_eq!(seen["usage_unasked"], false);
     assert_eq!(seen["tool"], json!(["weather", "{\"city\":\"Oslo\"}"]));
+    assert_eq!((&seen["looped"], &seen["legacy"]), (&json!("It rains."), &json!("As before chats.")));
+    assert_eq!(seen["details"], json!([0, 0]));
+    let looped = world.upstream.requests()[4].body.clone();
+    assert_eq!((&looped["messages"][2]["content"], &looped["top_k"]), (&json!("rain"), &json!(3)));
+    ensure!(looped.get("user").is_none(), "{looped}");
     assert_eq!((&seen["dimensions"], &seen["same"]), (&json!([256, 256]), &json!(true)));
     assert_eq!(seen["token_ids"], json!([2, 3, 1, 2, true]));
     let names: Vec<&str> =
@@ -106,6 +122,6 @@ async fn the_official_sdk_is_served(backend: Backend) -> Result<()> {
         ensure!(error[2] == true && error[3] == true, "{seen}");
     }
     // Each call that was served has its row; the call of a tool was written without words.
-    world.wait_for_number("SELECT count(*) FROM usage_logs WHERE output_tokens > 0", 3).await?;
+    world.wait_for_number("SELECT count(*) FROM usage_logs WHERE output_tokens > 0", 5).await?;
     Ok(())
 }

@@ -1,0 +1,97 @@
+//! Completions that are kept: answered, and refused, as those that are not.
+
+use anyhow::{Result, ensure};
+use infra_providers::scripted::{Fault, Script};
+use serde_json::{Value, json};
+
+use super::{chat, data_of};
+use crate::world::{Backend, World, branch, conversation, on_each_backend, text};
+
+on_each_backend!(what_is_kept_fails_as_what_is_not, a_tool_loop_is_kept_step_by_step);
+
+async fn what_is_kept_fails_as_what_is_not(backend: Backend) -> Result<()> {
+    let world = World::start(backend).await?;
+    let ada = world.admin()?;
+    let id = conversation(&ada, &json!({ "collection_ids": [] })).await?;
+    let said = |message: &str, code: &str| json!({ "error": { "message": message, "type": "invalid_request_error", "code": code } });
+    let too_long = said("maximum context length is 4096 tokens", "context_length_exceeded");
+    let status = |code, body: &Value| Script::fault(Fault::Status { code, retry_after: None, body: body.clone() });
+    for (script, expected) in [
+        (status(400, &too_long), 400),
+        (status(404, &said("no such model", "model_not_found")), 404),
+        (status(401, &json!({})), 502),
+        (status(429, &said("slow down", "rate_limit_exceeded")), 429),
+    ] {
+        world.upstream.set_default(script);
+        let alone = ada.post("/v1/chat/completions", &chat(json!({}))).await?;
+        let expected = (expected, alone.json()?["error"].clone());
+        assert_eq!(alone.status, expected.0, "{}", alone.text());
+        for fields in [json!({ "store": true }), json!({ "conversation_id": id })] {
+            for stream in [false, true] {
+                let mut asked = chat(fields.clone());
+                asked["stream"] = json!(stream);
+                let kept = ada.post("/v1/chat/completions", &asked).await?;
+                assert_eq!((kept.status, kept.json()?["error"].clone()), expected, "{asked}");
+            }
+        }
+    }
+    world.upstream.set_default(Script::default());
+    for fields in [json!({ "store": true }), json!({ "conversation_id": id })] {
+        let mut asked = chat(fields);
+        asked["model"] = json!("nobody/knows");
+        ada.post("/v1/chat/completions", &asked).await?.expect(404)?;
+    }
+    // A failure in the middle of a stream is told in it, in the same shape.
+    for fields in [json!({ "stream": true }), json!({ "stream": true, "store": true })] {
+        world.upstream.push(Script { reply: "one two three".into(), ..Script::fault(Fault::Reset).after(3) });
+        let chunks = data_of(&ada.post_stream("/v1/chat/completions", &chat(fields)).await?.rest().await?)?;
+        let error = &chunks.last().map(|chunk| chunk["error"].clone()).unwrap_or_default();
+        assert_eq!((&error["code"], &error["type"]), (&json!("upstream_interrupted"), &json!("server_error")));
+    }
+    Ok(())
+}
+
+async fn a_tool_loop_is_kept_step_by_step(backend: Backend) -> Result<()> {
+    let world = World::start(backend).await?;
+    let ada = world.admin()?;
+    let tools = json!([{ "type": "function", "function": { "name": "weather", "parameters": { "type": "object" } } }]);
+    let call = ("weather".to_owned(), "{\"city\":\"Oslo\"}".to_owned());
+    world.upstream.push(Script { tool_calls: vec![call], finish_reason: "tool_calls".into(), ..Script::reply("") });
+    let question = json!({ "role": "user", "content": "How is the weather?" });
+    let first = chat(
+        json!({ "messages": [{ "role": "system", "content": "Be brief." }, question], "tools": tools, "store": true }),
+    );
+    let called = ada.post("/v1/chat/completions", &first).await?.expect(200)?;
+    let mut message = called["choices"][0]["message"].clone();
+    message["reasoning_content"] = json!("hm");
+    let result = json!({ "role": "tool", "tool_call_id": message["tool_calls"][0]["id"], "content": "rain" });
+    let history = json!([{ "role": "system", "content": "Be brief." }, question, message, result]);
+    world.upstream.push(Script::reply("It rains."));
+    let next = chat(json!({ "messages": history, "tools": tools, "store": true }));
+    let answered = ada.post("/v1/chat/completions", &next).await?.expect(200)?;
+    assert_eq!(answered["choices"][0]["message"]["content"], "It rains.");
+    let kept = branch(&ada, &text(&answered["conversation_id"])?).await?;
+    let roles: Vec<Value> = kept.iter().map(|message| message["role"].clone()).collect();
+    assert_eq!(json!(roles), json!(["user", "assistant", "tool", "assistant"]));
+    assert_eq!((&kept[3]["status"], &kept[2]["parts"][0]["content"]), (&json!("complete"), &json!("rain")));
+    // The provider gets what the client sent, reasoning and all.
+    let sent = world.upstream.requests().last().map(|request| request.body.clone()).unwrap_or_default();
+    assert_eq!((&sent["messages"][2]["reasoning_content"], &sent["messages"][3]), (&json!("hm"), &result));
+    assert_eq!(sent["tools"], tools);
+
+    // One that ends with the beginning of an answer goes on under it.
+    world.upstream.push(Script::reply(" rains."));
+    let begun = chat(
+        json!({ "messages": [question, { "role": "assistant", "content": "It" }], "store": true, "stream": true }),
+    );
+    let chunks = data_of(&ada.post_stream("/v1/chat/completions", &begun).await?.rest().await?)?;
+    let id = text(&chunks[0]["conversation_id"])?;
+    let texts: Vec<String> = branch(&ada, &id).await?.iter().map(crate::world::text_of).collect();
+    assert_eq!(texts, ["How is the weather?", "It", " rains."]);
+    // In a conversation that is there the last message is the question.
+    let misplaced = chat(json!({ "messages": [question, result], "conversation_id": id }));
+    let error = ada.post("/v1/chat/completions", &misplaced).await?.expect(400)?["error"].clone();
+    assert_eq!((&error["param"], &error["code"]), (&json!("messages"), &json!("no_question")));
+    ensure!(world.reconcile().await? == "0", "the books do not agree");
+    Ok(())
+}
