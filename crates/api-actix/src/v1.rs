@@ -12,7 +12,7 @@ mod text;
 pub(crate) use {
     chat::*,
     embeddings::*,
-    errors::{ErrorObject, ErrorResponse, describe_errors, is_meant, not_here},
+    errors::{ErrorObject, ErrorResponse, is_meant, not_here},
     models::*,
     text::*,
 };
