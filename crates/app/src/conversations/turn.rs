@@ -26,6 +26,7 @@ mod prepare;
 mod prompt;
 mod pump;
 pub(crate) mod reconcile;
+mod roles;
 mod settle;
 
 /// An opened turn, ready to be pumped.

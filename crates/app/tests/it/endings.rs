@@ -71,8 +71,9 @@ async fn a_refusal_before_the_first_word_costs_nothing_and_says_why() {
     assert_eq!((rows.len(), rows[0].tokens.total(), rows[0].cost), (1, 0, Some(Money::ZERO)));
     // The conversation goes on.
     assert_eq!(bench.ask(&ada, id, "And now?").await.status, MessageStatus::Complete);
-    let prompt = server.requests().last().unwrap().prompt();
-    assert_eq!(prompt, "Will you?\nAnd now?");
+    // The roles alternate: the question that failed stands before the new one, in one message.
+    let asked = server.requests().last().unwrap().body["messages"].clone();
+    assert_eq!(asked, serde_json::json!([{ "role": "user", "content": "Will you?\n\nAnd now?" }]));
     bench.check_books().await;
 }
 

@@ -3,11 +3,12 @@
 use std::fmt::Write as _;
 
 use domain::{
-    conversations::{Message, MessageRole, MessageStatus, OwnAddresses, Part, RetrievalChoice},
+    conversations::{Message, MessageRole, OwnAddresses, Part, RetrievalChoice},
     gateways::{Passage, PromptMessage, PromptRole, ToolCall},
     ids::IdGen,
 };
 
+use super::roles::in_order;
 use crate::{Result, unit_of_work::Uow};
 
 /// Most messages of a branch that go into a prompt, the latest ones.
@@ -95,11 +96,15 @@ fn messages(system_prompt: Option<&str>, branch: &[Message]) -> Vec<PromptMessag
         }
         first -= 1;
     }
-    messages.extend(branch[first..].iter().flat_map(prompt_messages));
-    messages
+    // What is left of an older part begins with a question, as the whole does.
+    let is_cut = first > 0 || branch.first().is_some_and(|oldest| oldest.parent_id.is_some());
+    let questions = || branch[first..].iter().position(|message| message.role == MessageRole::User);
+    let skipped = if is_cut { questions().unwrap_or(0) } else { 0 };
+    messages.extend(branch[first..].iter().skip(skipped).flat_map(prompt_messages));
+    in_order(messages)
 }
 
-/// One message of the tree as messages of a prompt; failed answers without words are left out.
+/// One message of the tree as messages of a prompt.
 fn prompt_messages(message: &Message) -> Vec<PromptMessage> {
     let text = message.parts.plain_text();
     match message.role {
@@ -120,9 +125,6 @@ fn prompt_messages(message: &Message) -> Vec<PromptMessage> {
                     _ => None,
                 })
                 .collect();
-            if text.is_empty() && tool_calls.is_empty() && message.status != MessageStatus::Complete {
-                return Vec::new();
-            }
             vec![PromptMessage { tool_calls, ..PromptMessage::text(PromptRole::Assistant, text) }]
         }
         MessageRole::Tool => message
