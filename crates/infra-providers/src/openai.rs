@@ -12,11 +12,12 @@ mod wire;
 
 use std::{sync::Arc, time::Duration};
 
+use bytes::Bytes;
 use domain::{
     clock::Clock,
     gateways::{GatewayError, GatewayErrorKind},
 };
-use reqwest::{Method, Request, header};
+use hyper::{Method, header};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 use tokio::time::{Instant, sleep};
@@ -26,7 +27,7 @@ pub use chat::OpenAiChat;
 pub use embedder::OpenAiEmbedder;
 pub use models::ModelLister;
 
-use crate::egress::{Egress, Limits, Response};
+use crate::egress::{Egress, Limits, Request, Response};
 
 /// Most retries of one call; only before its answer has begun.
 const MAX_RETRIES: u32 = 2;
@@ -34,6 +35,8 @@ const MAX_RETRIES: u32 = 2;
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(10);
 /// Most bytes of an error's body that are read.
 const MAX_ERROR_BYTES: u64 = 64 * 1024;
+/// Longest time of an answer.
+const MAX_ANSWER_TIME: Duration = Duration::from_secs(60 * 60);
 /// Most bytes of an answer.
 const MAX_ANSWER_BYTES: u64 = 64 * 1024 * 1024;
 /// The host that wants `max_completion_tokens`, where others know only `max_tokens`.
@@ -107,16 +110,17 @@ impl OpenAiConnection {
     /// stream, the body is bounded by `wait` as well.
     async fn post(&self, path: &str, body: &Value, wait: Duration, is_stream: bool) -> Result<Response, GatewayError> {
         let body = serde_json::to_vec(body)
+            .map(Bytes::from)
             .map_err(|error| self.fail(GatewayErrorKind::InvalidRequest, "cannot be asked this").because(error))?;
         let deadline = Instant::now() + wait;
         let mut retries = 0;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
-            let total = (!is_stream).then_some(left);
+            let total = if is_stream { MAX_ANSWER_TIME } else { left };
             let limits = Limits { headers: left, idle: self.timeouts.idle, total, max_bytes: MAX_ANSWER_BYTES };
             let mut request = self.request(Method::POST, path)?;
-            request.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/json"));
-            *request.body_mut() = Some(body.clone().into());
+            request.headers.insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/json"));
+            request.body = body.clone();
             let error = match self.send(request, limits).await {
                 Ok(response) => return Ok(response),
                 Err(error) => error,
@@ -153,7 +157,7 @@ impl OpenAiConnection {
                     )
                 })?;
             value.set_sensitive(true);
-            request.headers_mut().insert(header::AUTHORIZATION, value);
+            request.headers.insert(header::AUTHORIZATION, value);
         }
         Ok(request)
     }

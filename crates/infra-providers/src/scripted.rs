@@ -25,7 +25,7 @@ use tokio::{
 use url::Url;
 
 pub use record::{Charge, Progress, RecordedRequest};
-pub use script::{EmbeddingFault, EmbeddingScript, Fault, Script, UsageMode};
+pub use script::{EmbeddingFault, EmbeddingScript, Fault, Script, UsageMode, Verbatim};
 
 type Hook = Arc<dyn Fn(Arc<RecordedRequest>) -> BoxFuture<'static, Result<(), String>> + Send + Sync>;
 type Chooser = Arc<dyn Fn(&RecordedRequest) -> Option<Script> + Send + Sync>;
@@ -78,6 +78,15 @@ impl ScriptedServer {
         base_url(self.address)
     }
 
+    /// Serves below another path than `/v1`, and returns what to configure for it.
+    #[must_use]
+    pub fn serve_below(&self, path: &str) -> Url {
+        self.state.scripts().path = path.to_owned();
+        let mut url = self.base_url();
+        url.set_path(path);
+        url
+    }
+
     /// How chat requests are answered that have no script of their own.
     pub fn set_default(&self, script: Script) {
         self.state.scripts().default = script;
@@ -106,6 +115,17 @@ impl ScriptedServer {
     /// The models of its list.
     pub fn set_models(&self, models: impl IntoIterator<Item = impl Into<String>>) {
         self.state.scripts().models = models.into_iter().map(Into::into).collect();
+    }
+
+    /// How its list of models is told, in place of those.
+    pub fn set_list(&self, list: Verbatim) {
+        self.state.scripts().list = Some(list);
+    }
+
+    /// How often its list of models was asked for.
+    #[must_use]
+    pub fn lists(&self) -> u64 {
+        self.state.ledger().lists
     }
 
     /// Calls a closure with each request before it is answered, for instance to see that no
@@ -182,6 +202,8 @@ struct Scripts {
     embeddings: EmbeddingScript,
     embedding_queue: VecDeque<EmbeddingScript>,
     models: Vec<String>,
+    list: Option<Verbatim>,
+    path: String,
     hook: Option<Hook>,
 }
 
@@ -194,6 +216,8 @@ impl Default for Scripts {
             embeddings: EmbeddingScript::default(),
             embedding_queue: VecDeque::new(),
             models: vec!["scripted".to_owned()],
+            list: None,
+            path: "/v1".to_owned(),
             hook: None,
         }
     }
@@ -223,9 +247,9 @@ impl State {
     }
 
     /// Records a request and lets the hook see it.
-    async fn arrive(&self, incoming: &Incoming) -> Result<Arc<RecordedRequest>, String> {
+    async fn arrive(&self, incoming: &Incoming, connection: u64) -> Result<Arc<RecordedRequest>, String> {
         let body = serde_json::from_slice(&incoming.body).map_err(|error| error.to_string())?;
-        let request = self.ledger().arrive(incoming, body);
+        let request = self.ledger().arrive(incoming, connection, body);
         self.progress.send_modify(|progress| progress.arrived += 1);
         let hook = self.scripts().hook.clone();
         if let Some(hook) = hook
@@ -240,46 +264,55 @@ impl State {
 
 async fn accept(listener: TcpListener, state: Arc<State>) {
     let mut connections = JoinSet::new();
+    let mut number = 0;
     loop {
         while connections.try_join_next().is_some() {}
         if let Ok((stream, _)) = listener.accept().await {
-            connections.spawn(serve(stream, Arc::clone(&state)));
+            number += 1;
+            connections.spawn(serve(stream, number, Arc::clone(&state)));
         }
     }
 }
 
-async fn serve(stream: TcpStream, state: Arc<State>) {
+async fn serve(stream: TcpStream, number: u64, state: Arc<State>) {
     let mut connection = Connection::new(stream);
     // A peer that breaks off is what these tests are about: its connection just ends.
     while let Ok(Some(incoming)) = connection.read().await {
-        if !matches!(answer(&mut connection, &state, &incoming).await, Ok(true)) {
+        if !matches!(answer(&mut connection, number, &state, &incoming).await, Ok(true)) {
             return;
         }
     }
 }
 
-/// Answers one request; `false`: the connection is to end.
-async fn answer(connection: &mut Connection, state: &State, incoming: &Incoming) -> io::Result<bool> {
-    let path = incoming.path.as_str();
-    if path == "/v1/models" && incoming.method == "GET" {
+/// Answers one request on the connection of that number; `false`: the connection is to end.
+async fn answer(connection: &mut Connection, number: u64, state: &State, incoming: &Incoming) -> io::Result<bool> {
+    let prefix = state.scripts().path.clone();
+    let path = incoming.path.strip_prefix(&prefix).unwrap_or_default();
+    if path == "/models" && incoming.method == "GET" {
+        state.ledger().lists += 1;
+        let list = state.scripts().list.clone();
+        if let Some(list) = list {
+            connection.verbatim(&list).await?;
+            return Ok(true);
+        }
         let models = state.scripts().models.clone();
         let models: Vec<_> =
             models.iter().map(|id| serde_json::json!({ "id": id, "object": "model", "created": 7 })).collect();
         connection.json(200, &serde_json::json!({ "object": "list", "data": models })).await?;
         return Ok(true);
     }
-    if incoming.method != "POST" || !matches!(path, "/v1/chat/completions" | "/v1/embeddings") {
+    if incoming.method != "POST" || !matches!(path, "/chat/completions" | "/embeddings") {
         connection.json(404, &script::error_body("there is no such path")).await?;
         return Ok(true);
     }
-    let request = match state.arrive(incoming).await {
+    let request = match state.arrive(incoming, number).await {
         Ok(request) => request,
         Err(violation) => {
             connection.json(500, &script::error_body(&violation)).await?;
             return Ok(true);
         }
     };
-    if path == "/v1/embeddings" {
+    if path == "/embeddings" {
         embeddings::answer(connection, state, &request).await
     } else {
         chat::answer(connection, state, &request).await

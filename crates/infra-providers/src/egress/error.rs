@@ -1,8 +1,14 @@
 //! What can go wrong on the way out.
 
-use std::error::Error;
+use std::{error::Error, io};
 
-use super::resolver::NotPublic;
+use hyper_util::client::legacy;
+
+use super::{
+    BoxError,
+    connector::NotThrough,
+    resolver::{NOT_PUBLIC, NotPublic},
+};
 
 /// A failure of the guarded client. None of its messages holds an address; its sources are for the log.
 #[derive(Debug, thiserror::Error)]
@@ -12,16 +18,22 @@ pub enum EgressError {
     Forbidden(&'static str),
     /// No connection: refused, no such host, no handshake, not in time.
     #[error("the peer cannot be reached")]
-    Unreachable(#[source] Box<dyn Error + Send + Sync>),
+    Unreachable(#[source] BoxError),
+    /// The operator's proxy cannot be reached, or does not let through.
+    #[error("the proxy cannot be passed")]
+    Proxy(#[source] BoxError),
+    /// The peer's certificate is not one of an authority that is trusted, or not for this name.
+    #[error("the certificate of the peer is not trusted")]
+    Certificate(#[source] BoxError),
     /// Silence for too long.
     #[error("the peer did not answer in time")]
     Timeout,
     /// The connection broke after the request was sent.
     #[error("the connection broke")]
-    Broken(#[source] Box<dyn Error + Send + Sync>),
+    Broken(#[source] BoxError),
     /// What came is no HTTP, or more of it than allowed.
     #[error("the peer does not speak HTTP as it should")]
-    Protocol(#[source] Box<dyn Error + Send + Sync>),
+    Protocol(#[source] BoxError),
     /// The body is longer than allowed.
     #[error("the answer has more than {max_bytes} bytes")]
     TooLarge {
@@ -30,32 +42,32 @@ pub enum EgressError {
     },
     /// The client cannot be set up.
     #[error("the HTTP client cannot be set up")]
-    Setup(#[source] Box<dyn Error + Send + Sync>),
+    Setup(#[source] BoxError),
 }
 
 impl EgressError {
-    pub(super) fn setup(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+    pub(super) fn setup(error: impl Into<BoxError>) -> Self {
         Self::Setup(error.into())
     }
 
     /// An error before the headers of the answer were there.
-    pub(super) fn before_answer(error: reqwest::Error) -> Self {
-        let error = error.without_url();
+    pub(super) fn before_answer(error: legacy::Error) -> Self {
         if find::<NotPublic>(&error).is_some() {
-            Self::Forbidden(super::resolver::NOT_PUBLIC)
+            Self::Forbidden(NOT_PUBLIC)
+        } else if let Some(rustls::Error::InvalidCertificate(_)) = find(&error) {
+            Self::Certificate(error.into())
+        } else if find::<NotThrough>(&error).is_some() {
+            Self::Proxy(error.into())
         } else if error.is_connect() {
             Self::Unreachable(error.into())
-        } else if error.is_builder() {
-            Self::Setup(error.into())
         } else {
             Self::broken(error)
         }
     }
 
     /// An error while the answer was read.
-    pub(super) fn broken(error: reqwest::Error) -> Self {
-        let error = error.without_url();
-        let is_interrupted = find::<std::io::Error>(&error).is_some();
+    pub(super) fn broken(error: impl Error + Send + Sync + 'static) -> Self {
+        let is_interrupted = find::<io::Error>(&error).is_some();
         match find::<hyper::Error>(&error) {
             Some(cause) if !is_interrupted && cause.is_parse() => Self::Protocol(error.into()),
             _ => Self::Broken(error.into()),
@@ -70,7 +82,9 @@ fn find<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a 
         if let Some(found) = error.downcast_ref::<E>() {
             return Some(found);
         }
-        cause = error.source();
+        // An I/O error that wraps another one does not give it as its source.
+        let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        cause = wrapped.map(|wrapped| wrapped as &(dyn Error + 'static)).or_else(|| error.source());
     }
     None
 }

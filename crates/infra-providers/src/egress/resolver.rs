@@ -1,15 +1,19 @@
-//! Names to addresses, without those that are not public.
+//! Names to addresses, for most without those that are not public.
 
 use std::{
     io,
     net::{IpAddr, SocketAddr},
     sync::Arc,
+    task::{Context, Poll},
+    vec,
 };
 
 use async_trait::async_trait;
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use futures::future::BoxFuture;
+use hyper_util::client::legacy::connect::dns::Name;
+use tower_service::Service;
 
-use super::is_public;
+use super::{BoxError, is_public};
 
 /// The sentence for an address that is not public.
 pub(super) const NOT_PUBLIC: &str = "it is not a public address; the operator can list it as a base URL";
@@ -40,28 +44,33 @@ impl Lookup for SystemLookup {
 #[error("the name has no public address")]
 pub(super) struct NotPublic;
 
-/// Gives the connector public addresses only.
-pub(super) struct PublicOnly {
-    lookup: Arc<dyn Lookup>,
+/// Gives the connector the addresses of a name.
+#[derive(Clone)]
+pub(super) struct Resolver {
+    pub(super) lookup: Arc<dyn Lookup>,
+    /// Whether public addresses alone are given.
+    pub(super) is_guarded: bool,
 }
 
-impl PublicOnly {
-    pub(super) fn new(lookup: Arc<dyn Lookup>) -> Self {
-        Self { lookup }
+impl Service<Name> for Resolver {
+    type Response = vec::IntoIter<SocketAddr>;
+    type Error = BoxError;
+    type Future = BoxFuture<'static, Result<Self::Response, BoxError>>;
+
+    fn poll_ready(&mut self, _context: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        Poll::Ready(Ok(()))
     }
-}
 
-impl Resolve for PublicOnly {
-    fn resolve(&self, name: Name) -> Resolving {
-        let lookup = Arc::clone(&self.lookup);
+    fn call(&mut self, name: Name) -> Self::Future {
+        let Self { lookup, is_guarded } = self.clone();
         Box::pin(async move {
             let found = lookup.lookup(name.as_str()).await?;
-            let public: Vec<SocketAddr> =
-                found.into_iter().filter(|ip| is_public(*ip)).map(|ip| SocketAddr::new(ip, 0)).collect();
-            if public.is_empty() {
+            let allowed = found.into_iter().filter(|ip| !is_guarded || is_public(*ip));
+            let addresses: Vec<SocketAddr> = allowed.map(|ip| SocketAddr::new(ip, 0)).collect();
+            if is_guarded && addresses.is_empty() {
                 return Err(NotPublic.into());
             }
-            Ok(Box::new(public.into_iter()) as Addrs)
+            Ok(addresses.into_iter())
         })
     }
 }

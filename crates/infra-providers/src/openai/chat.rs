@@ -5,7 +5,7 @@ use std::{collections::VecDeque, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use domain::gateways::{ChatDelta, ChatModel, ChatRequest, ChatStream, GatewayError, GatewayErrorKind};
 use futures::{StreamExt, stream};
-use reqwest::header::CONTENT_TYPE;
+use hyper::header::CONTENT_TYPE;
 use serde_json::Value;
 use tokio::time::{Instant, timeout_at};
 

@@ -4,7 +4,7 @@ use std::{error::Error, fmt, time::Duration};
 
 use chrono::DateTime;
 use domain::gateways::{GatewayError, GatewayErrorKind};
-use reqwest::{StatusCode, header::HeaderMap};
+use hyper::{HeaderMap, StatusCode};
 use secrecy::ExposeSecret;
 use serde_json::Value;
 
@@ -47,6 +47,14 @@ impl OpenAiConnection {
             EgressError::Unreachable(_) | EgressError::Setup(_) => {
                 (Kind::Unreachable, "cannot be reached; check its base URL and that it runs")
             }
+            EgressError::Proxy(_) => (
+                Kind::Unreachable,
+                "cannot be reached through its proxy; check the proxy's address and what it lets through",
+            ),
+            EgressError::Certificate(_) => (
+                Kind::Unreachable,
+                "shows a certificate that is not trusted; set that of its authority, and call it by its name",
+            ),
             EgressError::Timeout => (Kind::Timeout, "did not answer in time; try again"),
             EgressError::Broken(_) => (Kind::Interrupted, "broke off the connection; try again"),
             EgressError::Protocol(_) => (Kind::Protocol, "does not speak HTTP as it should; check its base URL"),

@@ -7,7 +7,7 @@ use domain::{
     clock::Timestamp,
     gateways::{GatewayError, GatewayErrorKind},
 };
-use reqwest::Method;
+use hyper::Method;
 use tokio::sync::Mutex;
 
 use super::{OpenAiConnection, wire::ModelList};
@@ -66,7 +66,7 @@ impl ModelLister {
     /// Asks for them now.
     pub(crate) async fn fetch(&self) -> Result<Vec<ListedModel>, GatewayError> {
         let longest = self.connection.timeouts.list;
-        let limits = Limits { headers: longest, idle: longest, total: Some(longest), max_bytes: MAX_LIST_BYTES };
+        let limits = Limits { headers: longest, idle: longest, total: longest, max_bytes: MAX_LIST_BYTES };
         let request = self.connection.request(Method::GET, "models")?;
         let response = self.connection.send(request, limits).await.map_err(|error| match error.kind {
             // No model was asked for, so it is the path that is not there.

@@ -17,6 +17,12 @@ const PAGE: &[u8] = b"<!doctype html>\n<html><body><h1>Sign in</h1></body></html
 /// Answers a chat request; `false`: the connection is to end.
 pub(super) async fn answer(connection: &mut Connection, state: &State, request: &RecordedRequest) -> io::Result<bool> {
     let script = state.script_for(request);
+    if let Some(verbatim) = &script.verbatim {
+        state.progress.send_modify(|progress| progress.begun += 1);
+        connection.verbatim(verbatim).await?;
+        state.progress.send_modify(|progress| progress.ended += 1);
+        return Ok(true);
+    }
     match &script.fault {
         Some(Fault::Status { code, retry_after, body }) => {
             let headers = retry_after.as_ref().map(|value| format!("retry-after: {value}\r\n")).unwrap_or_default();
@@ -33,6 +39,11 @@ pub(super) async fn answer(connection: &mut Connection, state: &State, request: 
         }
         Some(Fault::Refusal) => {
             connection.reset()?;
+            return Ok(false);
+        }
+        Some(Fault::Goodbye) => return Ok(false),
+        Some(Fault::HalfHead) => {
+            connection.half_head().await?;
             return Ok(false);
         }
         _ => {}
@@ -144,7 +155,13 @@ async fn break_off(connection: &mut Connection, fault: &Fault) -> io::Result<End
             }
             connection.push(b"\"\n\n");
         }
-        Fault::EarlyEnd | Fault::Status { .. } | Fault::HtmlPage | Fault::Silence | Fault::Refusal => {}
+        Fault::EarlyEnd
+        | Fault::Status { .. }
+        | Fault::HtmlPage
+        | Fault::Silence
+        | Fault::Refusal
+        | Fault::Goodbye
+        | Fault::HalfHead => {}
     }
     Ok(End::Whole)
 }

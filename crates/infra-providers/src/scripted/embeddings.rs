@@ -18,6 +18,10 @@ use super::{
 pub(super) async fn answer(connection: &mut Connection, state: &State, request: &RecordedRequest) -> io::Result<bool> {
     let script = state.embedding_script();
     pause(connection, script.delay).await?;
+    if let Some(verbatim) = &script.verbatim {
+        connection.verbatim(verbatim).await?;
+        return Ok(true);
+    }
     match script.fault {
         Some(EmbeddingFault::Status(code)) => {
             connection.json(code, &error_body("scripted")).await?;

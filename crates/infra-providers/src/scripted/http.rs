@@ -7,7 +7,10 @@ use serde_json::Value;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
+    time::sleep,
 };
+
+use super::script::Verbatim;
 
 /// Most bytes of the head of a request.
 const MAX_HEAD_BYTES: usize = 64 * 1024;
@@ -89,6 +92,27 @@ impl Connection {
             format!("HTTP/1.1 {status} Scripted\r\ncontent-type: {kind}\r\ncontent-length: {length}\r\n{headers}\r\n");
         self.output.extend_from_slice(head.as_bytes());
         self.output.extend_from_slice(body);
+        self.flush().await
+    }
+
+    /// Answers byte for byte.
+    pub(super) async fn verbatim(&mut self, response: &Verbatim) -> io::Result<()> {
+        let Verbatim { status, headers, pieces, pause } = response;
+        let head = format!("HTTP/1.1 {status} Scripted\r\n{headers}transfer-encoding: chunked\r\n\r\n");
+        self.output.extend_from_slice(head.as_bytes());
+        for piece in pieces.iter().filter(|piece| !piece.is_empty()) {
+            if !pause.is_zero() {
+                self.flush().await?;
+                sleep(*pause).await;
+            }
+            self.push(piece);
+        }
+        self.end_events().await
+    }
+
+    /// Begins a head and no more.
+    pub(super) async fn half_head(&mut self) -> io::Result<()> {
+        self.output.extend_from_slice(b"HTTP/1.1 200 OK\r\ncontent-ty");
         self.flush().await
     }
 

@@ -16,6 +16,8 @@ const MAX_CHARGES: usize = 1_000_000;
 pub struct RecordedRequest {
     /// Its number, from 1; the answer's id is `chatcmpl-<number>`.
     pub number: u64,
+    /// The number of the connection on which it came, from 1.
+    pub connection: u64,
     /// The path.
     pub path: String,
     /// The headers, names in lower case.
@@ -98,16 +100,18 @@ pub struct Progress {
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
     arrived: u64,
+    pub(super) lists: u64,
     pub(super) requests: VecDeque<Arc<RecordedRequest>>,
     pub(super) bill: VecDeque<Charge>,
     pub(super) violations: Vec<String>,
 }
 
 impl Ledger {
-    pub(super) fn arrive(&mut self, incoming: &Incoming, body: Value) -> Arc<RecordedRequest> {
+    pub(super) fn arrive(&mut self, incoming: &Incoming, connection: u64, body: Value) -> Arc<RecordedRequest> {
         self.arrived += 1;
         let request = Arc::new(RecordedRequest {
             number: self.arrived,
+            connection,
             path: incoming.path.clone(),
             headers: incoming.headers.clone(),
             body,

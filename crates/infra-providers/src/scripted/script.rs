@@ -27,6 +27,8 @@ pub struct Script {
     pub fault: Option<Fault>,
     /// Chunks that are sent before a fault in the middle of the answer.
     pub fault_after: usize,
+    /// What is sent in place of all that.
+    pub verbatim: Option<Verbatim>,
 }
 
 impl Default for Script {
@@ -42,6 +44,7 @@ impl Default for Script {
             usage: UsageMode::Right,
             fault: None,
             fault_after: 0,
+            verbatim: None,
         }
     }
 }
@@ -64,11 +67,48 @@ impl Script {
         Self::fault(Fault::Status { code, retry_after: None, body: error_body("scripted") })
     }
 
+    /// A script that sends just this.
+    #[must_use]
+    pub fn verbatim(verbatim: Verbatim) -> Self {
+        Self { verbatim: Some(verbatim), ..Self::default() }
+    }
+
     /// The same with the fault behind this many chunks.
     #[must_use]
     pub fn after(mut self, chunks: usize) -> Self {
         self.fault_after = chunks;
         self
+    }
+}
+
+/// A response byte for byte, as a provider sends it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verbatim {
+    /// The status.
+    pub status: u16,
+    /// Lines of the head, each with its end, but for the one that says how the body is sent.
+    pub headers: String,
+    /// The body, in the pieces in which it is sent.
+    pub pieces: Vec<Vec<u8>>,
+    /// Wait before each piece.
+    pub pause: Duration,
+}
+
+impl Verbatim {
+    /// A response with this status, type and body.
+    pub fn new(status: u16, content_type: &str, body: impl Into<Vec<u8>>) -> Self {
+        let headers = format!("content-type: {content_type}\r\n");
+        Self { status, headers, pieces: vec![body.into()], pause: Duration::ZERO }
+    }
+
+    /// An event stream.
+    pub fn events(body: impl Into<Vec<u8>>) -> Self {
+        Self::new(200, "text/event-stream", body)
+    }
+
+    /// JSON.
+    pub fn json(status: u16, body: impl Into<Vec<u8>>) -> Self {
+        Self::new(status, "application/json", body)
     }
 }
 
@@ -109,6 +149,10 @@ pub enum Fault {
     Silence,
     /// A reset in place of an answer, headers included.
     Refusal,
+    /// The end of the connection in place of an answer, headers included.
+    Goodbye,
+    /// The beginning of a head, then the end of the connection.
+    HalfHead,
     /// In the middle: a reset of the connection.
     Reset,
     /// In the middle: silence, with the connection open.
@@ -140,11 +184,14 @@ pub struct EmbeddingScript {
     pub only_floats: bool,
     /// What goes wrong.
     pub fault: Option<EmbeddingFault>,
+    /// What is sent in place of all that.
+    pub verbatim: Option<Verbatim>,
 }
 
 impl Default for EmbeddingScript {
     fn default() -> Self {
-        Self { dimension: 256, delay: Duration::ZERO, tells_usage: true, only_floats: false, fault: None }
+        let delay = Duration::ZERO;
+        Self { dimension: 256, delay, tells_usage: true, only_floats: false, fault: None, verbatim: None }
     }
 }
 

@@ -11,11 +11,11 @@ use std::{
 };
 
 use async_trait::async_trait;
+use hyper::Method;
 use infra_providers::{
     AllowList, Egress,
-    egress::{EgressError, Limits, Lookup, is_public},
+    egress::{EgressError, Limits, Lookup, Request, Route, is_public},
 };
-use reqwest::{Method, Request};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
@@ -25,7 +25,7 @@ use url::Url;
 const LIMITS: Limits = Limits {
     headers: Duration::from_secs(2),
     idle: Duration::from_millis(300),
-    total: Some(Duration::from_secs(2)),
+    total: Duration::from_secs(2),
     max_bytes: 1000,
 };
 
@@ -46,7 +46,8 @@ impl Lookup for Turns {
 fn egress(answers: &[&[&str]]) -> (Egress, Arc<Turns>) {
     let answers = answers.iter().map(|ips| ips.iter().map(|ip| ip.parse().unwrap()).collect()).collect();
     let turns = Arc::new(Turns { answers, asked: AtomicUsize::new(0) });
-    let egress = Egress::with(AllowList::default(), Arc::clone(&turns) as _, Duration::from_millis(200)).unwrap();
+    let route = Route { connect: Duration::from_millis(200), ..Route::default() };
+    let egress = Egress::with(AllowList::default(), route, Arc::clone(&turns) as _).unwrap();
     (egress, turns)
 }
 

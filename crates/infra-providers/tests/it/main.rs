@@ -7,6 +7,7 @@ mod chat;
 mod chat_faults;
 mod egress;
 mod embeddings;
+mod kept_connections;
 mod registry;
 mod scripted;
 
