@@ -8,7 +8,7 @@ use api_actix::{Api, ApiSettings};
 use app::AppBuilder;
 use domain::clock::SystemClock;
 use infra_memory::{MemoryBlobStore, MemoryStore, MemoryWakeups};
-use infra_providers::{Egress, ProviderRegistry, ProviderSettings};
+use infra_providers::{ProviderRegistry, ProviderSettings};
 
 async fn hello() -> &'static str {
     "hello from the host; Banyan is under /banyan/\n"
@@ -17,8 +17,7 @@ async fn hello() -> &'static str {
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let providers = ProviderSettings::read(|name| std::env::var(name).ok())?;
-    let egress = Arc::new(Egress::new(providers.allow_list())?);
-    let models = ProviderRegistry::new(&providers, &egress, &(Arc::new(SystemClock) as _));
+    let models = ProviderRegistry::new(&providers, &(Arc::new(SystemClock) as _))?;
     let (store, blobs) = (Arc::new(MemoryStore::default()), Arc::new(MemoryBlobStore::default()));
     let app = AppBuilder::new(store, Arc::new(models), blobs, Arc::new(MemoryWakeups::default())).build();
     app.start_background();

@@ -15,4 +15,4 @@ pub use egress::{AllowList, Egress};
 pub use extractive::ExtractiveModel;
 pub use openai::{OpenAiChat, OpenAiConnection, OpenAiEmbedder, Timeouts};
 pub use registry::ProviderRegistry;
-pub use settings::ProviderSettings;
+pub use settings::{Provider, ProviderSettings};

@@ -2,9 +2,13 @@
 
 mod assembler;
 mod chat;
+mod complaint;
+mod completion;
 mod embedder;
 mod errors;
+mod json;
 mod models;
+mod quirks;
 mod redact;
 mod request;
 pub mod sse;
@@ -25,9 +29,13 @@ use url::Url;
 
 pub use chat::OpenAiChat;
 pub use embedder::OpenAiEmbedder;
-pub use models::ModelLister;
+pub(crate) use models::ModelLister;
 
-use crate::egress::{Egress, Limits, Request, Response};
+use crate::{
+    egress::{Egress, EgressError, Limits, Request, Response},
+    settings::Provider,
+};
+use quirks::{KnownQuirks, LIMIT_NAMES};
 
 /// Most retries of one call; only before its answer has begun.
 const MAX_RETRIES: u32 = 2;
@@ -35,24 +43,23 @@ const MAX_RETRIES: u32 = 2;
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(10);
 /// Most bytes of an error's body that are read.
 const MAX_ERROR_BYTES: u64 = 64 * 1024;
-/// Longest time of an answer.
-const MAX_ANSWER_TIME: Duration = Duration::from_secs(60 * 60);
 /// Most bytes of an answer.
 const MAX_ANSWER_BYTES: u64 = 64 * 1024 * 1024;
 /// The host that wants `max_completion_tokens`, where others know only `max_tokens`.
 const OPENAI_HOST: &str = "api.openai.com";
 
-/// How long to wait for a provider.
-#[derive(Debug, Clone, Copy)]
+/// How long to wait for a provider that is connected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timeouts {
-    /// From the call, retries included, to the first piece of its answer.
+    /// From the call, retries included, to the head of its answer, and again longest silence before the first piece of
+    /// it. Vectors come in one piece, so this is all the time that they have.
     pub first_token: Duration,
     /// Longest silence within an answer.
     pub idle: Duration,
+    /// For an answer from the call to its end.
+    pub whole: Duration,
     /// For the list of models.
     pub list: Duration,
-    /// For a batch of embeddings, retries included.
-    pub embedding: Duration,
     /// Before the first retry; doubled for the second, each with a jitter of a half.
     pub retry: Duration,
 }
@@ -62,8 +69,8 @@ impl Default for Timeouts {
         Self {
             first_token: Duration::from_secs(60),
             idle: Duration::from_secs(60),
+            whole: Duration::from_secs(60 * 60),
             list: Duration::from_secs(5),
-            embedding: Duration::from_secs(60),
             retry: Duration::from_millis(500),
         }
     }
@@ -77,9 +84,20 @@ pub struct OpenAiConnection {
     egress: Arc<Egress>,
     clock: Arc<dyn Clock>,
     timeouts: Timeouts,
+    quirks: KnownQuirks,
 }
 
 impl OpenAiConnection {
+    /// A connection to a provider of the settings, by a way out of its own.
+    ///
+    /// # Errors
+    /// [`EgressError::Setup`] when TLS cannot be set up.
+    pub fn open(provider: &Provider, clock: Arc<dyn Clock>) -> Result<Self, EgressError> {
+        let Provider { name, base_url, key, timeouts, .. } = provider;
+        let egress = Arc::new(provider.egress()?);
+        Ok(Self::new(name, base_url.clone(), key.clone(), egress, clock, *timeouts))
+    }
+
     /// A provider under its configured name; `base_url` is what stands before `/chat/completions`.
     pub fn new(
         provider: impl Into<String>,
@@ -89,7 +107,7 @@ impl OpenAiConnection {
         clock: Arc<dyn Clock>,
         timeouts: Timeouts,
     ) -> Self {
-        Self { provider: provider.into(), base_url, key, egress, clock, timeouts }
+        Self { provider: provider.into(), base_url, key, egress, clock, timeouts, quirks: KnownQuirks::default() }
     }
 
     /// Its configured name.
@@ -98,26 +116,27 @@ impl OpenAiConnection {
         &self.provider
     }
 
-    fn is_openai_itself(&self) -> bool {
-        self.base_url.host_str() == Some(OPENAI_HOST)
+    /// The usual and the other name of the bound on an answer's tokens.
+    fn limit_names(&self) -> [&'static str; 2] {
+        let [common, of_openai] = LIMIT_NAMES;
+        if self.base_url.host_str() == Some(OPENAI_HOST) { [of_openai, common] } else { [common, of_openai] }
     }
 
     fn fail(&self, kind: GatewayErrorKind, message: &str) -> GatewayError {
         GatewayError::new(kind, format!("the provider '{}' {message}", self.provider))
     }
 
-    /// Posts JSON and returns a successful response; retried before that, within `wait`. Unless it is a
-    /// stream, the body is bounded by `wait` as well.
-    async fn post(&self, path: &str, body: &Value, wait: Duration, is_stream: bool) -> Result<Response, GatewayError> {
+    /// Posts JSON and returns a successful response; retried before that, as long as its head may take. Unless it is an
+    /// answer, the body has no more time than that.
+    async fn post(&self, path: &str, body: &Value, is_answer: bool) -> Result<Response, GatewayError> {
         let body = serde_json::to_vec(body)
-            .map(Bytes::from)
             .map_err(|error| self.fail(GatewayErrorKind::InvalidRequest, "cannot be asked this").because(error))?;
-        let deadline = Instant::now() + wait;
+        let (body, begun, wait) = (Bytes::from(body), Instant::now(), self.timeouts.first_token);
         let mut retries = 0;
         loop {
-            let left = deadline.saturating_duration_since(Instant::now());
-            let total = if is_stream { MAX_ANSWER_TIME } else { left };
-            let limits = Limits { headers: left, idle: self.timeouts.idle, total, max_bytes: MAX_ANSWER_BYTES };
+            let headers = wait.saturating_sub(begun.elapsed());
+            let total = if is_answer { self.timeouts.whole.saturating_sub(begun.elapsed()) } else { headers };
+            let limits = Limits { headers, idle: wait, total, max_bytes: MAX_ANSWER_BYTES };
             let mut request = self.request(Method::POST, path)?;
             request.headers.insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/json"));
             request.body = body.clone();
@@ -126,7 +145,7 @@ impl OpenAiConnection {
                 Err(error) => error,
             };
             let Some(pause) = self.pause_before_retry(&error, retries) else { return Err(error) };
-            if Instant::now() + pause >= deadline {
+            if begun.elapsed() + pause >= wait {
                 return Err(error);
             }
             tracing::info!(provider = %self.provider, code = error.kind.code(), ?pause, "the call is tried again");
@@ -135,10 +154,20 @@ impl OpenAiConnection {
         }
     }
 
-    /// Sends one request; a status of failure becomes an error.
+    /// Sends one request; a status of failure becomes an error, and so does a body that cannot be read.
     async fn send(&self, request: Request, limits: Limits) -> Result<Response, GatewayError> {
         let response = self.egress.send(request, limits).await.map_err(|error| self.egress_error(error))?;
-        if response.status().is_success() { Ok(response) } else { Err(self.status_error(response).await) }
+        let encoding = response.headers().get(header::CONTENT_ENCODING).map(header::HeaderValue::as_bytes);
+        let is_plain =
+            encoding.is_none_or(|encoding| encoding.is_empty() || encoding.eq_ignore_ascii_case(b"identity"));
+        match response.status().is_success() {
+            true if is_plain => Ok(response),
+            true => Err(self.fail(
+                GatewayErrorKind::Protocol,
+                "sent a compressed answer, though none was asked for; switch compression off in what stands before it",
+            )),
+            false => Err(self.status_error(response, is_plain).await),
+        }
     }
 
     fn request(&self, method: Method, path: &str) -> Result<Request, GatewayError> {

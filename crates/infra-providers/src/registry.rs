@@ -10,7 +10,7 @@ use domain::{
 use futures::future::join_all;
 
 use crate::{
-    egress::Egress,
+    egress::EgressError,
     extractive::{self, ExtractiveModel},
     openai::{ModelLister, OpenAiChat, OpenAiConnection},
     settings::ProviderSettings,
@@ -20,90 +20,110 @@ use crate::{
 const MAX_NAMED: usize = 20;
 
 /// A provider over the wire.
-struct Provider {
-    name: &'static str,
+struct Served {
+    name: String,
     chat: Arc<OpenAiChat>,
     models: ModelLister,
+    /// The models that may be asked; `None`: whatever it has.
+    allowed: Option<Vec<String>>,
+}
+
+impl Served {
+    async fn list(&self) -> Vec<ModelDescription> {
+        let listed = match &self.allowed {
+            Some(allowed) => allowed.iter().map(|model| (model.clone(), 0)).collect(),
+            None => self.models.list().await.unwrap_or_default(),
+        };
+        let named = |model| ModelName { provider: self.name.clone(), model };
+        listed.into_iter().map(|(model, created)| ModelDescription { name: named(model), created }).collect()
+    }
+
+    /// The provider's own name of the model that is called `bare` at it, or `whole` with its name before it; `None`:
+    /// it is not one that may be asked.
+    async fn own_name<'a>(&self, bare: &'a str, whole: &'a str) -> Option<&'a str> {
+        match &self.allowed {
+            Some(allowed) => [bare, whole].into_iter().find(|name| allowed.iter().any(|model| model == name)),
+            None => Some(self.models.own_name(bare, whole).await),
+        }
+    }
 }
 
 /// All models that can be named; the extractive one is always among them, and by default alone.
 #[derive(Default)]
 pub struct ProviderRegistry {
-    providers: Vec<Provider>,
+    providers: Vec<Served>,
     extractive: Arc<ExtractiveModel>,
 }
 
 impl ProviderRegistry {
-    /// The providers of the settings, called through the guarded client.
-    pub fn new(settings: &ProviderSettings, egress: &Arc<Egress>, clock: &Arc<dyn Clock>) -> Self {
-        let configured = [("openai", &settings.openai), ("ollama", &settings.ollama)];
-        let providers = configured.into_iter().filter_map(|(name, endpoint)| {
-            let endpoint = endpoint.as_ref()?;
-            let connection = Arc::new(OpenAiConnection::new(
-                name,
-                endpoint.base_url.clone(),
-                endpoint.key.clone(),
-                Arc::clone(egress),
-                Arc::clone(clock),
-                settings.timeouts,
-            ));
+    /// The providers of the settings, each called through a guarded client of its own.
+    ///
+    /// # Errors
+    /// [`EgressError::Setup`] when TLS cannot be set up.
+    pub fn new(settings: &ProviderSettings, clock: &Arc<dyn Clock>) -> Result<Self, EgressError> {
+        let served = settings.providers.iter().map(|provider| {
+            let connection = Arc::new(OpenAiConnection::open(provider, Arc::clone(clock))?);
             let chat = Arc::new(OpenAiChat::new(Arc::clone(&connection)));
-            Some(Provider { name, chat, models: ModelLister::new(connection) })
+            let (name, allowed) = (provider.name.clone(), provider.models.clone());
+            Ok(Served { name, chat, models: ModelLister::new(connection), allowed })
         });
-        Self { providers: providers.collect(), ..Self::default() }
+        Ok(Self { providers: served.collect::<Result<_, EgressError>>()?, ..Self::default() })
     }
 
     /// Asks each provider over the wire for the names of its models, as it is now; for whoever looks for what is wrong.
     pub async fn ask_each(&self) -> Vec<(&str, Result<Vec<String>, GatewayError>)> {
         let asked = self.providers.iter().map(|provider| async {
             let models = provider.models.fetch().await;
-            (provider.name, models.map(|models| models.into_iter().map(|(model, _)| model).collect()))
+            (provider.name.as_str(), models.map(|models| models.into_iter().map(|(model, _)| model).collect()))
         });
         join_all(asked).await
     }
 
-    fn find(&self, name: &ModelName) -> Option<Arc<dyn ChatModel>> {
-        if *name == extractive::name() {
-            return Some(Arc::clone(&self.extractive) as _);
+    fn provider(&self, name: &str) -> Option<&Served> {
+        self.providers.iter().find(|provider| provider.name == name)
+    }
+
+    /// The model of a full name, if its provider is here and has it to give.
+    async fn find(&self, full: &ModelName) -> Option<(ModelName, Arc<dyn ChatModel>)> {
+        if *full == extractive::name() {
+            return Some((full.clone(), Arc::clone(&self.extractive) as _));
         }
-        let provider = self.providers.iter().find(|provider| provider.name == name.provider)?;
-        Some(Arc::clone(&provider.chat) as _)
+        let provider = self.provider(&full.provider)?;
+        let model = provider.own_name(&full.model, &full.to_string()).await?.to_owned();
+        Some((ModelName { provider: full.provider.clone(), model }, Arc::clone(&provider.chat) as _))
     }
 }
 
 #[async_trait]
 impl ChatModels for ProviderRegistry {
     async fn list(&self) -> Vec<ModelDescription> {
-        let lists = join_all(self.providers.iter().map(|provider| provider.models.list())).await;
-        let mut models = vec![ModelDescription { name: extractive::name(), created: 0 }];
-        for (provider, list) in self.providers.iter().zip(lists) {
-            models.extend(list.into_iter().flatten().map(|(model, created)| ModelDescription {
-                name: ModelName { provider: provider.name.to_owned(), model },
-                created,
-            }));
-        }
-        models
+        let lists = join_all(self.providers.iter().map(Served::list)).await;
+        let extractive = ModelDescription { name: extractive::name(), created: 0 };
+        std::iter::once(extractive).chain(lists.into_iter().flatten()).collect()
     }
 
     async fn resolve(&self, name: &str) -> Result<(ModelName, Arc<dyn ChatModel>), GatewayError> {
         ModelName::check(name).map_err(|error| {
             GatewayError::new(GatewayErrorKind::UnknownModel, format!("the name of a model {}", error.message))
         })?;
-        // A full name needs no list: the provider itself knows best what it has.
         if let Ok(full) = ModelName::parse(name)
-            && let Some(model) = self.find(&full)
+            && let Some(found) = self.find(&full).await
         {
-            return Ok((full, model));
+            return Ok(found);
         }
         let offered = self.list().await;
-        let matching: Vec<&ModelName> =
-            offered.iter().map(|model| &model.name).filter(|offered| offered.model == name).collect();
+        let those = |is_meant: fn(&str, &str) -> bool| -> Vec<&ModelName> {
+            offered.iter().map(|model| &model.name).filter(|offered| is_meant(&offered.model, name)).collect()
+        };
+        let exact = those(|listed, name| listed == name);
+        let matching = if exact.is_empty() { those(is_called) } else { exact };
         let unknown = |message: String| GatewayError::new(GatewayErrorKind::UnknownModel, message);
         match matching.as_slice() {
             [] => Err(unknown(format!("no model '{name}' is on offer; choose one of: {}", named(&offered)))),
             [only] => {
-                let model = self.find(only).ok_or_else(|| unknown(format!("the provider of '{only}' is gone")))?;
-                Ok(((*only).clone(), model))
+                let chat =
+                    self.provider(&only.provider).map(|provider| Arc::clone(&provider.chat) as Arc<dyn ChatModel>);
+                Ok(((*only).clone(), chat.unwrap_or_else(|| Arc::clone(&self.extractive) as _)))
             }
             several => {
                 let names: Vec<String> = several.iter().map(ToString::to_string).collect();
@@ -111,6 +131,12 @@ impl ChatModels for ProviderRegistry {
             }
         }
     }
+}
+
+/// Whether a model of a list is meant by a bare name: Gemini lists its models as `models/…`, Ollama the latest of each as
+/// `…:latest`, and both take them without.
+fn is_called(listed: &str, name: &str) -> bool {
+    listed.strip_prefix("models/") == Some(name) || listed.strip_suffix(":latest") == Some(name)
 }
 
 /// The models on one line, as far as a sentence goes.

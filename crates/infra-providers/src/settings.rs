@@ -1,130 +1,173 @@
-//! Which providers the operator's environment makes known.
+//! Which providers the operator's environment makes known, and what one of them is.
+
+use std::{fs, sync::Arc};
 
 use secrecy::SecretString;
 use url::Url;
 
-use crate::{egress::AllowList, openai::Timeouts};
+use crate::{
+    egress::{AllowList, Egress, EgressError, Route, SystemLookup, authorities},
+    openai::Timeouts,
+};
 
+/// The name of OpenAI, or of whatever `OPENAI_BASE_URL` leads to.
+pub const OPENAI: &str = "openai";
+/// The name of what `OLLAMA_HOST` leads to.
+pub const OLLAMA: &str = "ollama";
 /// Where OpenAI itself is.
-const OPENAI_BASE_URL: &str = "https://api.openai.com/v1";
+pub const OPENAI_BASE_URL: &str = "https://api.openai.com/v1";
 /// Where Ollama listens by default.
 const OLLAMA_PORT: u16 = 11434;
+/// Longest name of a provider, in bytes.
+const MAX_NAME_BYTES: usize = 50;
 
-/// A provider's address and key.
+/// A provider over the wire.
 #[derive(Debug, Clone)]
-pub struct Endpoint {
+pub struct Provider {
+    /// What stands before the slash in the names of its models.
+    pub name: String,
     /// What stands before `/chat/completions`.
     pub base_url: Url,
     /// The key; some servers want none.
     pub key: Option<SecretString>,
+    /// The models that may be asked; `None`: whatever it has.
+    pub models: Option<Vec<String>>,
+    /// How long to wait for it.
+    pub timeouts: Timeouts,
+    /// How it is reached.
+    pub route: Route,
 }
 
-/// An embedding model over the wire.
-#[derive(Debug, Clone)]
-pub struct EmbeddingEndpoint {
-    /// The provider's name, for prices and the ledger.
-    pub provider: String,
-    /// The provider's own name of the model.
-    pub model: String,
-    /// Where it is.
-    pub endpoint: Endpoint,
+impl Provider {
+    /// A provider without a key, reached directly.
+    pub fn new(name: impl Into<String>, base_url: Url) -> Self {
+        let (timeouts, route) = (Timeouts::default(), Route::default());
+        Self { name: name.into(), base_url, key: None, models: None, timeouts, route }
+    }
+
+    /// The way to it, and to nothing else that is not public.
+    ///
+    /// # Errors
+    /// [`EgressError::Setup`] when TLS cannot be set up.
+    pub fn egress(&self) -> Result<Egress, EgressError> {
+        Egress::with(AllowList::new([&self.base_url]), self.route.clone(), Arc::new(SystemLookup))
+    }
 }
 
 /// The configured providers.
 #[derive(Debug, Clone, Default)]
 pub struct ProviderSettings {
-    /// `openai`: OpenAI, or whatever speaks its dialect.
-    pub openai: Option<Endpoint>,
-    /// `ollama`.
-    pub ollama: Option<Endpoint>,
-    /// How long to wait for them.
-    pub timeouts: Timeouts,
+    /// In the order in which their models are listed.
+    pub providers: Vec<Provider>,
+    /// How those are reached that no provider of the settings is: with the authorities of `SSL_CERT_FILE`.
+    pub route: Route,
 }
 
 /// A setting that cannot be used; the message names it and never holds its value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{name} {problem}")]
 pub struct SettingsError {
-    /// The variable.
-    pub name: &'static str,
+    /// The variable, or the key of the settings file.
+    pub name: String,
     /// What is wrong, and what to do.
-    pub problem: &'static str,
+    pub problem: String,
+}
+
+impl SettingsError {
+    /// An error about the setting `name`.
+    pub fn new(name: impl Into<String>, problem: impl Into<String>) -> Self {
+        Self { name: name.into(), problem: problem.into() }
+    }
 }
 
 impl ProviderSettings {
-    /// Reads `OPENAI_API_KEY`, `OPENAI_BASE_URL` and `OLLAMA_HOST`. An empty variable is an unset one.
+    /// Reads `OPENAI_API_KEY`, `OPENAI_BASE_URL`, `OLLAMA_HOST` and `SSL_CERT_FILE`. An empty variable is an unset one.
     ///
     /// # Errors
-    /// [`SettingsError`] for an address that is none.
+    /// [`SettingsError`] for an address that is none, and for a file that holds no certificate.
     pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
         let set = |name: &str| variable(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
+        let mut route = Route::default();
+        if let Some(file) = set("SSL_CERT_FILE") {
+            let fail = |problem: &str| SettingsError::new("SSL_CERT_FILE", problem);
+            let pem = fs::read(file).map_err(|_| fail("names a file that cannot be read; correct it, or unset it"))?;
+            route.authorities = authorities(&pem).map_err(fail)?;
+        }
         let (key, base_url) = (set("OPENAI_API_KEY"), set("OPENAI_BASE_URL"));
-        let openai = if key.is_some() || base_url.is_some() {
+        let mut providers = Vec::new();
+        if key.is_some() || base_url.is_some() {
             let base_url = parse_base_url("OPENAI_BASE_URL", base_url.as_deref().unwrap_or(OPENAI_BASE_URL))?;
-            Some(Endpoint { base_url, key: key.map(SecretString::from) })
-        } else {
-            None
-        };
-        let ollama = match set("OLLAMA_HOST") {
-            Some(host) => Some(Endpoint { base_url: ollama_base_url(&host)?, key: None }),
-            None => None,
-        };
-        Ok(Self { openai, ollama, timeouts: Timeouts::default() })
+            let key = key.map(SecretString::from);
+            providers.push(Provider { key, route: route.clone(), ..Provider::new(OPENAI, base_url) });
+        }
+        if let Some(host) = set("OLLAMA_HOST") {
+            providers.push(Provider { route: route.clone(), ..Provider::new(OLLAMA, ollama_base_url(&host)?) });
+        }
+        Ok(Self { providers, route })
     }
 
-    /// Where the embedding model of the setting `BANYAN_EMBEDDINGS__MODEL` is: `openai/…` and
-    /// `ollama/…` at that provider, a bare name at the first one that is configured. With
-    /// `base_url` (`BANYAN_EMBEDDINGS__BASE_URL`) it is there, whatever its name; the key of OpenAI
-    /// goes along only to the host and port that it belongs to.
+    /// The embedding model of the setting `BANYAN_EMBEDDINGS__MODEL`: who serves it, and its name there. A name that
+    /// begins with that of a provider is at that provider, a bare one at the first provider that is configured. With
+    /// `base_url` (`BANYAN_EMBEDDINGS__BASE_URL`) it is there, whatever its name; the key of a provider goes along only to
+    /// the host and port that it belongs to.
     ///
     /// # Errors
     /// [`SettingsError`] for an address that is none, and for a provider that is not configured.
-    pub fn embedding_endpoint(&self, model: &str, base_url: Option<&str>) -> Result<EmbeddingEndpoint, SettingsError> {
-        let found = |provider: &str, model: &str, endpoint: Endpoint| EmbeddingEndpoint {
-            provider: provider.to_owned(),
-            model: model.to_owned(),
-            endpoint,
-        };
-        let known = [("openai", &self.openai), ("ollama", &self.ollama)];
-        let named = known.iter().find_map(|(name, endpoint)| {
+    pub fn embedding_provider(&self, model: &str, base_url: Option<&str>) -> Result<(Provider, String), SettingsError> {
+        let names = self.providers.iter().map(|provider| provider.name.as_str()).chain([OPENAI, OLLAMA]);
+        let mut named = names.filter_map(|name| {
             let bare = model.strip_prefix(name)?.strip_prefix('/').filter(|bare| !bare.is_empty())?;
-            Some((*name, bare, *endpoint))
+            Some((name, bare))
         });
+        let named = named.next();
         if let Some(base_url) = base_url {
             let base_url = parse_base_url("BANYAN_EMBEDDINGS__BASE_URL", base_url)?;
+            let (name, bare) = named.unwrap_or((OPENAI, model));
             let here = AllowList::new([&base_url]);
-            let owner = self.openai.as_ref().filter(|openai| here.lists(&openai.base_url));
-            let endpoint = Endpoint { base_url, key: owner.and_then(|openai| openai.key.clone()) };
-            let (provider, bare) = named.map_or(("openai", model), |(name, bare, _)| (name, bare));
-            return Ok(found(provider, bare, endpoint));
+            let mut owners = self.providers.iter().filter(|provider| here.lists(&provider.base_url));
+            let provider = match owners.next() {
+                Some(owner) => Provider { name: name.to_owned(), base_url, ..owner.clone() },
+                None => Provider { route: self.route.clone(), ..Provider::new(name, base_url) },
+            };
+            return Ok((provider, bare.to_owned()));
         }
-        let (provider, bare, endpoint) = match named {
-            Some((name, bare, endpoint)) => (name, bare, endpoint.as_ref()),
-            None => known
-                .iter()
-                .find_map(|(name, endpoint)| Some((*name, model, Some(endpoint.as_ref()?))))
-                .unwrap_or(("openai", model, None)),
+        let found = match named {
+            Some((name, bare)) => {
+                self.providers.iter().find(|provider| provider.name == name).map(|found| (found, bare))
+            }
+            None => self.providers.first().map(|first| (first, model)),
         };
-        let endpoint = endpoint.cloned().ok_or(SettingsError {
-            name: "BANYAN_EMBEDDINGS__MODEL",
-            problem: "names a model of no configured provider; set BANYAN_EMBEDDINGS__BASE_URL, OPENAI_API_KEY or OLLAMA_HOST",
+        let (provider, bare) = found.ok_or_else(|| {
+            let problem = "names a model of no configured provider; configure one in [[providers]], or set \
+                           BANYAN_EMBEDDINGS__BASE_URL, OPENAI_API_KEY or OLLAMA_HOST";
+            SettingsError::new("BANYAN_EMBEDDINGS__MODEL", problem)
         })?;
-        Ok(found(provider, bare, endpoint))
-    }
-
-    /// The addresses that are to be reachable wherever they are, as the operator named them.
-    #[must_use]
-    pub fn allow_list(&self) -> AllowList {
-        AllowList::new([&self.openai, &self.ollama].into_iter().flatten().map(|endpoint| &endpoint.base_url))
+        Ok((provider.clone(), bare.to_owned()))
     }
 }
 
-/// Parses the base URL of a provider for the setting `name`.
+/// Checks the name of a provider for the setting `setting`.
+///
+/// # Errors
+/// [`SettingsError`] for a name that models could not be named by.
+pub fn check_name(setting: &str, name: &str) -> Result<(), SettingsError> {
+    let fail = |problem: &str| Err(SettingsError::new(setting, problem));
+    let is_plain = name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'));
+    match name {
+        "" => fail("is missing; give the provider a name, such as 'openrouter'"),
+        _ if !is_plain => fail("may hold letters, digits, '-', '_' and '.' only; choose such a name"),
+        _ if name.len() > MAX_NAME_BYTES => fail("is too long; choose a name of at most 50 characters"),
+        _ if name.eq_ignore_ascii_case("banyan") => fail("is that of the built-in provider; choose another name"),
+        _ => Ok(()),
+    }
+}
+
+/// Parses the base URL of a provider for the setting `setting`.
 ///
 /// # Errors
 /// [`SettingsError`] for what is no http or https address, or holds credentials, a query or a fragment.
-pub fn parse_base_url(name: &'static str, value: &str) -> Result<Url, SettingsError> {
-    let fail = |problem| SettingsError { name, problem };
+pub fn parse_base_url(setting: &str, value: &str) -> Result<Url, SettingsError> {
+    let fail = |problem: &str| SettingsError::new(setting, problem);
     let url = Url::parse(value).map_err(|_| fail("is not an address; write it as https://host/v1"))?;
     if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
         return Err(fail("is not an http or https address; write it as https://host/v1"));
@@ -134,6 +177,9 @@ pub fn parse_base_url(name: &'static str, value: &str) -> Result<Url, SettingsEr
     }
     if url.query().is_some() || url.fragment().is_some() {
         return Err(fail("must not have a query or a fragment"));
+    }
+    if url.path().trim_end_matches('/').ends_with("/chat/completions") {
+        return Err(fail("is what stands before /chat/completions; leave that off"));
     }
     Ok(url)
 }
@@ -148,7 +194,7 @@ fn ollama_base_url(host: &str) -> Result<Url, SettingsError> {
         _ => format!("http://{host}"),
     };
     let mut url = parse_base_url(NAME, &with_scheme)?;
-    let fail = |()| SettingsError { name: NAME, problem: "is not an address; write it as host:port" };
+    let fail = |()| SettingsError::new(NAME, "is not an address; write it as host:port");
     if url.host_str() == Some("0.0.0.0") || url.host_str() == Some("[::]") {
         url.set_host(Some("127.0.0.1")).map_err(|_| fail(()))?;
     }
@@ -171,14 +217,20 @@ mod tests {
         })
     }
 
+    fn only(variables: &[(&str, &str)]) -> Provider {
+        read(variables).unwrap().providers.pop().unwrap()
+    }
+
     #[test]
     fn openai_by_key_or_by_address() {
-        assert!(read(&[("OPENAI_API_KEY", " "), ("OPENAI_BASE_URL", "")]).unwrap().openai.is_none());
-        let by_key = read(&[("OPENAI_API_KEY", "k")]).unwrap().openai.unwrap();
-        assert_eq!(by_key.base_url.as_str(), OPENAI_BASE_URL);
-        let by_url = read(&[("OPENAI_BASE_URL", "http://gpu:8000/v1/")]).unwrap().openai.unwrap();
+        assert!(read(&[("OPENAI_API_KEY", " "), ("OPENAI_BASE_URL", "")]).unwrap().providers.is_empty());
+        let by_key = only(&[("OPENAI_API_KEY", "k")]);
+        assert_eq!((by_key.name.as_str(), by_key.base_url.as_str()), ("openai", OPENAI_BASE_URL));
+        let by_url = only(&[("OPENAI_BASE_URL", "http://gpu:8000/v1/")]);
         assert!(by_url.key.is_none());
-        for wrong in ["gpu:8000", "ftp://x/", "not one", "http://a:b@x/v1", "http://x/v1?k=v"] {
+        for wrong in
+            ["gpu:8000", "ftp://x/", "not one", "http://a:b@x/v1", "http://x/v1?k=v", "http://x/v1/chat/completions/"]
+        {
             let error = read(&[("OPENAI_BASE_URL", wrong)]).unwrap_err().to_string();
             assert!(error.starts_with("OPENAI_BASE_URL ") && !error.contains(wrong), "{error}");
         }
@@ -196,39 +248,54 @@ mod tests {
             ("https://o.example", "https://o.example/v1"),
             ("http://o.example:8/x", "http://o.example:8/x"),
         ] {
-            let ollama = read(&[("OLLAMA_HOST", host)]).unwrap().ollama.unwrap();
-            assert_eq!(ollama.base_url.as_str(), expected, "{host}");
+            assert_eq!(only(&[("OLLAMA_HOST", host)]).base_url.as_str(), expected, "{host}");
         }
     }
 
     #[test]
     fn embeddings_are_where_their_name_or_their_address_says() {
-        let both = read(&[("OPENAI_API_KEY", "k"), ("OLLAMA_HOST", "gpu")]).unwrap();
+        let mut both = read(&[("OPENAI_API_KEY", "k"), ("OLLAMA_HOST", "gpu")]).unwrap();
+        both.providers.push(Provider::new("tei", Url::parse("http://tei:8080/v1").unwrap()));
         let none = read(&[]).unwrap();
-        let openai = "https://api.openai.com/v1";
-        for (settings, model, base_url, provider, name, address, has_key) in [
+        let (openai, tei) = ("https://api.openai.com/v1", "http://tei:8080/v1");
+        for (settings, model, base_url, name, bare, address, has_key) in [
             (&both, "text-embedding-3-small", None, "openai", "text-embedding-3-small", openai, true),
             (&both, "openai/m", None, "openai", "m", openai, true),
             (&both, "ollama/m", None, "ollama", "m", "http://gpu:11434/v1", false),
-            (&both, "BAAI/bge-m3", Some("http://tei:8080/v1"), "openai", "BAAI/bge-m3", "http://tei:8080/v1", false),
+            (&both, "tei/BAAI/bge-m3", None, "tei", "BAAI/bge-m3", tei, false),
+            (&both, "BAAI/bge-m3", Some(tei), "openai", "BAAI/bge-m3", tei, false),
             (&both, "m", Some("https://api.openai.com/v2"), "openai", "m", "https://api.openai.com/v2", true),
+            (&both, "ollama/m", Some("https://api.openai.com/v2"), "ollama", "m", "https://api.openai.com/v2", true),
             (&none, "m", Some("http://tei/v1"), "openai", "m", "http://tei/v1", false),
         ] {
-            let found = settings.embedding_endpoint(model, base_url).unwrap();
-            assert_eq!((found.provider.as_str(), found.model.as_str()), (provider, name));
-            assert_eq!((found.endpoint.base_url.as_str(), found.endpoint.key.is_some()), (address, has_key));
+            let (found, own_name) = settings.embedding_provider(model, base_url).unwrap();
+            assert_eq!((found.name.as_str(), own_name.as_str()), (name, bare), "{model}");
+            assert_eq!((found.base_url.as_str(), found.key.is_some()), (address, has_key), "{model}");
         }
         for (model, base_url) in [("m", None), ("ollama/m", None), ("m", Some("tei"))] {
-            assert!(none.embedding_endpoint(model, base_url).is_err());
+            assert!(none.embedding_provider(model, base_url).is_err());
         }
     }
 
     #[test]
-    fn configured_addresses_are_listed_with_their_port_alone() {
-        let allow = read(&[("OLLAMA_HOST", "10.1.2.3")]).unwrap().allow_list();
-        assert!(allow.lists(&Url::parse("http://10.1.2.3:11434/x").unwrap()));
-        for other in ["http://10.1.2.3/", "http://10.1.2.4:11434/", "https://api.openai.com/"] {
-            assert!(!allow.lists(&Url::parse(other).unwrap()), "{other}");
+    fn a_name_is_one_that_models_can_be_named_by() {
+        for name in ["openrouter", "vLLM-2", "a.b_c", "7"] {
+            assert_eq!(check_name("providers[0].name", name), Ok(()), "{name}");
+        }
+        for name in ["", "a/b", "a b", "ä", "banyan", "Banyan", &"x".repeat(51)] {
+            let error = check_name("providers[0].name", name).unwrap_err().to_string();
+            assert!(error.starts_with("providers[0].name "), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_file_of_certificates_that_cannot_be_used_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let empty = folder.path().join("empty.pem");
+        fs::write(&empty, "").unwrap();
+        for file in [empty, folder.path().join("none.pem")] {
+            let error = read(&[("SSL_CERT_FILE", file.to_str().unwrap())]).unwrap_err().to_string();
+            assert!(error.starts_with("SSL_CERT_FILE "), "{error}");
         }
     }
 }

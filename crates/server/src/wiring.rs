@@ -13,7 +13,7 @@ use infra_documents::{ChildParser, ChildParserSettings};
 use infra_embeddings::LocalEmbedder;
 use infra_memory::{MemoryStore, MemoryWakeups};
 use infra_postgres::{PostgresError, PostgresOptions, PostgresStore, PostgresUrls, PostgresWakeups, migrate_up};
-use infra_providers::{Egress, ObjectBlobStore, OpenAiConnection, OpenAiEmbedder, ProviderRegistry, ProviderSettings};
+use infra_providers::{ObjectBlobStore, OpenAiConnection, OpenAiEmbedder, ProviderRegistry, ProviderSettings};
 use infra_sqlite::{SqliteOptions, SqliteStore, SqliteWakeups};
 
 use crate::{
@@ -89,8 +89,8 @@ pub(crate) async fn build(config: &Config) -> Result<App, StartError> {
     let providers = ProviderSettings::read(|name| std::env::var(name).ok()).map_err(StartError::part)?;
     let blobs = ObjectBlobStore::open(&config.data_file(FILES_FOLDER), Arc::clone(&clock)).await;
     let blobs = Arc::new(blobs.map_err(StartError::part)?);
-    let (egress, embedder) = outside(config, &providers, &clock).await?;
-    let models = Arc::new(ProviderRegistry::new(&providers, &egress, &clock));
+    let embedder = embedder(config, &providers, &clock).await?;
+    let models = Arc::new(ProviderRegistry::new(&providers, &clock).map_err(StartError::part)?);
     let parallel = std::thread::available_parallelism().map_or(2, usize::from);
     let parser =
         ChildParser::new(ChildParserSettings { max_children: parallel, ..ChildParserSettings::new(OWN_EXECUTABLE) });
@@ -154,38 +154,23 @@ async fn open(config: &Config, clock: &Arc<dyn Clock>) -> Result<(Arc<dyn Store>
     }
 }
 
-/// The guarded way out, which knows every address of the operator's own settings, and the embedder.
-pub(crate) async fn outside(
+/// The embedder of the settings, over the wire or in the process.
+pub(crate) async fn embedder(
     config: &Config,
     providers: &ProviderSettings,
     clock: &Arc<dyn Clock>,
-) -> Result<(Arc<Egress>, Option<Arc<dyn Embedder>>), StartError> {
+) -> Result<Option<Arc<dyn Embedder>>, StartError> {
     let embeddings = &config.embeddings;
-    let mut allowed = providers.allow_list();
-    let wire = match (&embeddings.model, &embeddings.base_url) {
-        (None, None) => None,
-        (None, Some(_)) => {
+    Ok(match (&embeddings.model, &embeddings.path) {
+        (None, _) if embeddings.base_url.is_some() => {
             let problem = format!("is not set; name the model that {} serves", config.name_of("embeddings.base_url"));
             return Err(config.refuse("embeddings.model", problem));
         }
-        (Some(model), base_url) => {
-            let endpoint = providers.embedding_endpoint(model, base_url.as_deref()).map_err(StartError::part)?;
-            allowed = allowed.with(&endpoint.endpoint.base_url);
-            Some(endpoint)
-        }
-    };
-    let egress = Arc::new(Egress::new(allowed).map_err(StartError::part)?);
-    let embedder: Option<Arc<dyn Embedder>> = match (wire, &embeddings.path) {
-        (Some(wire), _) => {
-            let connection = OpenAiConnection::new(
-                wire.provider,
-                wire.endpoint.base_url,
-                wire.endpoint.key,
-                Arc::clone(&egress),
-                Arc::clone(clock),
-                providers.timeouts,
-            );
-            Some(Arc::new(OpenAiEmbedder::new(Arc::new(connection), wire.model, embeddings.max_tokens)))
+        (Some(model), _) => {
+            let found = providers.embedding_provider(model, embeddings.base_url.as_deref());
+            let (provider, model) = found.map_err(StartError::part)?;
+            let connection = OpenAiConnection::open(&provider, Arc::clone(clock)).map_err(StartError::part)?;
+            Some(Arc::new(OpenAiEmbedder::new(Arc::new(connection), model, embeddings.max_tokens)))
         }
         (None, Some(path)) => {
             let path = path.clone();
@@ -193,8 +178,7 @@ pub(crate) async fn outside(
             Some(Arc::new(loading.await.map_err(StartError::part)?.map_err(StartError::part)?))
         }
         (None, None) => None,
-    };
-    Ok((egress, embedder))
+    })
 }
 
 #[cfg(test)]

@@ -24,8 +24,7 @@ use domain::{
 use futures::{StreamExt, stream};
 use infra_memory::{MemoryBlobStore, MemoryStore, MemoryWakeups};
 use infra_providers::{
-    Egress, OpenAiConnection, OpenAiEmbedder, ProviderRegistry, ProviderSettings, Timeouts, scripted::ScriptedServer,
-    settings::Endpoint,
+    OpenAiConnection, OpenAiEmbedder, Provider, ProviderRegistry, ProviderSettings, Timeouts, scripted::ScriptedServer,
 };
 use storage_testkit::{ManualClock, SeededIds, World};
 use url::Url;
@@ -291,14 +290,13 @@ pub(crate) fn cost_of(input_tokens: u64, output_tokens: u64) -> i64 {
 
 /// The providers with the scripted server as `openai`.
 pub(crate) fn registry(url: &Url) -> Arc<dyn ChatModels> {
-    let openai = Some(Endpoint { base_url: url.clone(), key: None });
-    registry_of(&ProviderSettings { openai, timeouts: timeouts(), ..ProviderSettings::default() })
+    let openai = Provider { timeouts: timeouts(), ..Provider::new("openai", url.clone()) };
+    registry_of(&ProviderSettings { providers: vec![openai], ..ProviderSettings::default() })
 }
 
 fn registry_of(settings: &ProviderSettings) -> Arc<dyn ChatModels> {
-    let egress = Arc::new(Egress::new(settings.allow_list()).unwrap());
     let clock: Arc<dyn Clock> = Arc::new(ManualClock::default());
-    Arc::new(ProviderRegistry::new(settings, &egress, &clock))
+    Arc::new(ProviderRegistry::new(settings, &clock).unwrap())
 }
 
 /// Retries come soon, but not before a call under way is on record.
@@ -309,9 +307,8 @@ fn timeouts() -> Timeouts {
 /// The server's embedding model `openai/vectors`.
 pub(crate) fn embedder(server: &ScriptedServer) -> Arc<dyn Embedder> {
     let url = server.base_url();
-    let egress = Arc::new(Egress::new(infra_providers::AllowList::new([&url])).unwrap());
-    let clock: Arc<dyn Clock> = Arc::new(ManualClock::default());
-    let connection = OpenAiConnection::new("openai", url, None, egress, clock, timeouts());
+    let provider = Provider { timeouts: timeouts(), ..Provider::new("openai", url) };
+    let connection = OpenAiConnection::open(&provider, Arc::new(ManualClock::default())).unwrap();
     Arc::new(OpenAiEmbedder::new(Arc::new(connection), "vectors", None))
 }
 

@@ -208,11 +208,7 @@ async fn s31_tokens_work_for_one_thing_one_audience_and_one_installation() {
     // Another installation, over the same data even, has another secret.
     let foreign = app::AppBuilder::new(
         bench.store.clone(),
-        std::sync::Arc::new(infra_providers::ProviderRegistry::new(
-            &Default::default(),
-            &std::sync::Arc::new(infra_providers::Egress::new(infra_providers::AllowList::new([])).unwrap()),
-            &(bench.clock.clone() as std::sync::Arc<dyn Clock>),
-        )),
+        std::sync::Arc::new(infra_providers::ProviderRegistry::default()),
         bench.blobs.clone(),
         std::sync::Arc::new(bench.wakeups.clone()),
     )

@@ -17,13 +17,6 @@ impl AllowList {
         Self { hosts: urls.into_iter().filter_map(host_and_port).collect() }
     }
 
-    /// Lists one more.
-    #[must_use]
-    pub fn with(mut self, url: &Url) -> Self {
-        self.hosts.extend(host_and_port(url));
-        self
-    }
-
     /// Whether exactly this host and port are listed.
     #[must_use]
     pub fn lists(&self, url: &Url) -> bool {

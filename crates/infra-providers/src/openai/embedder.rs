@@ -7,12 +7,13 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use domain::gateways::{
     Embedder, EmbeddingInput, EmbeddingModel, EmbeddingPurpose, Embeddings, GatewayError, GatewayErrorKind,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{
-    OpenAiConnection,
-    wire::{EmbeddingList, Vector},
+    OpenAiConnection, json,
+    wire::{EmbeddingList, Vector, error_in},
 };
+use crate::egress::Response;
 
 /// Most inputs of one call; the most that every common server takes (text-embeddings-inference: 32).
 const MAX_BATCH: usize = 32;
@@ -60,11 +61,9 @@ impl OpenAiEmbedder {
         if let Some(dimensions) = dimensions {
             body["dimensions"] = dimensions.into();
         }
-        let wait = self.connection.timeouts.embedding;
-        let response = self.connection.post("embeddings", &body, wait, false).await?;
+        let response = self.ask(body).await?;
         let body = response.bytes().await.map_err(|error| self.connection.egress_error(error))?;
-        let list: EmbeddingList =
-            serde_json::from_slice(&body).map_err(|error| self.lie("that are no embeddings").because(error))?;
+        let list: EmbeddingList = json::read(&body).map_err(|error| self.no_vectors(&body).because(error))?;
         let tokens = list.usage.as_ref().and_then(|usage| usage.input());
         let vectors = self.vectors(list, input.count())?;
         if let Some(first) = vectors.first() {
@@ -79,6 +78,34 @@ impl OpenAiEmbedder {
             EmbeddingInput::Tokens(_) => input.estimated_tokens(),
         };
         Ok(Embeddings { vectors, input_tokens: tokens.unwrap_or_else(estimate), is_estimated: tokens.is_none() })
+    }
+
+    /// Asks for vectors, in whatever encoding where the model does not take the word for one.
+    async fn ask(&self, mut body: Value) -> Result<Response, GatewayError> {
+        let known = self.connection.quirks.of(&self.model.model);
+        let mut quirks = known;
+        loop {
+            if quirks.no_encoding_format
+                && let Some(fields) = body.as_object_mut()
+            {
+                fields.remove("encoding_format");
+            }
+            match self.connection.post("embeddings", &body, false).await {
+                Ok(response) => {
+                    if quirks != known {
+                        self.connection.quirks.remember(&self.model.model, quirks);
+                    }
+                    return Ok(response);
+                }
+                Err(error) => quirks = quirks.after(&error, &body).ok_or(error)?,
+            }
+        }
+    }
+
+    /// What a body says that holds no vectors: an error, with a status of success, or anything.
+    fn no_vectors(&self, body: &[u8]) -> GatewayError {
+        let body = json::read::<Value>(body).unwrap_or_default();
+        error_in(&body).map_or_else(|| self.lie("that are no embeddings"), |error| self.connection.stream_error(error))
     }
 
     /// The vectors in the order of the inputs, normalised.

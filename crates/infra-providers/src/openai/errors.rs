@@ -8,7 +8,7 @@ use hyper::{HeaderMap, StatusCode};
 use secrecy::ExposeSecret;
 use serde_json::Value;
 
-use super::{MAX_ERROR_BYTES, OpenAiConnection, redact::redact, wire::ErrorDetail};
+use super::{MAX_ERROR_BYTES, OpenAiConnection, complaint::Complaint, json, redact::redact};
 use crate::egress::{EgressError, Response};
 
 /// What the provider itself said, without secrets; for the log.
@@ -18,6 +18,7 @@ struct ProviderSaid {
     message: String,
     code: String,
     is_final: bool,
+    complaint: Complaint,
 }
 
 impl fmt::Display for ProviderSaid {
@@ -37,12 +38,17 @@ pub(super) fn is_final(error: &GatewayError) -> bool {
     error.source.as_ref().and_then(|source| source.downcast_ref::<ProviderSaid>()).is_some_and(|said| said.is_final)
 }
 
+/// What the provider complained about, where an error is its own.
+pub(super) fn complaint(error: &GatewayError) -> Option<&Complaint> {
+    Some(&error.source.as_ref()?.downcast_ref::<ProviderSaid>()?.complaint)
+}
+
 impl OpenAiConnection {
     pub(super) fn egress_error(&self, error: EgressError) -> GatewayError {
         use GatewayErrorKind as Kind;
         let (kind, message) = match &error {
             EgressError::Forbidden(_) => {
-                (Kind::Forbidden, "has an address that may not be called; set it as a base URL in the environment")
+                (Kind::Forbidden, "has an address that may not be called; set it as a base URL in the settings")
             }
             EgressError::Unreachable(_) | EgressError::Setup(_) => {
                 (Kind::Unreachable, "cannot be reached; check its base URL and that it runs")
@@ -53,9 +59,11 @@ impl OpenAiConnection {
             ),
             EgressError::Certificate(_) => (
                 Kind::Unreachable,
-                "shows a certificate that is not trusted; set that of its authority, and call it by its name",
+                "shows a certificate that is not trusted; set that of its authority as its ca_file, and call it by its name",
             ),
-            EgressError::Timeout => (Kind::Timeout, "did not answer in time; try again"),
+            EgressError::Timeout => {
+                (Kind::Timeout, "did not answer in time; try again, or give it more in its deadlines")
+            }
             EgressError::Broken(_) => (Kind::Interrupted, "broke off the connection; try again"),
             EgressError::Protocol(_) => (Kind::Protocol, "does not speak HTTP as it should; check its base URL"),
             EgressError::TooLarge { .. } => (Kind::Protocol, "sent more than an answer may hold"),
@@ -63,47 +71,55 @@ impl OpenAiConnection {
         self.fail(kind, message).because(error)
     }
 
-    /// The error of a response that is no success.
-    pub(super) async fn status_error(&self, mut response: Response) -> GatewayError {
+    /// The error of a response that is no success; one that is not `plain` tells no more than its status.
+    pub(super) async fn status_error(&self, mut response: Response, is_plain: bool) -> GatewayError {
         let status = response.status();
         let retry_after = self.retry_after(response.headers());
         let mut body = Vec::new();
         // The body only explains: one that breaks or is too long is told as far as it came.
-        while let Ok(Some(chunk)) = response.chunk().await {
+        while is_plain && let Ok(Some(chunk)) = response.chunk().await {
             body.extend_from_slice(&chunk);
             if body.len() as u64 >= MAX_ERROR_BYTES {
                 break;
             }
         }
-        let json = serde_json::from_slice::<Value>(&body).ok();
-        let detail = json.as_ref().map(ErrorDetail::read).unwrap_or_default();
-        let mut error = self.said(Some(status), detail);
+        let text = String::from_utf8_lossy(&body);
+        let is_page = text.trim_start().starts_with('<');
+        let (json, has_form) = match json::read::<Value>(text.as_bytes()) {
+            Ok(json) => (json, true),
+            Err(_) if is_page => (Value::Null, false),
+            Err(_) => (Value::from(text.trim()), false),
+        };
+        let mut error = self.said(Some(status), json, has_form);
         error.retry_after = retry_after;
         error
     }
 
-    /// The error object that stands in the middle of a stream.
+    /// The error that stands in an answer.
     pub(super) fn stream_error(&self, body: &Value) -> GatewayError {
-        let detail = ErrorDetail::read(body);
-        let numbers = detail.code.split(' ').filter_map(|code| code.parse::<u16>().ok());
-        let status = numbers.filter_map(|code| StatusCode::from_u16(code).ok()).find(|status| status.as_u16() >= 400);
-        self.said(status, detail)
+        self.said(None, body.clone(), true)
     }
 
-    fn said(&self, status: Option<StatusCode>, detail: ErrorDetail) -> GatewayError {
+    /// What the provider said, as an error; `has_form`: in JSON, as one who speaks the dialect.
+    fn said(&self, status: Option<StatusCode>, mut body: Value, has_form: bool) -> GatewayError {
+        json::join_all(&mut body);
+        let complaint = Complaint::read(&body);
+        let mut codes = complaint.code.split(' ').filter_map(|code| StatusCode::from_bytes(code.as_bytes()).ok());
+        let status = status.or_else(|| codes.find(|code| code.as_u16() >= 400));
         let key = self.key.as_ref().map_or("", |key| key.expose_secret());
         let host = self.base_url.host_str().unwrap_or_default();
         let said = ProviderSaid {
             status,
-            message: redact(&detail.message, &[key, host]),
-            is_final: detail.code.contains("insufficient_quota"),
-            code: redact(&detail.code, &[key, host]),
+            message: redact(&complaint.message, &[key, host]),
+            is_final: complaint.code.contains("insufficient_quota") || status == Some(StatusCode::PAYMENT_REQUIRED),
+            code: redact(&complaint.code, &[key, host]),
+            complaint,
         };
-        let (kind, message) = self.classify(status, &said);
+        let (kind, message) = self.classify(status, &said, has_form);
         GatewayError::new(kind, message).because(said)
     }
 
-    fn classify(&self, status: Option<StatusCode>, said: &ProviderSaid) -> (GatewayErrorKind, String) {
+    fn classify(&self, status: Option<StatusCode>, said: &ProviderSaid, has_form: bool) -> (GatewayErrorKind, String) {
         use GatewayErrorKind as Kind;
         let about = |sentence: &str| format!("the provider '{}' {sentence}", self.provider);
         let has = |part: &str| said.code.contains(part);
@@ -111,14 +127,18 @@ impl OpenAiConnection {
             let reason = if said.message.is_empty() { String::new() } else { format!(": {}", said.message) };
             about(&format!("refused the request{reason}"))
         };
+        let no_path = || (Kind::Protocol, about("has no such path; check its base URL, which usually ends in /v1"));
+        // What frameworks say of a path that they do not know: nothing, or this. LM Studio says it with a status of success.
+        let is_no_path = (said.message.is_empty() && said.code.is_empty()) || said.message == "Not Found";
+        if said.complaint.says(&["unexpected endpoint or method"]) {
+            return no_path();
+        }
         if said.is_final {
             return (Kind::RateLimited, about("has no credit left for this account; top it up"));
         }
         match status.map_or(0, |status| status.as_u16()) {
             401 | 403 => (Kind::Unauthorized, about("refused the key; check it in the settings")),
-            404 if said.message.is_empty() && said.code.is_empty() => {
-                (Kind::Protocol, about("has no such path; check its base URL, which usually ends in /v1"))
-            }
+            404 if !has_form || is_no_path => no_path(),
             404 => (Kind::UnknownModel, about("knows no such model; choose one of its list")),
             _ if has("model_not_found") => (Kind::UnknownModel, about("knows no such model; choose one of its list")),
             408 => (Kind::Timeout, about("did not answer in time; try again")),
@@ -126,7 +146,10 @@ impl OpenAiConnection {
             _ if has("rate_limit") => (Kind::RateLimited, about("asks to wait; try again later")),
             300..=399 => (Kind::Protocol, about("sends callers elsewhere; set the base URL that it redirects to")),
             400..=499 => (Kind::InvalidRequest, refused()),
-            _ if has("invalid_request") || has("context_length") => (Kind::InvalidRequest, refused()),
+            _ if has("authentication") => (Kind::Unauthorized, about("refused the key; check it in the settings")),
+            _ if has("invalid_request") || has("context_length") || has("context_size") => {
+                (Kind::InvalidRequest, refused())
+            }
             _ => (Kind::Failed, about("failed; try again later")),
         }
     }

@@ -8,9 +8,10 @@ use domain::{
     gateways::{GatewayError, GatewayErrorKind},
 };
 use hyper::Method;
+use serde_json::Value;
 use tokio::sync::Mutex;
 
-use super::{OpenAiConnection, wire::ModelList};
+use super::{OpenAiConnection, json, wire::error_in};
 use crate::egress::Limits;
 
 /// How long a list is kept.
@@ -28,26 +29,23 @@ const MAX_NAME_BYTES: usize = 200;
 pub(crate) type ListedModel = (String, i64);
 
 /// Lists the models of a provider; one call at a time, and none while a list is fresh.
-pub struct ModelLister {
+pub(crate) struct ModelLister {
     connection: Arc<OpenAiConnection>,
     last: Mutex<Option<(Timestamp, Option<Vec<ListedModel>>)>>,
 }
 
 impl ModelLister {
     /// A lister without a list yet.
-    #[must_use]
-    pub fn new(connection: Arc<OpenAiConnection>) -> Self {
+    pub(crate) fn new(connection: Arc<OpenAiConnection>) -> Self {
         Self { connection, last: Mutex::new(None) }
     }
 
     /// The models; `None` when the provider does not tell, which is logged.
     pub(crate) async fn list(&self) -> Option<Vec<ListedModel>> {
         let mut last = self.last.lock().await;
-        let now = self.connection.clock.now();
         if let Some((at, models)) = last.as_ref() {
             let keep = if models.is_some() { KEEP_SECONDS } else { KEEP_FAILURE_SECONDS };
-            // A clock that was set back makes a list stale, not eternal.
-            if (TimeDelta::zero()..TimeDelta::seconds(keep)).contains(&(now - *at)) {
+            if self.is_younger(*at, keep) {
                 return models.clone();
             }
         }
@@ -59,8 +57,38 @@ impl ModelLister {
                 None
             }
         };
-        *last = Some((now, models.clone()));
+        *last = Some((self.connection.clock.now(), models.clone()));
         models
+    }
+
+    /// The provider's own name of the model that is called `bare` at it, or `whole` with the provider's name before it:
+    /// a router of other providers has names that begin with theirs, and its own may be one of them. What is not in the
+    /// list is called as it was written, as the provider knows best what it has.
+    pub(crate) async fn own_name<'a>(&self, bare: &'a str, whole: &'a str) -> &'a str {
+        let known = |models: &[ListedModel]| {
+            let has = |name: &str| models.iter().any(|(listed, _)| listed == name);
+            if has(bare) { Some(bare) } else { Some(whole).filter(|whole| has(whole)) }
+        };
+        // A list of before does as well as long as it knows the name, and a provider that does not list is not asked
+        // with every call.
+        let before = {
+            let last = self.last.lock().await;
+            let is_fresh = |at: Timestamp| self.is_younger(at, KEEP_SECONDS);
+            match last.as_ref() {
+                Some((_, Some(models))) => known(models),
+                Some((at, None)) if is_fresh(*at) => Some(bare),
+                _ => None,
+            }
+        };
+        match before {
+            Some(name) => name,
+            None => self.list().await.and_then(|models| known(&models)).unwrap_or(bare),
+        }
+    }
+
+    // A clock that was set back makes a list stale, not eternal.
+    fn is_younger(&self, at: Timestamp, seconds: i64) -> bool {
+        (TimeDelta::zero()..TimeDelta::seconds(seconds)).contains(&(self.connection.clock.now() - at))
     }
 
     /// Asks for them now.
@@ -77,12 +105,42 @@ impl ModelLister {
             _ => error,
         })?;
         let body = response.bytes().await.map_err(|error| self.connection.egress_error(error))?;
-        let list: ModelList = serde_json::from_slice(&body).map_err(|error| {
-            self.connection.fail(GatewayErrorKind::Protocol, "sent a list of models that is none").because(error)
-        })?;
-        let named = list.data.into_iter().filter(|model| {
-            !model.id.is_empty() && model.id.len() <= MAX_NAME_BYTES && !model.id.chars().any(char::is_control)
-        });
-        Ok(named.take(MAX_MODELS).map(|model| (model.id, model.created)).collect())
+        let no_list = || {
+            self.connection.fail(GatewayErrorKind::Protocol, "sent a list of models that is none; check its base URL")
+        };
+        let mut list: Value = json::read(&body).map_err(|error| no_list().because(error))?;
+        json::join_all(&mut list);
+        if let Some(error) = error_in(&list) {
+            return Err(self.connection.stream_error(error));
+        }
+        let mut models: Vec<ListedModel> = Vec::new();
+        for model in entries(&list).ok_or_else(no_list)?.iter().filter_map(listed) {
+            if models.len() < MAX_MODELS && !models.iter().any(|(name, _)| *name == model.0) {
+                models.push(model);
+            }
+        }
+        Ok(models)
     }
+}
+
+/// The entries of a list: under `data`, under `models`, or the list itself.
+fn entries(list: &Value) -> Option<&[Value]> {
+    let under = |name: &str| list.get(name).and_then(Value::as_array).filter(|entries| !entries.is_empty());
+    let found = list.as_array().or_else(|| under("data")).or_else(|| under("models"));
+    match found {
+        Some(entries) => Some(entries),
+        // One that has no model says null, or an empty list.
+        None => ["data", "models"].into_iter().any(|name| list.get(name).is_some()).then_some([].as_slice()),
+    }
+}
+
+/// A model that can be named.
+fn listed(entry: &Value) -> Option<ListedModel> {
+    let field = |name: &str| entry.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
+    // Gemini's native names, which its OpenAI face takes without their beginning too.
+    let native = || field("name").map(|name| name.strip_prefix("models/").unwrap_or(name));
+    let name = entry.as_str().or_else(|| field("id")).or_else(native)?;
+    let created = entry.get("created").map(|created| created.as_i64().or_else(|| Some(created.as_f64()? as i64)));
+    let can_be_named = !name.is_empty() && name.len() <= MAX_NAME_BYTES && !name.chars().any(char::is_control);
+    can_be_named.then(|| (name.to_owned(), created.flatten().unwrap_or_default()))
 }

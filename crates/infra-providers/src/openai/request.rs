@@ -3,24 +3,35 @@
 use domain::gateways::{ChatRequest, PromptMessage};
 use serde_json::{Map, Value, json};
 
-/// The body of `POST /chat/completions`. What the caller passed through never overrides our fields.
-pub(super) fn body(request: ChatRequest, max_tokens_field: &str) -> Value {
-    let mut body: Map<String, Value> = request.options.extra;
-    body.insert("model".to_owned(), request.model.into());
+use super::quirks::Quirks;
+
+/// The body of `POST /chat/completions`. What the caller passed through never overrides our fields. `limit_names` are
+/// the usual and the other name of the bound on tokens.
+pub(super) fn body(request: &ChatRequest, limit_names: [&str; 2], quirks: Quirks) -> Value {
+    let options = &request.options;
+    let mut body: Map<String, Value> = options.extra.clone();
+    body.insert("model".to_owned(), request.model.as_str().into());
     body.insert("messages".to_owned(), request.messages.iter().map(message).collect());
-    body.insert("stream".to_owned(), true.into());
-    body.insert("stream_options".to_owned(), json!({ "include_usage": true }));
-    if let Some(tokens) = request.options.max_output_tokens {
-        body.insert(max_tokens_field.to_owned(), tokens.into());
+    body.insert("stream".to_owned(), (!quirks.no_stream).into());
+    if quirks.no_stream || quirks.no_stream_options {
+        body.remove("stream_options");
+    } else {
+        body.insert("stream_options".to_owned(), json!({ "include_usage": true }));
     }
-    if let Some(temperature) = request.options.temperature {
+    if let Some(tokens) = options.max_output_tokens {
+        let [usual, other] = limit_names;
+        let (ours, not_ours) = if quirks.other_limit_name { (other, usual) } else { (usual, other) };
+        body.remove(not_ours);
+        body.insert(ours.to_owned(), tokens.into());
+    }
+    if let Some(temperature) = options.temperature {
         body.insert("temperature".to_owned(), decimal(temperature));
     }
-    if let Some(top_p) = request.options.top_p {
+    if let Some(top_p) = options.top_p {
         body.insert("top_p".to_owned(), decimal(top_p));
     }
-    if !request.options.stop.is_empty() {
-        body.insert("stop".to_owned(), request.options.stop.into());
+    if !options.stop.is_empty() {
+        body.insert("stop".to_owned(), options.stop.clone().into());
     }
     Value::Object(body)
 }
@@ -80,7 +91,31 @@ mod tests {
             "model": "m", "messages": [], "stream": true, "stream_options": { "include_usage": true },
             "temperature": 0.7, "max_tokens": 9, "stop": ["END"], "seed": 7, "tools": [],
         });
-        assert_eq!(body(request, "max_tokens"), expected);
+        let names = ["max_tokens", "max_completion_tokens"];
+        assert_eq!(body(&request, names, Quirks::default()), expected);
+        let quirks = Quirks { no_stream: true, other_limit_name: true, ..Quirks::default() };
+        let expected = json!({
+            "model": "m", "messages": [], "stream": false, "temperature": 0.7, "max_completion_tokens": 9,
+            "stop": ["END"], "seed": 7, "tools": [],
+        });
+        assert_eq!(body(&request, names, quirks), expected);
+    }
+
+    #[test]
+    fn what_belongs_to_messages_and_calls_goes_along_and_overrides_nothing() {
+        let extra = |value: Value| value.as_object().cloned().unwrap();
+        let signed = json!({ "extra_content": { "google": { "thought_signature": "s" } }, "id": "no", "type": "no" });
+        let call = ToolCall { id: "c1".into(), name: "f".into(), arguments: "{}".into(), extra: extra(signed) };
+        let beside = json!({ "reasoning_content": "hm", "role": "system", "content": "no" });
+        let said = PromptMessage {
+            tool_calls: vec![call],
+            extra: extra(beside),
+            ..PromptMessage::text(PromptRole::Assistant, "yes")
+        };
+        let expected = json!({ "role": "assistant", "content": "yes", "reasoning_content": "hm", "tool_calls": [
+            { "id": "c1", "type": "function", "function": { "name": "f", "arguments": "{}" },
+              "extra_content": { "google": { "thought_signature": "s" } } }] });
+        assert_eq!(message(&said), expected);
     }
 
     #[test]

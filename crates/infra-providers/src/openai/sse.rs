@@ -103,6 +103,11 @@ impl SseParser {
                 None => self.data = Some(value.to_owned()),
             },
             "event" => self.event = value.to_owned(),
+            // Older servers of llama.cpp tell an error in a field of its own, which the standard does not know.
+            "error" => {
+                "error".clone_into(&mut self.event);
+                self.data = Some(value.to_owned());
+            }
             // Comments, ids, retry times and the unknown.
             _ => {}
         }
@@ -160,6 +165,8 @@ mod tests {
     fn names_belong_to_one_event() {
         let (events, _) = parse(b"event: error\ndata: a\n\ndata: b\n\n", &[]);
         assert_eq!(events.iter().map(|event| event.event.as_str()).collect::<Vec<_>>(), ["error", ""]);
+        let (events, _) = parse(b"error: {\"code\":500}\n\ndata: b\n\n", &[]);
+        assert_eq!((events[0].event.as_str(), events[0].data.as_str()), ("error", "{\"code\":500}"));
     }
 
     #[test]

@@ -1,9 +1,20 @@
 //! The OpenAI dialect as peers really speak it: whatever they may leave out has a default, whatever
-//! is unknown is ignored, and a field of the wrong type counts as left out.
+//! is unknown is ignored or handed on, and a field of the wrong type counts as left out.
 
 use domain::{gateways::Extra, usage::TokenUsage};
-use serde::{Deserialize, Deserializer, de::DeserializeOwned};
-use serde_json::{Value, json};
+use serde::{Deserialize, Deserializer, de::DeserializeOwned, de::IgnoredAny};
+use serde_json::Value;
+
+use super::complaint::{is_bare_error, is_something};
+
+/// Why a model stops where its provider failed.
+pub(super) const FAILED: &str = "error";
+/// Why a model stops that calls a tool.
+pub(super) const CALLS_TOOLS: &str = "tool_calls";
+/// Why a model stops that calls a tool in the way of before tools.
+const CALLS_FUNCTION: &str = "function_call";
+/// Why a model stops that is done.
+pub(super) const DONE: &str = "stop";
 
 /// Reads a field, or its default when it is null or of another type.
 fn lenient<'de, D: Deserializer<'de>, T: DeserializeOwned + Default>(deserializer: D) -> Result<T, D::Error> {
@@ -11,29 +22,58 @@ fn lenient<'de, D: Deserializer<'de>, T: DeserializeOwned + Default>(deserialize
     Ok(serde_json::from_value(value).unwrap_or_default())
 }
 
+/// Reads a list without the items that are of another type.
+fn items<'de, D: Deserializer<'de>, T: DeserializeOwned>(deserializer: D) -> Result<Vec<T>, D::Error> {
+    let Value::Array(items) = Value::deserialize(deserializer)? else { return Ok(Vec::new()) };
+    Ok(items.into_iter().filter_map(|item| serde_json::from_value(item).ok()).collect())
+}
+
+/// Reads a count; some peers write whole numbers as decimal ones.
+fn count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    let value = Value::deserialize(deserializer)?;
+    let decimal =
+        || value.as_f64().filter(|number| *number >= 0.0 && number.fract() == 0.0).map(|number| number as u64);
+    Ok(value.as_u64().or_else(decimal))
+}
+
 /// A chunk of a streamed answer, or a whole answer.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct ChatChunk {
-    #[serde(deserialize_with = "lenient")]
+    #[serde(deserialize_with = "items")]
     pub(super) choices: Vec<Choice>,
     #[serde(deserialize_with = "lenient")]
-    pub(super) usage: Option<Usage>,
-    pub(super) error: Option<Value>,
-    /// `error` where the chunk itself is one.
+    usage: Option<Usage>,
+    /// Groq's place for the usage.
     #[serde(deserialize_with = "lenient")]
-    object: String,
-    message: Value,
-    code: Value,
-    #[serde(rename = "type")]
-    kind: Value,
+    x_groq: UsageElsewhere,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct UsageElsewhere {
+    #[serde(deserialize_with = "lenient")]
+    usage: Option<Usage>,
 }
 
 impl ChatChunk {
-    /// The error that it tells, in a field of its own or as itself.
-    pub(super) fn error(&self) -> Option<Value> {
-        let itself = || json!({ "message": self.message, "code": self.code, "type": self.kind });
-        self.error.clone().or_else(|| (self.object == "error").then(itself))
+    /// The counts, wherever they stand.
+    pub(super) fn tokens(&self) -> Option<TokenUsage> {
+        let in_choices = self.choices.iter().map(|choice| &choice.usage);
+        let mut places = [&self.usage, &self.x_groq.usage].into_iter().chain(in_choices);
+        places.find_map(|usage| usage.as_ref()?.tokens())
+    }
+}
+
+/// The error that a chunk or a body tells: in a field of its own, in a choice, or as itself.
+pub(super) fn error_in(body: &Value) -> Option<&Value> {
+    let has_failed = |choice: &&Value| {
+        choice.get("error").is_some_and(is_something) || choice.get("finish_reason").is_some_and(|why| why == FAILED)
+    };
+    match body {
+        Value::Array(items) => items.first().and_then(error_in),
+        _ if body.get("error").is_some_and(is_something) || is_bare_error(body) => Some(body),
+        _ => body.get("choices")?.as_array()?.iter().find(has_failed),
     }
 }
 
@@ -47,11 +87,23 @@ pub(super) struct Choice {
     /// That of a whole answer; some peers send it beside the delta.
     #[serde(deserialize_with = "lenient")]
     message: Delta,
+    finish_reason: Value,
+    /// Moonshot's place for the usage.
     #[serde(deserialize_with = "lenient")]
-    pub(super) finish_reason: String,
+    usage: Option<Usage>,
 }
 
 impl Choice {
+    /// Why the model stopped, if it has: in OpenAI's word where there is one, else in the provider's own. What is no
+    /// word says only that it has.
+    pub(super) fn finish_reason(&self) -> Option<String> {
+        match &self.finish_reason {
+            Value::String(reason) if reason == CALLS_FUNCTION => Some(CALLS_TOOLS.to_owned()),
+            Value::String(reason) => Some(reason.clone()).filter(|reason| !reason.is_empty()),
+            other => is_something(other).then(|| DONE.to_owned()),
+        }
+    }
+
     /// What is said: the delta, or where there is none the message. Beside a delta the message may be the whole
     /// answer so far.
     pub(super) fn said(self) -> Delta {
@@ -65,11 +117,40 @@ pub(super) struct Delta {
     pub(super) content: Value,
     pub(super) refusal: Value,
     /// DeepSeek, vLLM and others.
-    pub(super) reasoning_content: Value,
+    reasoning_content: Value,
     /// OpenRouter, Groq, Ollama.
-    pub(super) reasoning: Value,
-    #[serde(deserialize_with = "lenient")]
+    reasoning: Value,
+    /// Ollama's native word.
+    thinking: Value,
+    #[serde(deserialize_with = "items")]
     pub(super) tool_calls: Vec<ToolCallPiece>,
+    /// The one call of the way before tools.
+    #[serde(deserialize_with = "lenient")]
+    pub(super) function_call: Option<FunctionPiece>,
+    #[serde(rename = "role")]
+    _role: IgnoredAny,
+    #[serde(rename = "audio")]
+    _audio: IgnoredAny,
+    /// The part of an answer that a piece belongs to, which its own field says as well.
+    #[serde(rename = "channel")]
+    _channel: IgnoredAny,
+    #[serde(flatten)]
+    extra: Extra,
+}
+
+impl Delta {
+    /// The reasoning beside the content; some peers send it under two names.
+    pub(super) fn reasoning(&self) -> String {
+        let places = [&self.reasoning_content, &self.reasoning, &self.thinking];
+        places.into_iter().map(text).find(|text| !text.is_empty()).unwrap_or_default()
+    }
+
+    /// Further fields that a client may have to hand back: texts, lists and objects that hold something. Numbers only
+    /// describe the piece.
+    pub(super) fn take_extra(&mut self) -> Extra {
+        let may_be_wanted = |value: &Value| is_something(value) && !value.is_number() && !value.is_boolean();
+        std::mem::take(&mut self.extra).into_iter().filter(|(_, value)| may_be_wanted(value)).collect()
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -82,7 +163,7 @@ pub(super) struct ToolCallPiece {
     #[serde(deserialize_with = "lenient")]
     pub(super) function: FunctionPiece,
     #[serde(rename = "type")]
-    _kind: Value,
+    pub(super) _kind: IgnoredAny,
     /// Further fields, such as the signatures of thoughts that some peers want back.
     #[serde(flatten)]
     pub(super) extra: Extra,
@@ -100,35 +181,38 @@ pub(super) struct FunctionPiece {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Usage {
-    #[serde(deserialize_with = "lenient")]
+    #[serde(deserialize_with = "count")]
     prompt_tokens: Option<u64>,
-    #[serde(deserialize_with = "lenient")]
+    #[serde(deserialize_with = "count")]
     completion_tokens: Option<u64>,
-    #[serde(deserialize_with = "lenient")]
+    #[serde(deserialize_with = "count")]
     total_tokens: Option<u64>,
     #[serde(deserialize_with = "lenient")]
     prompt_tokens_details: InputDetails,
     #[serde(deserialize_with = "lenient")]
     completion_tokens_details: OutputDetails,
+    /// DeepSeek's place for what was read from its cache.
+    #[serde(deserialize_with = "count")]
+    prompt_cache_hit_tokens: Option<u64>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct InputDetails {
-    #[serde(deserialize_with = "lenient")]
-    cached_tokens: u64,
+    #[serde(deserialize_with = "count")]
+    cached_tokens: Option<u64>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct OutputDetails {
-    #[serde(deserialize_with = "lenient")]
-    reasoning_tokens: u64,
+    #[serde(deserialize_with = "count")]
+    reasoning_tokens: Option<u64>,
 }
 
 impl Usage {
     /// The counts, if there are any: an empty object is none, while zeros stay zeros.
-    pub(super) fn tokens(&self) -> Option<TokenUsage> {
+    fn tokens(&self) -> Option<TokenUsage> {
         let total = self.total_tokens.unwrap_or_default();
         let (input, output) = match (self.prompt_tokens, self.completion_tokens) {
             (None, None) => return None,
@@ -136,11 +220,12 @@ impl Usage {
             (None, Some(output)) => (total.saturating_sub(output), output),
             (Some(input), Some(output)) => (input, output),
         };
+        let cached = self.prompt_tokens_details.cached_tokens.or(self.prompt_cache_hit_tokens);
         Some(TokenUsage {
             input_tokens: input,
-            cached_input_tokens: self.prompt_tokens_details.cached_tokens.min(input),
+            cached_input_tokens: cached.unwrap_or_default().min(input),
             output_tokens: output,
-            reasoning_tokens: self.completion_tokens_details.reasoning_tokens.min(output),
+            reasoning_tokens: self.completion_tokens_details.reasoning_tokens.unwrap_or_default().min(output),
         })
     }
 
@@ -150,36 +235,27 @@ impl Usage {
     }
 }
 
-/// The text of a content field: a string, or a list of parts of which those of text count.
+/// The text of a field: a string, a part that holds one, or a list of these.
 pub(super) fn text(content: &Value) -> String {
     match content {
         Value::String(text) => text.clone(),
-        Value::Array(parts) => parts.iter().filter_map(|part| part.get("text")?.as_str()).collect(),
+        Value::Array(parts) => parts.iter().map(text).collect(),
+        Value::Object(part) => part.get("text").and_then(Value::as_str).unwrap_or_default().to_owned(),
         _ => String::new(),
     }
 }
 
-/// The answer to `GET /models`.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct ModelList {
-    pub(super) data: Vec<Model>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct Model {
-    #[serde(deserialize_with = "lenient")]
-    pub(super) id: String,
-    #[serde(deserialize_with = "lenient")]
-    pub(super) created: i64,
+/// The reasoning that stands in a list of parts between those of text, as Mistral sends it.
+pub(super) fn thoughts(content: &Value) -> String {
+    let parts = content.as_array().into_iter().flatten();
+    parts.filter_map(|part| part.get("thinking")).map(text).collect()
 }
 
 /// The answer to `POST /embeddings`.
 #[derive(Debug, Deserialize)]
 pub(super) struct EmbeddingList {
     pub(super) data: Vec<Embedding>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient")]
     pub(super) usage: Option<Usage>,
 }
 
@@ -196,30 +272,4 @@ pub(super) struct Embedding {
 pub(super) enum Vector {
     Floats(Vec<f32>),
     Base64(String),
-}
-
-/// What a peer says about an error, wherever it puts it.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct ErrorDetail {
-    /// For people; may hold anything.
-    pub(super) message: String,
-    /// `code` and `type`, in lower case, joined by a blank.
-    pub(super) code: String,
-}
-
-impl ErrorDetail {
-    /// Reads `{"error": {…}}`, `{"error": "…"}`, `{"message": "…"}`, `{"detail": …}`.
-    pub(super) fn read(body: &Value) -> Self {
-        let error = body.get("error").filter(|error| !error.is_null()).unwrap_or(body);
-        let field = |name: &str| match error.get(name) {
-            Some(Value::String(text)) => text.clone(),
-            Some(Value::Null) | None => String::new(),
-            Some(other) => other.to_string(),
-        };
-        let message = match error {
-            Value::String(text) => text.clone(),
-            _ => [field("message"), field("detail")].into_iter().find(|text| !text.is_empty()).unwrap_or_default(),
-        };
-        Self { message, code: format!("{} {}", field("code"), field("type")).trim().to_lowercase() }
-    }
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use domain::gateways::{ChatDelta, GatewayErrorKind as Kind};
 use infra_providers::{
     AllowList, Egress, OpenAiChat, OpenAiConnection,
-    scripted::{Fault, Script, ScriptedServer},
+    scripted::{Fault, Script, ScriptedServer, Verbatim},
 };
 use serde_json::json;
 
@@ -192,4 +192,45 @@ async fn a_tool_call_that_is_cut_off_is_not_called() {
     let answer = answer(&chat(&server), ask("hello")).await;
     check(answer.error.as_ref().unwrap(), Kind::Interrupted);
     assert!(!answer.deltas.iter().any(|delta| matches!(delta, ChatDelta::ToolCall(_))), "{answer:?}");
+}
+
+#[tokio::test]
+async fn f15_signs_of_life_are_no_silence_but_do_not_go_on_for_ever() {
+    let server = ScriptedServer::start().await.unwrap();
+    let said =
+        |text: &str| format!("data: {{\"choices\":[{{\"delta\":{{\"content\":\"{text}\"}}}}]}}\n\n").into_bytes();
+    let comments = |count: usize| std::iter::repeat_n(b": keep-alive\n\n".to_vec(), count);
+    let done = b"data: [DONE]\n\n".to_vec();
+    let slow =
+        |pieces| Script::verbatim(Verbatim { pieces, pause: Duration::from_millis(200), ..Verbatim::events("") });
+    // 2400 ms of comments before the first word, where 1500 ms of silence would end it; 1200 ms behind it, where 300 would.
+    server.push(slow(comments(12).chain([said("hi")]).chain(comments(6)).chain([said("!"), done]).collect()));
+    let answered = answer(&chat(&server), ask("hello")).await;
+    assert!(answered.error.is_none(), "{answered:?}");
+    assert_eq!(answered.text, "hi!");
+    // Silence before the first word may be longer than within the answer.
+    let pause = Duration::from_millis(700);
+    server.push(Script::verbatim(Verbatim { pieces: vec![said("hi"), said("!")], pause, ..Verbatim::events("") }));
+    let answered = answer(&chat(&server), ask("hello")).await;
+    assert_eq!(answered.text, "hi");
+    check(answered.error.as_ref().unwrap(), Kind::Timeout);
+    server.push(slow(comments(60).collect()));
+    let short = crate::Timeouts { whole: Duration::from_millis(900), ..timeouts() };
+    let model = OpenAiChat::new(crate::connect_with(&server.base_url(), short));
+    let began = Instant::now();
+    check(answer(&model, ask("hello")).await.error.as_ref().unwrap(), Kind::Timeout);
+    assert!(began.elapsed() < Duration::from_secs(5));
+}
+
+#[tokio::test]
+async fn an_answer_that_said_why_it_stopped_is_whole_whatever_becomes_of_its_connection() {
+    let server = ScriptedServer::start().await.unwrap();
+    for fault in [Fault::Reset, Fault::Hang, Fault::EarlyEnd] {
+        // One chunk with the role, three of text, one with the reason; the usage and the end do not come.
+        server.push(Script { fault: Some(fault.clone()), fault_after: 5, ..Script::reply("one two three") });
+        let answer = answer(&chat(&server), ask("hello")).await;
+        assert!(answer.error.is_none(), "{fault:?} {answer:?}");
+        assert_eq!(answer.text, "one two three");
+        assert_eq!(answer.deltas.last(), Some(&ChatDelta::Finished("stop".into())));
+    }
 }

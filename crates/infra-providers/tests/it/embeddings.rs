@@ -5,7 +5,7 @@ use std::time::Duration;
 use domain::gateways::{Embedder, EmbeddingInput, EmbeddingPurpose::Document, GatewayErrorKind as Kind};
 use infra_providers::{
     OpenAiEmbedder,
-    scripted::{EmbeddingFault, EmbeddingScript, ScriptedServer},
+    scripted::{EmbeddingFault, EmbeddingScript, ScriptedServer, Verbatim},
 };
 
 use crate::{check, connect};
@@ -117,4 +117,37 @@ async fn a_lying_or_failing_peer_is_told() {
     server.push_embeddings(EmbeddingScript { delay: Duration::from_secs(30), ..EmbeddingScript::default() });
     let error = embedder(&server).embed(&texts(&["one"]), Document).await.unwrap_err();
     check(&error, Kind::Timeout);
+}
+
+#[tokio::test]
+async fn a_word_for_the_encoding_that_is_refused_is_left_out_from_then_on() {
+    let server = ScriptedServer::start().await.unwrap();
+    let refusal = r#"{"detail":[{"type":"extra_forbidden","loc":["body","encoding_format"],"msg":"Extra inputs are not permitted"}]}"#;
+    let verbatim = Some(Verbatim::json(422, refusal));
+    server.push_embeddings(EmbeddingScript { verbatim, ..EmbeddingScript::default() });
+    let embedder = embedder(&server);
+    for _ in 0..2 {
+        assert_eq!(embedder.embed(&texts(&["one", "two"]), Document).await.unwrap().vectors.len(), 2);
+    }
+    let encodings: Vec<bool> =
+        server.requests().iter().map(|request| request.body.get("encoding_format").is_some()).collect();
+    assert_eq!(encodings, [true, false, false]);
+}
+
+#[tokio::test]
+async fn lists_of_vectors_are_read_as_peers_write_them() {
+    let server = ScriptedServer::start().await.unwrap();
+    let listed = async |body: &str| {
+        let verbatim = Some(Verbatim::json(200, body));
+        server.push_embeddings(EmbeddingScript { verbatim, ..EmbeddingScript::default() });
+        embedder(&server).embed(&texts(&["one"]), Document).await
+    };
+    let odd =
+        r#"{"object":"list","data":[{"object":"embedding\ud83c","index":0,"embedding":[3.0,4.0]}],"usage":"none"}"#;
+    let found = listed(odd).await.unwrap();
+    assert!((found.vectors[0][1] - 0.8).abs() < 1e-6 && found.is_estimated);
+    check(&listed(r#"{"data":[{"embedding":[NaN,1.0]}]}"#).await.unwrap_err(), Kind::Protocol);
+    let error = listed(r#"{"error":{"message":"input is too long","code":400}}"#).await.unwrap_err();
+    check(&error, Kind::InvalidRequest);
+    assert!(error.message.ends_with(": input is too long"), "{}", error.message);
 }

@@ -8,7 +8,10 @@ mod chat_faults;
 mod egress;
 mod embeddings;
 mod kept_connections;
+mod labels;
+mod providers;
 mod registry;
+mod routes;
 mod scripted;
 
 use std::{
@@ -23,7 +26,7 @@ use domain::{
     gateways::{ChatDelta, ChatModel, ChatRequest, GatewayError, GatewayErrorKind, PromptMessage, PromptRole},
 };
 use futures::StreamExt;
-use infra_providers::{AllowList, Egress, OpenAiChat, OpenAiConnection, Timeouts, scripted::ScriptedServer};
+use infra_providers::{OpenAiChat, OpenAiConnection, Provider, Timeouts, scripted::ScriptedServer};
 use url::Url;
 
 /// The key of all tests; no message may hold it.
@@ -53,16 +56,15 @@ fn timeouts() -> Timeouts {
     Timeouts {
         first_token: Duration::from_millis(1500),
         idle: Duration::from_millis(300),
+        whole: Duration::from_secs(20),
         list: Duration::from_millis(500),
-        embedding: Duration::from_millis(1500),
         retry: Duration::from_millis(10),
     }
 }
 
 fn connect_with(base_url: &Url, timeouts: Timeouts) -> Arc<OpenAiConnection> {
-    let egress = Arc::new(Egress::new(AllowList::new([base_url])).unwrap());
-    let key = Some(KEY.into());
-    Arc::new(OpenAiConnection::new("openai", base_url.clone(), key, egress, TestClock::new(), timeouts))
+    let provider = Provider { key: Some(KEY.into()), timeouts, ..Provider::new("openai", base_url.clone()) };
+    Arc::new(OpenAiConnection::open(&provider, TestClock::new()).unwrap())
 }
 
 fn connect(base_url: &Url) -> Arc<OpenAiConnection> {

@@ -7,7 +7,7 @@ use domain::{
     clock::{Clock, SystemClock},
     gateways::{ChatModels, EmbeddingInput, EmbeddingPurpose, GatewayError},
 };
-use infra_providers::{Egress, ProviderRegistry, ProviderSettings};
+use infra_providers::{ProviderRegistry, ProviderSettings};
 
 use super::{Report, told};
 use crate::{
@@ -33,8 +33,8 @@ pub(super) async fn look(report: &mut Report, config: &Config, app: Option<&App>
         Ok(providers) => providers,
         Err(error) => return report.tell("providers", Err(error.to_string())),
     };
-    let registry = match Egress::new(providers.allow_list()) {
-        Ok(egress) => ProviderRegistry::new(&providers, &Arc::new(egress), &clock),
+    let registry = match ProviderRegistry::new(&providers, &clock) {
+        Ok(registry) => registry,
         Err(error) => return report.tell("providers", Err(told(StartError::part(error)))),
     };
     let lists = registry.ask_each().await;
@@ -83,7 +83,7 @@ async fn embedding_model(
     clock: &Arc<dyn Clock>,
     app: Option<&App>,
 ) -> Result<String, String> {
-    let (_, embedder) = wiring::outside(config, providers, clock).await.map_err(told)?;
+    let embedder = wiring::embedder(config, providers, clock).await.map_err(told)?;
     let in_use = match app {
         Some(app) => embeddings_in_use(app).await.map_err(told)?,
         None => Default::default(),
