@@ -15,6 +15,7 @@ mod environment;
 mod file;
 mod limits;
 mod near;
+pub(crate) mod providers;
 mod sections;
 #[cfg(test)]
 mod tests;
@@ -79,6 +80,8 @@ pub(crate) struct Config {
     pub(crate) chat: ChatConfig,
     /// Embeddings.
     pub(crate) embeddings: EmbeddingsConfig,
+    /// Providers of models, by name.
+    pub(crate) providers: Vec<providers::Entry>,
     /// The database.
     pub(crate) database: DatabaseConfig,
     /// Bounds.
@@ -107,6 +110,7 @@ impl Default for Config {
             shutdown_seconds: 25,
             chat: ChatConfig::default(),
             embeddings: EmbeddingsConfig::default(),
+            providers: Vec::new(),
             database: DatabaseConfig::default(),
             limits: LimitsConfig::default(),
             log: LogConfig::default(),
@@ -208,6 +212,8 @@ impl Config {
         let url = |url: &Option<String>| url.as_deref().map(without_password).into();
         let DatabaseConfig { jobs_url, owner_url, listen_url, .. } = &self.database;
         shown["database_url"] = url(&self.database_url);
+        let providers = self.providers.iter().map(providers::Entry::shown).collect::<Vec<_>>();
+        shown["providers"] = serde_json::to_value(providers).unwrap_or_default();
         for (name, value) in [("jobs_url", jobs_url), ("owner_url", owner_url), ("listen_url", listen_url)] {
             shown["database"][name] = url(value);
         }

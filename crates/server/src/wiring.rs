@@ -17,7 +17,7 @@ use infra_providers::{ObjectBlobStore, OpenAiConnection, OpenAiEmbedder, Provide
 use infra_sqlite::{SqliteOptions, SqliteStore, SqliteWakeups};
 
 use crate::{
-    config::{Config, DatabaseConfig},
+    config::{self, Config, DatabaseConfig},
     data_folder,
     error::StartError,
     secret,
@@ -86,7 +86,7 @@ pub(crate) async fn build(config: &Config) -> Result<App, StartError> {
     data_folder::make(&config.data_dir)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let (store, wakeups) = open(config, &clock).await?;
-    let providers = ProviderSettings::read(|name| std::env::var(name).ok()).map_err(StartError::part)?;
+    let providers = config::providers::settings(&config.providers).map_err(StartError::part)?;
     let blobs = ObjectBlobStore::open(&config.data_file(FILES_FOLDER), Arc::clone(&clock)).await;
     let blobs = Arc::new(blobs.map_err(StartError::part)?);
     let embedder = embedder(config, &providers, &clock).await?;

@@ -11,6 +11,7 @@ mod isolation;
 mod main_job;
 mod openai_sdk;
 mod openapi;
+mod providers;
 mod quotas;
 mod races;
 mod rights;

@@ -22,6 +22,7 @@ const MAX_CONNECTIONS: u64 = 1_000_000;
 /// [`StartError::Setting`].
 pub(super) fn check(config: &mut Config) -> Result<(), StartError> {
     numbers(config)?;
+    super::providers::check(&config.providers).map_err(StartError::part)?;
     for (key, value) in [("listen", &config.listen), ("metrics_listen", &config.metrics_listen)] {
         if !is_address(value) {
             let problem = "must be an address and a port, such as '127.0.0.1:8080', or '0.0.0.0:8080' for all networks";

@@ -22,7 +22,7 @@ pub(crate) struct ChatConfig {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct EmbeddingsConfig {
-    /// A model over the wire: `openai/…`, `ollama/…`, or any name together with `base_url`.
+    /// A model over the wire: `<provider>/…`, or any name together with `base_url`.
     pub(crate) model: Option<String>,
     /// An endpoint of the OpenAI dialect.
     pub(crate) base_url: Option<String>,

@@ -63,8 +63,7 @@ fn every_manifest_takes_the_lints_of_the_workspace() -> Result<()> {
 
 #[test]
 fn only_the_egress_client_opens_connections_to_the_world() -> Result<()> {
-    let openers =
-        ["reqwest::", "ClientBuilder::new", "legacy::Client", "HttpConnector", "awc::", "TcpStream::connect"];
+    let openers = ["reqwest::", "ClientBuilder::new", "legacy::Client", "HttpConnector", "awc::", "TcpStream::connect"];
     for source in tree::sources()? {
         if !source.is_shipped() || source.path.starts_with(EGRESS) {
             continue;

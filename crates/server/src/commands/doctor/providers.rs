@@ -11,7 +11,7 @@ use infra_providers::{ProviderRegistry, ProviderSettings};
 
 use super::{Report, told};
 use crate::{
-    config::Config,
+    config::{self, Config},
     error::{StartError, sentence},
     wiring,
 };
@@ -29,7 +29,7 @@ pub(super) async fn look(report: &mut Report, config: &Config, app: Option<&App>
         report.tell("anthropic", Err("ANTHROPIC_API_KEY is set, but its dialect is not supported yet".to_owned()));
     }
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let providers = match ProviderSettings::read(|name| std::env::var(name).ok()) {
+    let providers = match config::providers::settings(&config.providers) {
         Ok(providers) => providers,
         Err(error) => return report.tell("providers", Err(error.to_string())),
     };
