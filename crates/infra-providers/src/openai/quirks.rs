@@ -15,23 +15,22 @@ use super::errors;
 pub(super) const LIMIT_NAMES: [&str; 2] = ["max_tokens", "max_completion_tokens"];
 /// Most models whose quirks are remembered; clients name them.
 const MAX_REMEMBERED: usize = 1000;
-/// How a field is refused as such, and not for its value.
-const REFUSED: &[&str] = &[
-    "unsupported",
-    "not support",
-    "n't support",
+/// How something is refused that is known, and not done.
+const UNSUPPORTED: &[&str] = &["unsupported", "not support", "n't support", "not implemented"];
+/// How a field is refused that is not known.
+const UNKNOWN: &[&str] = &[
     "unknown",
     "unrecognized",
     "unrecognised",
     "unexpected",
     "not permitted",
-    "extra_forbidden",
-    "extra inputs",
-    "extra fields",
-    "additional propert",
-    "not implemented",
     "deprecated",
+    "additional propert",
+    "extra_forbidden",
 ];
+/// How a field is refused that is not named.
+const NAMELESS: &[&str] =
+    &["extra inputs", "extra fields", "unknown field", "unknown parameter", "unsupported parameter"];
 
 /// What is asked otherwise.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -49,22 +48,26 @@ pub(super) struct Quirks {
 impl Quirks {
     /// What is to be asked otherwise besides, after `body` was refused; `None`: what was refused is not ours.
     pub(super) fn after(self, refusal: &GatewayError, body: &Value) -> Option<Self> {
+        use GatewayErrorKind::{Failed, InvalidRequest};
         // Some servers fail over a field that they do not know, where others refuse it.
-        let is_refusal = matches!(refusal.kind, GatewayErrorKind::InvalidRequest | GatewayErrorKind::Failed);
-        let complaint = errors::complaint(refusal).filter(|_| is_refusal)?;
+        let complaint = errors::complaint(refusal).filter(|_| matches!(refusal.kind, InvalidRequest | Failed))?;
+        let is_refusal = refusal.kind == InvalidRequest;
         let sent = |field: &str| body.get(field).is_some_and(|value| *value != false);
         // A field that is refused without a name is likelier one of ours than one that clients know.
-        let names_none = || !complaint.words().any(|word| body.get(word).is_some());
-        let is_refused = |field| complaint.names(field) || (complaint.says(REFUSED) && names_none());
+        let is_nameless =
+            is_refusal && complaint.says(NAMELESS) && !complaint.words().any(|word| body.get(word).is_some());
+        let is_refused = |field| sent(field) && (complaint.names(field) || is_nameless);
         let mut next = self;
-        next.no_stream_options |= sent("stream_options") && is_refused("stream_options");
-        next.no_encoding_format |= sent("encoding_format") && is_refused("encoding_format");
-        if complaint.says(REFUSED) {
+        next.no_stream_options |= is_refused("stream_options");
+        next.no_encoding_format |= is_refused("encoding_format");
+        // Of the rest the value may be refused as well, which another name or form would not mend.
+        let is_unsupported = is_refusal && complaint.says(UNSUPPORTED);
+        if is_unsupported || (is_refusal && complaint.says(UNKNOWN)) {
             let limit = LIMIT_NAMES.into_iter().find(|name| sent(name));
             next.other_limit_name |= limit.is_some_and(|limit| complaint.names(limit));
-            let is_stream = complaint.names("stream") || complaint.names("streaming");
-            next.no_stream |= next == self && sent("stream") && is_stream;
         }
+        let is_stream = complaint.names("stream") || complaint.names("streaming");
+        next.no_stream |= next == self && is_unsupported && sent("stream") && is_stream;
         (next != self).then_some(next)
     }
 }

@@ -153,6 +153,27 @@ async fn a_field_that_is_refused_without_a_name_or_fails_a_server_is_left_out_to
 }
 
 #[tokio::test]
+async fn what_only_sounds_like_a_refusal_of_ours_changes_nothing() {
+    for (status, message, requests) in [
+        (400, "unexpected end of the stream", 1),
+        (400, "max_tokens must be at most 4096", 1),
+        (400, "an unknown error", 1),
+        (500, "an unexpected error occurred", 3),
+        (500, "unsupported state of the stream", 3),
+        (429, "stream_options: slow down", 3),
+    ] {
+        let server = ScriptedServer::start().await.unwrap();
+        let refusal = serde_json::json!({ "error": { "message": message } }).to_string();
+        server.set_default(Script::verbatim(Verbatim::json(status, refusal)));
+        let mut request = ask("hello");
+        request.options.max_output_tokens = Some(9);
+        assert!(answer(&chat(&server), request).await.error.is_some(), "{message}");
+        let bodies: Vec<_> = server.requests().iter().map(|request| request.body.clone()).collect();
+        assert!(bodies.len() == requests && bodies.iter().all(|body| *body == bodies[0]), "{message}: {bodies:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_provider_that_refuses_whatever_it_is_asked_is_asked_a_few_times() {
     let server = ScriptedServer::start().await.unwrap();
     let refusal = r#"{"error":{"message":"unsupported: stream_options, stream, max_tokens, max_completion_tokens"}}"#;
