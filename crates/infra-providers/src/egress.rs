@@ -30,7 +30,7 @@ use std::{error::Error, sync::Arc, time::Duration};
 use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt, Full};
 use hyper::{
-    HeaderMap, Method, StatusCode,
+    HeaderMap, StatusCode,
     body::Incoming,
     header::{ACCEPT, HeaderValue, PROXY_AUTHORIZATION, USER_AGENT},
 };
@@ -45,6 +45,7 @@ pub use address::is_public;
 pub use allow_list::AllowList;
 use connector::Connector;
 pub use error::EgressError;
+pub use hyper::Method;
 use resolver::Resolver;
 pub use resolver::{Lookup, SystemLookup};
 pub use route::{Proxy, Route, authorities};

@@ -4,9 +4,8 @@ use std::{net::Ipv4Addr, time::Duration};
 
 use infra_providers::{
     AllowList, Egress,
-    egress::{Limits, Response},
+    egress::{Limits, Method, Request, Response},
 };
-use reqwest::{Method, Request};
 use url::Url;
 
 use super::{Report, told};
@@ -20,7 +19,7 @@ use crate::{
 const LIMITS: Limits = Limits {
     headers: Duration::from_secs(3),
     idle: Duration::from_secs(3),
-    total: Some(Duration::from_secs(5)),
+    total: Duration::from_secs(5),
     max_bytes: 4 * 1024 * 1024,
 };
 
