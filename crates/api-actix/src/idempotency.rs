@@ -13,18 +13,16 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 use utoipa::IntoParams;
 
-use crate::{
-    error::ApiError,
-    openapi::values::{HeadVersion, IdempotencyKey},
-};
+use crate::error::ApiError;
 
 /// What makes a request one that may be repeated.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Header)]
 #[expect(dead_code, reason = "describes a header in the OpenAPI document")]
 pub(crate) struct Repeatable {
-    /// One of your own: the same request under it does nothing again within 24 hours, and gets the same answer.
-    #[param(rename = "Idempotency-Key", value_type = Option<IdempotencyKey>)]
+    /// one of your own, of 1 to 255 visible ASCII characters; the same request under it does nothing again within 24
+    /// hours, and gets the same answer.
+    #[param(rename = "Idempotency-Key")]
     idempotency_key: Option<String>,
 }
 
@@ -33,8 +31,8 @@ pub(crate) struct Repeatable {
 #[into_params(parameter_in = Header)]
 #[expect(dead_code, reason = "describes a header in the OpenAPI document")]
 pub(crate) struct Expecting {
-    /// The `head_version` that it was made for, in double quotes: the request is refused where the head has moved since.
-    #[param(rename = "If-Match", value_type = Option<HeadVersion>)]
+    /// the `head_version` that it was made for, in double quotes; the request is refused where the head has moved since.
+    #[param(rename = "If-Match")]
     if_match: Option<String>,
 }
 

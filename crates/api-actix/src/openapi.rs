@@ -10,9 +10,7 @@ use actix_web::{
 use utoipa::{
     OpenApi,
     openapi::{
-        self, HttpMethod, RefOr, Required, Schema,
-        path::{Parameter, ParameterBuilder, ParameterIn},
-        schema::Type,
+        self, HttpMethod,
         security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme},
     },
 };
@@ -26,16 +24,18 @@ use crate::{
     },
     error::{ApiError, no_such_route},
     routes::ROUTES,
+    tenancy,
     usage::UsageGroupName,
 };
 
 mod answers;
+mod requests;
 mod responses;
 pub(crate) mod values;
 
 use values::{
-    CollectionId, ConversationOrigin, HeadVersion, IdempotencyKey, MessageCursor, ModelName, PageCursor, PageLimit,
-    PermissionName, TitlePart,
+    CollectionId, ConversationOrigin, HeadVersion, MessageCursor, ModelName, PageCursor, PageLimit, ScopeName,
+    TitlePart,
 };
 
 const PATH: &str = "/api/openapi.json";
@@ -59,8 +59,8 @@ const HEADER: &str = "api_key";
     ),
     // Those that parameters, lists and streams name; those of fields are found by themselves.
     components(schemas(
-        TurnEventBody, PartRequest, ModelName, CollectionId, PermissionName, PageLimit, PageCursor, MessageCursor,
-        TitlePart, ConversationOrigin, UsageGroupName, IdempotencyKey, HeadVersion
+        TurnEventBody, PartRequest, ModelName, CollectionId, ScopeName, PageLimit, PageCursor, MessageCursor,
+        TitlePart, ConversationOrigin, UsageGroupName, HeadVersion
     ))
 )]
 struct Document;
@@ -82,7 +82,9 @@ pub fn document() -> openapi::OpenApi {
         }
     }
     answers::require_fields(&mut document);
-    sent::tell_bounds(&mut document.components.get_or_insert_default().schemas);
+    let schemas = &mut document.components.get_or_insert_default().schemas;
+    sent::tell_bounds(schemas);
+    tenancy::dto::tell_platforms(schemas);
     document
 }
 
@@ -90,47 +92,19 @@ pub fn document() -> openapi::OpenApi {
 fn add(document: &mut openapi::OpenApi, route: &Route, mut description: openapi::OpenApi) {
     let described = std::mem::take(&mut description.paths).paths;
     for mut operation in described.into_values().filter_map(|item| item.trace) {
-        let mut parameters = parameters(route.path);
-        parameters.extend(operation.parameters.take().unwrap_or_default());
-        parameters.iter_mut().for_each(|parameter| match parameter {
-            RefOr::T(parameter) => parameter.schema.iter_mut().for_each(without_null),
-            RefOr::Ref(_) => {}
-        });
-        if let Some(RefOr::T(body)) = &mut operation.request_body {
-            for content in body.content.values_mut() {
-                if let RefOr::T(content) = content {
-                    content.schema.iter_mut().for_each(without_null);
-                }
-            }
-        }
+        responses::add(&mut operation, route);
+        requests::tell(&mut operation, route);
         if matches!(route.access, Access::SignedIn | Access::Needs(_)) {
             let either = [BEARER, HEADER].map(|scheme| SecurityRequirement::new(scheme, Vec::<String>::new()));
             operation.security = Some(either.to_vec());
         }
-        if let Access::Needs(permission) = route.access {
-            parameters.push(tenant());
-            let text = operation.description.take().map(|text| format!("{text}\n\n")).unwrap_or_default();
-            operation.description = Some(format!("{text}Needs `{permission}`."));
-        }
-        operation.parameters = (!parameters.is_empty()).then_some(parameters);
         // The context and what is done: names of their own in clients that are generated.
         let context = operation.tags.iter().flatten().next().cloned().unwrap_or_default();
         operation.operation_id = operation.operation_id.map(|done| format!("{context}_{done}"));
-        responses::add(&mut operation, route);
-        document.paths.add_path_operation(written(route.path), method(&route.method).into_iter().collect(), operation);
+        let path = requests::written(route.path);
+        document.paths.add_path_operation(path, method(&route.method).into_iter().collect(), operation);
     }
     document.merge(description);
-}
-
-/// A parameter or body that may be left out is not null for that, as a field would be.
-fn without_null(schema: &mut RefOr<Schema>) {
-    let RefOr::T(Schema::OneOf(choice)) = schema else { return };
-    let is_null =
-        |item: &RefOr<Schema>| matches!(item, RefOr::T(Schema::Object(item)) if item.schema_type == Type::Null.into());
-    choice.items.retain(|item| !is_null(item));
-    if let [only] = choice.items.as_slice() {
-        *schema = only.clone();
-    }
 }
 
 /// A method as OpenAPI names it.
@@ -143,30 +117,6 @@ fn method(method: &Method) -> Option<HttpMethod> {
         Method::DELETE => HttpMethod::Delete,
         _ => return None,
     })
-}
-
-/// A path as OpenAPI writes it: parameters without the pattern that the router matches them by.
-fn written(path: &str) -> String {
-    path.replace(":.*}", "}")
-}
-
-/// The parameters in a path, as [`Route::path`] says what they are.
-fn parameters(path: &str) -> Vec<RefOr<Parameter>> {
-    let path = written(path);
-    let names = path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
-    let parameter = |name: &str| {
-        let schema = if name.ends_with("_id") { utoipa::schema!(Uuid) } else { utoipa::schema!(String) };
-        let parameter = ParameterBuilder::new().name(name).parameter_in(ParameterIn::Path).schema(Some(schema));
-        RefOr::T(parameter.required(Required::True).build())
-    };
-    names.map(parameter).collect()
-}
-
-/// The tenant that a superadmin enters.
-fn tenant() -> RefOr<Parameter> {
-    let text = "For a superadmin: the tenant to act in, by its slug or id. For others it does nothing.";
-    let parameter = ParameterBuilder::new().name("X-Banyan-Tenant").parameter_in(ParameterIn::Header);
-    RefOr::T(parameter.schema(Some(utoipa::schema!(String))).required(Required::False).description(Some(text)).build())
 }
 
 /// The document; where we are mounted under a prefix, it names that as its server.

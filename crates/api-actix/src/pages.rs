@@ -4,7 +4,7 @@
 use actix_web::{HttpResponse, http::header, web};
 use app::{App, identity::MIN_PASSWORD_CHARS};
 
-use crate::{ApiSettings, error::ApiError};
+use crate::{ApiSettings, error::ApiError, route::LISTED};
 
 const START: &str = include_str!("pages/start.html");
 const SETUP: &str = include_str!("pages/setup.html");
@@ -30,7 +30,10 @@ pub(crate) async fn start(app: web::Data<App>, settings: web::Data<ApiSettings>)
 
 /// The form of the first set-up. It reads the token from the fragment of its URL. Once that is done, it leads to the
 /// first page.
-pub(crate) async fn setup(app: web::Data<App>) -> Result<HttpResponse, ApiError> {
+#[utoipa::path(trace, path = LISTED, tag = "identity",
+    responses((status = 200, body = String, content_type = "text/html; charset=utf-8"),
+        (status = 303, description = "set-up is done", headers(("Location" = String, description = "The first page.")))))]
+pub(crate) async fn show_setup(app: web::Data<App>) -> Result<HttpResponse, ApiError> {
     if app.identity().is_set_up().await? {
         return Ok(HttpResponse::SeeOther().insert_header((header::LOCATION, "../../")).finish());
     }

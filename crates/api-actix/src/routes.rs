@@ -20,7 +20,7 @@ const MIB: usize = 1024 * KIB;
 #[rustfmt::skip] // one line each
 pub static ROUTES: &[Route] = &[
     page! (GET,    "/",                                 Public, pages::start),
-    page! (GET,    "/api/v1/setup",                     Public, pages::setup),
+    route!(GET,    "/api/v1/setup",                     Public, pages::show_setup),
     page! (GET,    "/api/v1/setup/form.js",             Public, pages::setup_script),
     page! (GET,    "/api/docs",                         Public, openapi::to_reference),
     page! (GET,    "/api/docs/{file:.*}",               Public, openapi::reference),

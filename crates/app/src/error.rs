@@ -246,7 +246,9 @@ impl From<StoreError> for Error {
 impl From<GatewayError> for Error {
     fn from(error: GatewayError) -> Self {
         let kind = match error.kind {
-            GatewayErrorKind::UnknownModel | GatewayErrorKind::InvalidRequest => ErrorKind::Invalid,
+            // What a request names and is not there, as a collection that it names.
+            GatewayErrorKind::UnknownModel => ErrorKind::NotFound,
+            GatewayErrorKind::InvalidRequest => ErrorKind::Invalid,
             GatewayErrorKind::RateLimited => ErrorKind::TooManyRequests,
             GatewayErrorKind::Timeout => ErrorKind::UpstreamTimeout,
             GatewayErrorKind::Unreachable

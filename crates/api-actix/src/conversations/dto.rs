@@ -110,6 +110,9 @@ impl From<&Conversation> for ConversationBody {
     }
 }
 
+/// Most bytes of the part of a title that is looked for.
+pub(crate) const MAX_TITLE_PART_BYTES: usize = 1024;
+
 /// Which conversations are listed.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]

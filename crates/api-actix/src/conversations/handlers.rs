@@ -10,8 +10,8 @@ use uuid::Uuid;
 
 use super::{
     dto::{
-        ConversationBody, ConversationQuery, HeadBody, MessagesQuery, NewConversationRequest, SwitchRequest,
-        UsageReportBody,
+        ConversationBody, ConversationQuery, HeadBody, MAX_TITLE_PART_BYTES, MessagesQuery, NewConversationRequest,
+        SwitchRequest, UsageReportBody,
     },
     message::{MessageBody, MessagesBody},
 };
@@ -35,7 +35,7 @@ pub(crate) async fn list(request: ActorRequest, query: Query<ConversationQuery>)
         include_others: include_others.unwrap_or_default(),
         origin: origin.as_deref().map(Origin::parse).transpose()?,
         include_archived: include_archived.unwrap_or_default(),
-        title_contains: q.map(|text| domain::text::free("q", &text, 1024)).transpose()?,
+        title_contains: q.map(|text| domain::text::free("q", &text, MAX_TITLE_PART_BYTES)).transpose()?,
     };
     let page = PageQuery { limit, cursor }.request()?;
     let conversations = request.app.conversations().list(&request.actor, &filter, page).await?;

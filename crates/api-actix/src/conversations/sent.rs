@@ -62,9 +62,9 @@ pub(crate) enum PartRequest {
 #[schema(example = json!({ "content": "How many days of holiday are there?" }))]
 pub(crate) struct MessageRequest {
     /// Short for one text part.
-    #[schema(value_type = MessageText, required = false)]
+    #[schema(value_type = Option<MessageText>)]
     content: Option<String>,
-    #[schema(value_type = MessageParts, required = false)]
+    #[schema(value_type = Option<MessageParts>)]
     parts: Option<Vec<PartObject>>,
     /// The message it goes under; absent: the head.
     parent_id: Option<Uuid>,
@@ -83,9 +83,9 @@ pub(crate) struct MessageRequest {
 #[expect(dead_code, reason = "describes in the OpenAPI document a message that stays where it is")]
 pub(crate) struct EditRequest {
     /// Short for one text part.
-    #[schema(value_type = MessageText, required = false)]
+    #[schema(value_type = Option<MessageText>)]
     content: Option<String>,
-    #[schema(value_type = MessageParts, required = false)]
+    #[schema(value_type = Option<MessageParts>)]
     parts: Option<Vec<PartObject>>,
     /// The model of the answer.
     #[schema(value_type = Option<ModelName>)]
@@ -99,9 +99,15 @@ pub(crate) struct EditRequest {
 /// parts have no other fields. The first is said by a `not`, which generators of clients pass over, where an `anyOf` would
 /// become a union of nothing.
 pub(crate) fn tell_bounds(schemas: &mut BTreeMap<String, RefOr<Schema>>) {
-    let models = json!({ "required": ["model", "models"] });
-    let neither = json!({ "not": { "anyOf": [{ "required": ["content"] }, { "required": ["parts"] }] } });
-    let words = json!({ "anyOf": [models, { "required": ["content", "parts"] }, neither] });
+    // Null is the same as nothing.
+    let both = |one: (&str, &str), other: (&str, &str)| {
+        let is = |kind: &str| json!({ "type": kind });
+        json!({ "required": [one.0, other.0], "properties": { one.0: is(one.1), other.0: is(other.1) } })
+    };
+    let models = both(("model", "string"), ("models", "array"));
+    let nothing = json!({ "type": "null" });
+    let neither = json!({ "properties": { "content": nothing, "parts": nothing } });
+    let words = json!({ "anyOf": [models, both(("content", "string"), ("parts", "array")), neither] });
     for (name, forbidden) in [("MessageRequest", &words), ("EditRequest", &words), ("RegenerateRequest", &models)] {
         if let Some(RefOr::T(Schema::Object(schema))) = schemas.get_mut(name) {
             schema.extensions = Some(Extensions::from_iter([("not", forbidden.clone())]));

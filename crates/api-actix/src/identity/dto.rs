@@ -211,6 +211,7 @@ request! {
         #[schema(value_type = Option<Scopes>)]
         scopes: Option<Vec<String>>,
         /// In the future; absent: it does not end by itself.
+        #[schema(example = "2099-12-31T00:00:00Z")]
         expires_at: Option<DateTime<Utc>>,
     }
 }

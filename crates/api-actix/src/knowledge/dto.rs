@@ -18,7 +18,7 @@ use crate::{
         CollectionDescription, CollectionIds, CollectionVisibilityName, Name, NewCollectionVisibility, PassageLimit,
         QueryText, SearchMode, SourceStatus,
     },
-    shape::response,
+    shape::{response, whole},
 };
 
 /// A collection to be created.
@@ -156,7 +156,7 @@ impl From<&UploadedSource> for UploadBody {
 #[expect(dead_code, reason = "describes the multipart form in the OpenAPI document")]
 pub(crate) struct UploadForm {
     /// The file: text, Markdown, HTML or PDF.
-    #[schema(value_type = String, format = Binary)]
+    #[schema(value_type = String, format = Binary, min_length = 1)]
     file: Vec<u8>,
     /// Its name for people; by default the file name.
     #[schema(value_type = Option<Name>, nullable = false)]
@@ -176,6 +176,7 @@ pub(crate) struct SearchBody {
     /// Only in these collections and those below them; absent: all that you may read.
     #[schema(value_type = Option<CollectionIds>)]
     collection_ids: Option<AtMost<1_000, Uuid>>,
+    #[serde(default, deserialize_with = "whole")]
     #[schema(value_type = Option<PassageLimit>)]
     limit: Option<u32>,
     /// By default `hybrid`.

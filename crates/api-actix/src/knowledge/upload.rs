@@ -33,7 +33,9 @@ const MAX_FIELDS: usize = 8;
 
 /// Uploads a file into a collection. It is found once its job is done.
 #[utoipa::path(trace, path = LISTED, params(Repeatable), request_body(content(
-        (UploadForm = "multipart/form-data", encoding(("metadata" = (content_type = "application/json")))))),
+        (UploadForm = "multipart/form-data", encoding(
+            ("file" = (content_type = "text/plain, text/markdown, text/html, application/pdf")),
+            ("metadata" = (content_type = "application/json")))))),
     responses((status = 202, body = UploadBody), (status = 409, description = "the collection holds this file already"),
         (status = 413, description = "too large, or a quota of bytes is reached"),
         (status = 415, description = "not a type that is read")))]

@@ -5,7 +5,6 @@
 
 use app::{
     conversations::{MAX_MODELS, MAX_SYSTEM_PROMPT_BYTES},
-    idempotency::MAX_KEY_CHARS,
     identity::{MAX_API_KEY_DESCRIPTION_BYTES, MAX_AVATAR_URL_BYTES, MAX_PASSWORD_CHARS, MIN_PASSWORD_CHARS},
     knowledge::{MAX_COLLECTION_DESCRIPTION_BYTES, MAX_NAMED_COLLECTIONS, MAX_QUERY_BYTES},
 };
@@ -23,6 +22,8 @@ use utoipa::openapi::{
     RefOr,
     schema::{AdditionalProperties, Array, ArrayBuilder, KnownFormat, Object, ObjectBuilder, Ref, SchemaFormat, Type},
 };
+
+use crate::conversations::dto::MAX_TITLE_PART_BYTES;
 
 /// Any text but NUL, which no database keeps.
 const NO_NUL: &str = r"^[^\u0000]*$";
@@ -103,7 +104,7 @@ values! {
     /// What to search for.
     QueryText = text(1, MAX_QUERY_BYTES, NOT_BLANK);
     /// Part of a title.
-    TitlePart = text(0, MAX_NAME_CHARS, NO_NUL);
+    TitlePart = text(0, MAX_TITLE_PART_BYTES, NO_NUL);
     /// Instructions that stand before every prompt.
     SystemPrompt = text(0, MAX_SYSTEM_PROMPT_BYTES, NO_NUL);
     /// What an API key is for.
@@ -121,11 +122,9 @@ values! {
     /// An https URL of a picture.
     PictureUrl = text(0, MAX_AVATAR_URL_BYTES, r"^https://[^\s\u0000\u0085]*$");
     /// An https URL on a domain of the platform.
-    PlatformUrl = text(0, MAX_URL_BYTES, &platform_urls());
+    PlatformUrl = text(0, MAX_URL_BYTES, &platform_urls(&Platform::ALL));
     /// Further fields that a provider knows.
     ProviderFields = ObjectBuilder::new().schema_type(Type::Object).additional_properties(Some(AdditionalProperties::FreeForm(true))).build();
-    /// One of one's own, of at most 24 hours.
-    IdempotencyKey = text(1, MAX_KEY_CHARS, "^[!-~]+$");
     /// The `head_version` of a conversation, in double quotes.
     HeadVersion = pattern("^\"[0-9]{1,18}\"$");
     /// USD with nine places.
@@ -143,7 +142,9 @@ values! {
     /// The id of a collection.
     CollectionId = ObjectBuilder::new().schema_type(Type::String).format(Some(SchemaFormat::KnownFormat(KnownFormat::Uuid))).build();
     /// Permissions, each once.
-    Scopes = list("PermissionName", 1, Permission::ALL.len());
+    Scopes = list("ScopeName", 1, Permission::ALL.len());
+    /// A permission that somebody in a tenant may have.
+    ScopeName = one_of(SystemRole::TenantAdmin.permissions().into_iter().map(Permission::as_str));
     /// A permission.
     PermissionName = one_of(Permission::ALL.map(Permission::as_str));
     /// How to send an access token.
@@ -172,8 +173,8 @@ values! {
     SearchMode = one_of(RetrievalMode::ALL.map(RetrievalMode::as_str));
 }
 
-/// URLs on the domains of all platforms.
-fn platform_urls() -> String {
-    let domains = Platform::ALL.map(|platform| platform.domains().join("|")).join("|").replace('.', "[.]");
-    format!("^https://([a-z0-9-]+[.])*({domains})(/[!-~]*)?$")
+/// URLs on the domains of these platforms.
+pub(crate) fn platform_urls(platforms: &[Platform]) -> String {
+    let domains: Vec<&str> = platforms.iter().flat_map(|platform| platform.domains()).copied().collect();
+    format!("^https://([a-z0-9-]+[.])*({})(/[!-~]*)?$", domains.join("|").replace('.', "[.]"))
 }

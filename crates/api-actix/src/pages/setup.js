@@ -69,6 +69,7 @@ async function send(body) {
   }
   history.replaceState(null, "", location.pathname);
   part("form").remove();
+  part("intro").hidden = true;
   part("tenant").textContent = result ? result.tenant.name : "the tenant";
   part("admin").textContent = result ? result.user.username : body.username;
   part("done").hidden = false;
@@ -79,7 +80,8 @@ part("form").addEventListener("submit", async (event) => {
   event.preventDefault();
   if (sending) return;
   sending = true;
-  part("send").setAttribute("aria-disabled", "true");
+  const button = part("send");
+  button.setAttribute("aria-disabled", "true");
   clear();
   const body = { token };
   for (const field of FIELDS) body[field] = part(field).value;
@@ -87,7 +89,7 @@ part("form").addEventListener("submit", async (event) => {
     await send(body);
   } finally {
     sending = false;
-    part("send").removeAttribute("aria-disabled");
+    button.removeAttribute("aria-disabled");
   }
 });
 window.addEventListener("hashchange", readToken);

@@ -1,12 +1,16 @@
 //! Shapes of tenancy on the wire.
 
+use std::collections::BTreeMap;
+
 use app::tenancy::{NewSocialLink, NewTenant};
 use chrono::{DateTime, Utc};
-use domain::tenancy::{SocialLink, Tenant};
+use domain::tenancy::{Platform, SocialLink, Tenant};
+use serde_json::json;
+use utoipa::openapi::{RefOr, Schema, extensions::Extensions};
 use uuid::Uuid;
 
 use crate::{
-    openapi::values::{Name, PlatformName, PlatformUrl, TenantSlug},
+    openapi::values::{Name, PlatformName, PlatformUrl, TenantSlug, platform_urls},
     shape::{request, response},
 };
 
@@ -54,5 +58,18 @@ request! {
         platform: String,
         #[schema(value_type = PlatformUrl)]
         url: String,
+    }
+}
+
+/// Says in the document which URLs go with which platform, by what they must not be: see
+/// [`crate::conversations::sent::tell_bounds`].
+pub(crate) fn tell_platforms(schemas: &mut BTreeMap<String, RefOr<Schema>>) {
+    let elsewhere = Platform::ALL.map(|platform| {
+        let leads_there = json!({ "not": { "pattern": platform_urls(&[platform]) } });
+        let of_it = json!({ "const": platform.as_str() });
+        json!({ "required": ["platform", "url"], "properties": { "platform": of_it, "url": leads_there } })
+    });
+    if let Some(RefOr::T(Schema::Object(schema))) = schemas.get_mut("NewSocialLinkRequest") {
+        schema.extensions = Some(Extensions::from_iter([("not", json!({ "anyOf": elsewhere }))]));
     }
 }

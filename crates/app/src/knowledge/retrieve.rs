@@ -178,7 +178,7 @@ impl App {
             if wanted.mode == RetrievalMode::Vector {
                 let message = "no embedding model is configured; search with mode 'lexical', or set \
                                BANYAN_EMBEDDINGS__MODEL or BANYAN_EMBEDDINGS__PATH";
-                return Err(Error::new(ErrorKind::Invalid, "no_embedding_model", message));
+                return Err(Error::new(ErrorKind::Conflict, "no_embedding_model", message));
             }
             return Ok(None);
         };
