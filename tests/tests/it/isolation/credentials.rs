@@ -9,7 +9,7 @@ use super::tenants::Tenants;
 use crate::world::{Backend, PASSWORD, World, on_each_backend, setup_body, text, user_body};
 
 on_each_backend!(
-    s22_only_authorization_carries_credentials,
+    s22_two_headers_alone_carry_credentials,
     s25_unknown_fields_are_refused,
     s29_forged_tokens_are_refused,
     s61_headers_never_become_statements,
@@ -20,7 +20,7 @@ async fn status(client: &Client, token: &str) -> Result<u16> {
     Ok(client.with_token(token).get("/api/v1/me").await?.status)
 }
 
-async fn s22_only_authorization_carries_credentials(backend: Backend) -> Result<()> {
+async fn s22_two_headers_alone_carry_credentials(backend: Backend) -> Result<()> {
     let world = World::start(backend).await?;
     let (nobody, token) = (world.nobody()?, world.token().to_owned());
     let key = world.admin()?.post("/api/v1/me/api-keys", &json!({ "name": "k" })).await?.expect(201)?;
@@ -31,8 +31,8 @@ async fn s22_only_authorization_carries_credentials(backend: Backend) -> Result<
             ensure!(nobody.get(&format!("/api/v1/me?{path}={credential}")).await?.status == 401, "{path}");
         }
         for (header, value) in [
-            ("x-api-key", credential.clone()),
             ("api-key", credential.clone()),
+            ("x-api-token", credential.clone()),
             ("cookie", format!("token={credential}; access_token={credential}; session={credential}")),
             ("proxy-authorization", format!("Bearer {credential}")),
             ("sec-websocket-protocol", format!("bearer, {credential}")),
@@ -47,6 +47,10 @@ async fn s22_only_authorization_carries_credentials(backend: Backend) -> Result<
         let twice = world.nobody()?.with_token(credential.as_str()).request(Method::GET, "/api/v1/me");
         let twice = Response::of(twice.header("authorization", format!("Bearer {credential}"))).await?;
         assert_eq!(twice.status, 401, "two credentials are none");
+        for (second, status) in [(credential.as_str(), 200), ("byn_another", 401)] {
+            let both = nobody.with_token(credential.as_str()).request(Method::GET, "/api/v1/me");
+            assert_eq!(Response::of(both.header("x-api-key", second)).await?.status, status, "two that differ are none");
+        }
     }
     Ok(())
 }
