@@ -34,6 +34,9 @@ const SMALL: usize = 64 * 1024;
 /// Those that are.
 static IN_FLIGHT: AtomicUsize = AtomicUsize::new(0);
 
+/// U+FEFF in UTF-8.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// The bytes of a body on its way in, among those of all.
 #[derive(Default)]
 struct InFlight(usize);
@@ -173,8 +176,9 @@ async fn read(mut payload: Payload, length: Option<usize>, limit: usize) -> Resu
 }
 
 /// Reads JSON; what is wrong is told with its place as a JSON pointer. NUL is refused wherever it stands: no
-/// database keeps it.
+/// database keeps it. The mark that some editors put before a text is no part of it (RFC 8259, 8.1).
 pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
+    let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
     if may_hold_nul(bytes)
         && let Ok(value) = serde_json::from_slice::<Value>(bytes)
         && let Some(place) = place_of_nul(&value)
@@ -291,6 +295,12 @@ mod tests {
         // A backslash and letters; the escape inside the text of an argument is text.
         let kept = parse::<serde_json::Value>(br#"{"a":"\\u0000"}"#).unwrap();
         assert_eq!(kept["a"], "\\u0000");
+    }
+
+    #[test]
+    fn a_mark_before_the_text_is_no_part_of_it() {
+        assert_eq!(parse::<u8>(b"\xef\xbb\xbf 7").unwrap(), 7);
+        assert_eq!(parse::<u8>(b"\xef\xbb\xbf\xef\xbb\xbf7").unwrap_err().error.code, "malformed_json");
     }
 
     #[test]

@@ -46,7 +46,11 @@ pub(crate) fn refusal(path: &Path, error: &str) -> ValueError {
     if let Some(field) = said.strip_prefix("duplicate field ") {
         return told(below(&place, unquoted(field)), "duplicate_field", "stands there twice; send it once".to_owned());
     }
-    if said.starts_with("unknown field ") {
+    if let Some(field) = said.strip_prefix("unknown field ") {
+        // A path leads to it, unless the field stands in what was read as a whole.
+        let field = unquoted(field.split(", there are no fields").next().unwrap_or_default());
+        let is_there = place.rsplit('/').next() == Some(escaped(field).as_str());
+        let place = if is_there { place } else { below(&place, field) };
         let known = match names(expected) {
             known if known.is_empty() => "no field is".to_owned(),
             known => format!("known are {known}"),
@@ -80,14 +84,20 @@ fn told(place: String, code: &'static str, message: String) -> ValueError {
 fn place_of(path: &Path) -> String {
     let part = |segment: &Segment| match segment {
         Segment::Seq { index } => Some(index.to_string()),
-        Segment::Map { key } => Some(key.replace('~', "~0").replace('/', "~1")),
+        Segment::Map { key } => Some(escaped(key)),
         Segment::Enum { .. } | Segment::Unknown => None,
     };
     path.iter().filter_map(part).collect::<Vec<_>>().join("/")
 }
 
+/// A name as a part of a JSON pointer.
+fn escaped(name: &str) -> String {
+    name.replace('~', "~0").replace('/', "~1")
+}
+
 fn below(place: &str, field: &str) -> String {
-    if place.is_empty() { field.to_owned() } else { format!("{place}/{field}") }
+    let field = escaped(field);
+    if place.is_empty() { field } else { format!("{place}/{field}") }
 }
 
 /// The text without the line and column at its end.

@@ -4,7 +4,7 @@ use anyhow::{Result, ensure};
 use serde_json::{Value, json};
 
 use super::{chat, refused, sent_for};
-use crate::world::{Backend, World, text};
+use crate::world::{Backend, World, conversation, text};
 
 /// As much as may be passed on unread.
 const MOST: usize = 64 * 1024;
@@ -165,10 +165,23 @@ async fn wrong_values_are_told_in_plain_words_on_both_faces() -> Result<()> {
         plain(&problem["detail"])?;
         plain(&problem["errors"][0]["detail"])?;
     }
+    let say = format!("/api/v1/conversations/{}/messages", conversation(&ada, &json!({})).await?);
+    for (parts, pointer, code) in [
+        (json!({}), "/parts", "wrong_type"),
+        (json!(["a"]), "/parts/0", "wrong_type"),
+        (json!([{ "text": "a" }]), "/parts/0/type", "missing"),
+        (json!([{ "type": "text" }]), "/parts/0/text", "missing"),
+        (json!([{ "type": "poem", "text": "a" }]), "/parts/0", "unknown_value"),
+        (json!([{ "type": "text", "text": "a", "more": 1 }]), "/parts/0/more", "unknown_field"),
+        (json!([{ "type": "text", "text": 7 }]), "/parts/0", "wrong_type"),
+    ] {
+        let problem = ada.post(&say, &json!({ "parts": parts })).await?.expect(422)?;
+        assert_eq!((&problem["errors"][0]["pointer"], &problem["errors"][0]["code"]), (&json!(pointer), &json!(code)));
+        plain(&problem["detail"])?;
+    }
     for (query, pointer) in [("limit=many", "/limit"), ("tree=maybe", "/tree"), ("titel=a", "/titel")] {
         let problem = ada.get(&format!("/api/v1/conversations?{query}")).await?.expect(422)?;
-        let known = if query.starts_with("tree") { "/tree" } else { pointer };
-        assert_eq!(problem["errors"][0]["pointer"], known, "{problem}");
+        assert_eq!(problem["errors"][0]["pointer"], pointer, "{problem}");
         plain(&problem["detail"])?;
     }
     Ok(())
