@@ -32,11 +32,14 @@ pub(crate) struct ErrorObject {
     pub(crate) code: &'static str,
 }
 
-/// The path of the dialect that ends this one, without [`BASE`].
+/// The path of the dialect, without [`BASE`], that ends this one, or that a name follows in it.
 fn tail(path: &str) -> Option<&'static str> {
     let path = path.trim_end_matches('/');
-    let paths = ROUTES.iter().filter_map(|route| route.path.strip_prefix(BASE));
-    paths.filter(|known| !known.contains('{')).find(|known| path.ends_with(known))
+    let mut paths = ROUTES.iter().filter_map(|route| route.path.strip_prefix(BASE));
+    paths.find_map(|known| match known.split_once('{') {
+        None => path.ends_with(known).then_some(known),
+        Some((before, _)) => path.contains(before).then(|| before.trim_end_matches('/')),
+    })
 }
 
 /// Whether who asks for a path (below what we are mounted at) speaks this dialect, be there such a path or not.
@@ -66,6 +69,8 @@ mod tests {
             ("/models/", "/v1/models"),
             ("/openai/embeddings", "/v1/embeddings"),
             ("/completions", "/v1/completions"),
+            ("/models/openai/gpt-4.1-mini", "/v1/models"),
+            ("/openai/v1/models/gpt", "/v1/models"),
         ] {
             assert!(is_meant(path), "{path}");
             let error = not_here(path).unwrap();

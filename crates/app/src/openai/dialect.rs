@@ -29,8 +29,8 @@ const CALLABLES: &[(&str, &[&str])] =
 const TEXT_PARTS: &[(&str, &str)] =
     &[("text", "text"), ("input_text", "text"), ("output_text", "text"), ("refusal", "refusal")];
 
-/// What the provider gets of the fields that we do not read ourselves: all but [`KEPT_BACK`], as they came. A field that
-/// is null was not given, nor is there anything to call in a list of nothing.
+/// What the provider gets of the fields that we do not read ourselves: all but those that stay in the house, as they came.
+/// A field that is null was not given, nor is there anything to call in a list of nothing.
 ///
 /// # Errors
 /// `not_supported` for what would be paid and not served: more than one choice, and probabilities of tokens. `too_long`

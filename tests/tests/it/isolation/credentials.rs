@@ -49,7 +49,11 @@ async fn s22_two_headers_alone_carry_credentials(backend: Backend) -> Result<()>
         assert_eq!(twice.status, 401, "two credentials are none");
         for (second, status) in [(credential.as_str(), 200), ("byn_another", 401)] {
             let both = nobody.with_token(credential.as_str()).request(Method::GET, "/api/v1/me");
-            assert_eq!(Response::of(both.header("x-api-key", second)).await?.status, status, "two that differ are none");
+            assert_eq!(
+                Response::of(both.header("x-api-key", second)).await?.status,
+                status,
+                "two that differ are none"
+            );
         }
     }
     Ok(())
