@@ -1,6 +1,9 @@
 //! Bodies of requests and responses, each field once.
 
-use serde::{Deserialize, Deserializer, de::Error};
+use serde::{
+    Deserialize, Deserializer,
+    de::{Error, Unexpected},
+};
 use serde_json::Number;
 
 /// Declares the body of a response, with how each field follows from the value that is told.
@@ -46,7 +49,7 @@ pub(crate) use request;
 pub(crate) fn whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
     let Some(number) = Option::<Number>::deserialize(deserializer)? else { return Ok(None) };
     let float = number.as_f64().filter(|float| float.fract() == 0.0 && (0.0..=f64::from(u32::MAX)).contains(float));
-    let wrong = || D::Error::custom(format_args!("must be a whole number from 0 to {}", u32::MAX));
+    let wrong = || D::Error::invalid_value(Unexpected::Other("a number"), &"u32");
     float.map(|float| Some(float as u32)).ok_or_else(wrong)
 }
 

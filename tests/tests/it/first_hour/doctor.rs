@@ -107,7 +107,8 @@ async fn a_provider_that_lives_is_asked_for_what_it_has() -> Result<()> {
     report.ok("provider openai", "lists 3 models")?;
     report.ok("chat model", "openai/gpt-4.1-mini")?;
     report.ok("embedding model", "256 numbers")?;
-    of(&[("BANYAN_CHAT__MODEL", "llama")]).await?.wrong("chat model", "BANYAN_CHAT__MODEL")?;
+    of(&[("BANYAN_CHAT__MODEL", "llama")]).await?.ok("chat model", "openai/llama:latest")?;
+    of(&[("BANYAN_CHAT__MODEL", "lama")]).await?.wrong("chat model", "BANYAN_CHAT__MODEL")?;
     of(&[("BANYAN_CHAT__MODEL", "openai/llama")]).await?.ok("chat model", "openai/llama")?;
     of(&[("BANYAN_CHAT__MODEL", "banyan/extractive")]).await?.ok("chat model", "built in")?;
     of(&[("BANYAN_CHAT__MODEL", "openai/gpt-5")]).await?.wrong("chat model", "lists no 'gpt-5', but gpt-4.1-mini")?;
