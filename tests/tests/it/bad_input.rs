@@ -133,9 +133,9 @@ async fn s62_what_is_looked_for_is_text(backend: Backend) -> Result<()> {
         refused(&ada.get(&format!("{chats}?{query}")).await?, 422)?;
     }
     // Half a character, as an escape and as bytes.
-    refused(&raw(&ada, Method::POST, "/api/v1/search", "application/json", r#"{"query":"\ud83c"}"#).await?, 400)?;
+    refused(&raw(&ada, Method::POST, "/api/v1/search", "application/json", r#"{"query":"\ud83c"}"#).await?, 422)?;
     let bytes = b"{\"query\":\"\xf0\x9f\"}".to_vec();
-    refused(&raw(&ada, Method::POST, "/api/v1/search", "application/json", bytes).await?, 400)?;
+    refused(&raw(&ada, Method::POST, "/api/v1/search", "application/json", bytes).await?, 422)?;
     Ok(())
 }
 
