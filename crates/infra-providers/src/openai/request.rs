@@ -106,7 +106,7 @@ mod tests {
         let extra = |value: Value| value.as_object().cloned().unwrap();
         let signed = json!({ "extra_content": { "google": { "thought_signature": "s" } }, "id": "no", "type": "no" });
         let call = ToolCall { id: "c1".into(), name: "f".into(), arguments: "{}".into(), extra: extra(signed) };
-        let beside = json!({ "reasoning_content": "hm", "role": "system", "content": "no" });
+        let beside = json!({ "reasoning_content": "hm", "role": "system" });
         let said = PromptMessage {
             tool_calls: vec![call],
             extra: extra(beside),
