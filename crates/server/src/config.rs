@@ -30,6 +30,8 @@ use crate::error::StartError;
 
 /// The file that is read when it is there and no other is named.
 const DEFAULT_FILE: &str = "banyan.toml";
+/// The database, in the data folder, where no other is named.
+const DATABASE_FILE: &str = "banyan.db";
 
 /// Flags that override settings.
 #[derive(Debug, Clone, Default, Args)]
@@ -211,13 +213,21 @@ impl Config {
         shown["secret_key"] = self.secret_key.as_ref().map(|_| "(set)").into();
         let url = |url: &Option<String>| url.as_deref().map(without_password).into();
         let DatabaseConfig { jobs_url, owner_url, listen_url, .. } = &self.database;
-        shown["database_url"] = url(&self.database_url);
+        shown["database_url"] = match &self.database_url {
+            None => format!("sqlite://{}", self.sqlite_file().display()).into(),
+            given => url(given),
+        };
         let providers = self.providers.iter().map(providers::Entry::shown).collect::<Vec<_>>();
         shown["providers"] = serde_json::to_value(providers).unwrap_or_default();
         for (name, value) in [("jobs_url", jobs_url), ("owner_url", owner_url), ("listen_url", listen_url)] {
             shown["database"][name] = url(value);
         }
         shown
+    }
+
+    /// The file of the database that is used where no other is named.
+    pub(crate) fn sqlite_file(&self) -> PathBuf {
+        self.data_file(DATABASE_FILE)
     }
 
     /// The path of a file in the data folder.

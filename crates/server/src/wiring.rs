@@ -25,7 +25,6 @@ use crate::{
 
 /// The running program, which stays itself when its file is replaced.
 const OWN_EXECUTABLE: &str = "/proc/self/exe";
-const DATABASE_FILE: &str = "banyan.db";
 const FILES_FOLDER: &str = "files";
 
 /// Where data is kept, as the database URL says.
@@ -58,7 +57,7 @@ impl Backend {
     }
 
     fn named(config: &Config) -> Result<Self, StartError> {
-        let Some(url) = &config.database_url else { return Ok(Self::Sqlite(config.data_file(DATABASE_FILE))) };
+        let Some(url) = &config.database_url else { return Ok(Self::Sqlite(config.sqlite_file())) };
         match url.split_once("://") {
             Some(("sqlite", path)) if !path.is_empty() => Ok(Self::Sqlite(PathBuf::from(path))),
             Some(("postgres" | "postgresql", _)) => Ok(Self::Postgres(PostgresUrls {

@@ -12,17 +12,13 @@ use utoipa::{
     openapi::{
         RefOr, Schema,
         extensions::Extensions,
-        schema::{KnownFormat, Object, ObjectBuilder, OneOfBuilder, Ref, SchemaFormat, Type},
+        schema::{AnyOfBuilder, KnownFormat, Object, ObjectBuilder, OneOfBuilder, Ref, SchemaFormat, Type},
     },
 };
 use uuid::Uuid;
 
 use super::{dto::UsageBody, message::MessageBody};
-use crate::{
-    knowledge::dto::PassageBody,
-    openapi::values::{one_of, values},
-    sse,
-};
+use crate::{knowledge::dto::PassageBody, openapi::values::one_of, sse};
 
 /// The turn is open: its messages and stream exist.
 #[derive(Debug, Serialize, ToSchema)]
@@ -156,19 +152,15 @@ fn body(event: TurnEvent, message: Option<Box<MessageBody>>) -> EventBody {
     }
 }
 
-values! {
-    /// Server-sent events, each of which reads as a `TurnEvent`: its number, its name, and its data as JSON. Lines that
-    /// begin with a colon are comments.
-    TurnEvents = ObjectBuilder::new().schema_type(Type::String).content_media_type("text/event-stream").extensions(Some(
-        Extensions::from_iter([("contentSchema", json!({ "type": "array", "items": Ref::from_schema_name("TurnEvent") }))])
-    )).build();
-}
+/// A stream of events, for the document. Clients that know server-sent events take its schema for that of an event's data;
+/// others have the whole as a text, which says by a schema of its own what the events are.
+pub(crate) enum TurnEvents {}
 
 /// An event as its reader has it, for the document.
 pub(crate) enum TurnEventBody {}
 
-/// Each event by its name, with what clients call it and the schema of its data. `error` says that the stream broke off: it has no number, and its reader goes
-/// on from the last event that it has seen.
+/// Each event by its name, with what clients call it and the schema of its data. `error` says that the stream broke off:
+/// it has no number, and its reader goes on from the last event that it has seen.
 const EVENTS: &[(&str, &str, &str)] = &[
     ("turn.started", "TurnStartedEvent", "TurnStarted"),
     ("retrieval.completed", "RetrievalCompletedEvent", "RetrievalCompleted"),
@@ -194,6 +186,23 @@ fn event_schema((name, title, data): &(&'static str, &str, &str)) -> Object {
     let event = if *name == BROKEN_OFF { event } else { event.property("id", number).required("id") };
     event.title(Some(*title)).build()
 }
+
+impl PartialSchema for TurnEvents {
+    fn schema() -> RefOr<Schema> {
+        let events = json!({ "type": "array", "items": Ref::from_schema_name("TurnEvent") });
+        let whole = ObjectBuilder::new().schema_type(Type::String).content_media_type("text/event-stream");
+        let whole = whole.extensions(Some(Extensions::from_iter([("contentSchema", events)])));
+        let mut data: Vec<&str> = EVENTS.iter().map(|(.., data)| *data).collect();
+        data.dedup();
+        // The text comes last: who tries one after the other takes it for nothing else.
+        let any = data.iter().fold(AnyOfBuilder::new(), |any, data| any.item(Ref::from_schema_name(*data))).item(whole);
+        let description = "Server-sent events: the data of each, or the whole as text, where lines that begin with a \
+                           colon are comments.";
+        RefOr::T(any.description(Some(description)).build().into())
+    }
+}
+
+impl ToSchema for TurnEvents {}
 
 impl PartialSchema for TurnEventBody {
     fn schema() -> RefOr<Schema> {

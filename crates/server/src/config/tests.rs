@@ -231,6 +231,8 @@ fn a_public_url_is_a_whole_one_without_a_slash_at_its_end() {
         "https://chat.example.com/?a=b",
         "https://chat.example.com/#x",
         "https://me:s3cr3t@chat.example.com",
+        "ftp://me:s3cr3t@chat.example.com",
+        "me:s3cr3t@chat.example.com",
         "https://chat.example.com:99999",
     ] {
         let told = told(of_environment(&[("BANYAN_PUBLIC_URL", wrong)]));

@@ -81,7 +81,11 @@ fn one_of(names: &[&str]) -> String {
 /// `, and not '…'`, where that is no secret.
 pub(super) fn instead_of(key: &str, value: &str) -> String {
     let last = key.rsplit('.').next().unwrap_or(key);
-    if FROM_FILE.contains(&key) || SECRET_ENDINGS.iter().any(|ending| last.ends_with(ending)) {
+    let is_secret = FROM_FILE.contains(&key)
+        || SECRET_ENDINGS.iter().any(|ending| last.ends_with(ending))
+        // A name and password may stand in a URL.
+        || last.ends_with("url") && value.contains('@');
+    if is_secret {
         return String::new();
     }
     let shown: String = value.chars().take(MAX_SHOWN_CHARS).flat_map(char::escape_debug).collect();

@@ -194,6 +194,9 @@ async fn documents_of_another_embedding_model_are_found() -> Result<()> {
     of(Some("openai/text-embedding-3-small")).await?.ok("embedding model", "256 numbers")?;
     of(Some("openai/another")).await?.wrong("embedding model", "openai/text-embedding-3-small")?;
     of(None).await?.wrong("embedding model", "none is set")?;
+    world.run("UPDATE source_versions SET embedding_dimension = 128").await?;
+    let changed = of(Some("openai/text-embedding-3-small")).await?;
+    changed.wrong("embedding model", "vectors of 256 numbers, and documents are indexed by 128 under the same name")?;
     Ok(())
 }
 

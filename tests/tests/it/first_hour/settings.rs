@@ -48,6 +48,7 @@ async fn whatever_a_name_looks_like_it_is_a_name() -> Result<()> {
     let shown = in_force(&[("BANYAN_PUBLIC_URL", "https://Chat.example.com/"), ("BANYAN_LISTEN", "")]).await?;
     assert_eq!(shown["public_url"], "https://chat.example.com");
     assert_eq!(shown["listen"], "127.0.0.1:8080");
+    assert_eq!(shown["database_url"], "sqlite://./data/banyan.db");
     Ok(())
 }
 

@@ -97,6 +97,7 @@ fn every_schema_is_one_and_its_example_fits() -> Result<()> {
             "enum",
             "items",
             "oneOf",
+            "anyOf",
             "allOf",
             "format",
             "pattern",
