@@ -17,7 +17,7 @@ use domain::{
 use futures::{FutureExt, future::join_all};
 use infra_providers::scripted::{Fault, Script, ScriptedServer, UsageMode};
 
-use crate::support::{Bench, Choice, MODEL, ManualModels, cost_of, refusal, tenant_of, until};
+use crate::support::{Bench, Choice, MODEL, ManualModels, cost_of, refusal, registry, tenant_of, until};
 
 /// A completion of one question.
 pub(crate) fn asked(question: &str) -> ChatCompletion {
@@ -121,6 +121,24 @@ async fn what_nobody_reads_is_bounded_in_time() {
         bench.app.openai().complete(&ada, asked("What?")).await.is_ok_and(|next| next.conversation_id.is_none())
     })
     .await;
+}
+
+#[tokio::test]
+async fn an_answer_that_does_not_begin_is_cut_off_and_may_have_been_paid_for() {
+    let server = ScriptedServer::start().await.unwrap();
+    server.set_default(Script::fault(Fault::Silence));
+    let models = Some(registry(&server.base_url()));
+    let settings = Settings { max_answer_time: Duration::from_millis(300), ..Settings::default() };
+    let bench = Bench::with(Choice { models, settings, ..Choice::default() });
+    let ada = bench.ada().await;
+    assert_eq!(refusal(bench.app.openai().complete(&ada, asked("What?")).await), "upstream_timeout");
+    assert_eq!(server.requests().len(), 1, "it was asked once");
+    let row = bench.ledger(&ada).await.pop().unwrap();
+    let prompt = estimate::tokens_of_messages(["What?"]);
+    assert_eq!((row.tokens.input_tokens, row.tokens.output_tokens, row.is_estimated), (prompt, 0, true));
+    assert_eq!(row.metadata["error"], "upstream_timeout");
+    bench.recover_after_leases().await;
+    assert_eq!(bench.ledger(&ada).await, [row], "and is booked once");
 }
 
 #[tokio::test]
