@@ -16,7 +16,7 @@ use actix_web::{
 use domain::error::ValueError;
 use futures::StreamExt;
 use serde::de::{DeserializeOwned, IgnoredAny};
-use serde_json::{Value, error::Category};
+use serde_json::Value;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::{Body, error::ApiError, objects::Objects, words};
@@ -187,11 +187,11 @@ pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     }
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(Objects(&mut reader)).map_err(|error| {
-        // Of a value that cannot be what is wanted the reader sometimes says that it is no JSON.
-        let is_data = error.inner().classify() == Category::Data || serde_json::from_slice::<IgnoredAny>(bytes).is_ok();
-        match is_data {
-            true => words::refusal(error.path(), &error.inner().to_string()).into(),
-            false => ApiError::malformed_json(error.inner()),
+        // Of a value that cannot be what is wanted the reader sometimes says that it is no JSON, and of what is cut off
+        // that it is not wanted.
+        match serde_json::from_slice::<IgnoredAny>(bytes) {
+            Err(malformed) if malformed.is_eof() || !error.inner().is_data() => ApiError::malformed_json(&malformed),
+            _ => words::refusal(error.path(), &error.inner().to_string()).into(),
         }
     })?;
     reader.end().map_err(|error| ApiError::malformed_json(&error))?;

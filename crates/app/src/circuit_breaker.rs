@@ -1,7 +1,8 @@
-//! Circuit breakers: a provider that fails half of a tenant's calls is left alone by that tenant for a while.
+//! Circuit breakers: a model that fails half of a tenant's calls is left alone by that tenant for a while.
 //!
 //! A provider that is away would else be asked again with every question, three times each, and everybody would
 //! wait for it. Tenants are judged apart: what one of them asks may fail by itself, and must not end the answers of others.
+//! So are models: a router is one provider with the models of many.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -37,25 +38,25 @@ impl App {
         name: &ModelName,
         request: ChatRequest,
     ) -> Result<ChatStream, GatewayError> {
-        let passage = self.parts.circuits.enter(tenant, &name.provider, Instant::now())?;
+        let passage = self.parts.circuits.enter(tenant, name, Instant::now())?;
         let answered = measure::chat(model, name, request).await;
         passage.end(answered.as_ref().is_err_and(|error| error.kind.is_transient()), Instant::now());
         answered
     }
 }
 
-/// The circuits of all tenants to all providers, in this process.
+/// The circuits of all tenants to all models, in this process.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct CircuitBreakers(Arc<Mutex<HashMap<Key, Circuit>>>);
 
-type Key = (TenantId, String);
+type Key = (TenantId, ModelName);
 
 #[derive(Debug, Default)]
 struct Circuit {
     /// Whether each of the last calls failed.
     failed: VecDeque<bool>,
     open_until: Option<Instant>,
-    /// One call finds out whether the provider is well again.
+    /// One call finds out whether the model is well again.
     is_tried: bool,
 }
 
@@ -64,15 +65,15 @@ impl CircuitBreakers {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn enter(&self, tenant: TenantId, provider: &str, now: Instant) -> Result<Passage, GatewayError> {
-        let key = (tenant, provider.to_owned());
+    fn enter(&self, tenant: TenantId, model: &ModelName, now: Instant) -> Result<Passage, GatewayError> {
+        let key = (tenant, model.clone());
         let mut is_trial = false;
         if let Some(circuit) = self.circuits().get_mut(&key)
             && let Some(until) = circuit.open_until
         {
             let left = until.saturating_duration_since(now);
             if circuit.is_tried || !left.is_zero() {
-                return Err(left_alone(provider, left));
+                return Err(left_alone(model, left));
             }
             circuit.is_tried = true;
             is_trial = true;
@@ -81,14 +82,15 @@ impl CircuitBreakers {
     }
 }
 
-fn left_alone(provider: &str, left: Duration) -> GatewayError {
+fn left_alone(model: &ModelName, left: Duration) -> GatewayError {
     let wait = left.max(Duration::from_secs(1));
-    let message =
-        format!("the provider '{provider}' failed half of its last {JUDGED} calls; try again in a few seconds");
+    let message = format!(
+        "the model '{model}' failed half of its last {JUDGED} calls; try again in a few seconds, or ask another"
+    );
     GatewayError { retry_after: Some(wait), ..GatewayError::new(GatewayErrorKind::Unreachable, message) }
 }
 
-/// A call that the circuit let through. Dropped before its end, it says nothing of the provider.
+/// A call that the circuit let through. Dropped before its end, it says nothing of the model.
 struct Passage {
     circuits: CircuitBreakers,
     key: Key,
@@ -158,9 +160,13 @@ mod tests {
         TenantId(RandomIds.random())
     }
 
+    fn model(name: &str) -> ModelName {
+        ModelName::parse(name).unwrap()
+    }
+
     /// Makes a call at a time; whether it was let through.
     fn call(breakers: &CircuitBreakers, tenant: TenantId, has_failed: bool, now: Instant) -> bool {
-        breakers.enter(tenant, "openai", now).map(|passage| passage.end(has_failed, now)).is_ok()
+        breakers.enter(tenant, &model("openai/a"), now).map(|passage| passage.end(has_failed, now)).is_ok()
     }
 
     #[test]
@@ -169,13 +175,15 @@ mod tests {
         for number in 0..JUDGED {
             assert!(call(&breakers, tenant, number % 2 == 0, now));
         }
-        let refused = breakers.enter(tenant, "openai", now).err().unwrap();
+        let refused = breakers.enter(tenant, &model("openai/a"), now).err().unwrap();
         assert_eq!((refused.kind, refused.retry_after), (GatewayErrorKind::Unreachable, Some(OPEN)));
         assert!(call(&breakers, self::tenant(), false, now), "another tenant is judged by itself");
-        assert!(breakers.enter(tenant, "ollama", now).is_ok(), "and so is another provider");
+        for other in ["openai/b", "ollama/a"] {
+            assert!(breakers.enter(tenant, &model(other), now).is_ok(), "and so is another model");
+        }
 
         now += OPEN;
-        let trial = breakers.enter(tenant, "openai", now).unwrap();
+        let trial = breakers.enter(tenant, &model("openai/a"), now).unwrap();
         assert!(!call(&breakers, tenant, false, now), "one is let through, not all");
         drop(trial);
         assert!(call(&breakers, tenant, true, now));
@@ -200,7 +208,7 @@ mod tests {
     #[test]
     fn calls_that_were_under_way_say_nothing_once_it_is_open() {
         let (breakers, tenant, now) = (CircuitBreakers::default(), tenant(), Instant::now());
-        let late: Vec<_> = (0..JUDGED).map(|_| breakers.enter(tenant, "openai", now).unwrap()).collect();
+        let late: Vec<_> = (0..JUDGED).map(|_| breakers.enter(tenant, &model("openai/a"), now).unwrap()).collect();
         for _ in 0..JUDGED {
             assert!(call(&breakers, tenant, true, now));
         }

@@ -248,7 +248,9 @@ impl From<GatewayError> for Error {
         let kind = match error.kind {
             // What a request names and is not there, as a collection that it names.
             GatewayErrorKind::UnknownModel => ErrorKind::NotFound,
-            GatewayErrorKind::InvalidRequest => ErrorKind::Invalid,
+            GatewayErrorKind::InvalidRequest | GatewayErrorKind::ContextLength | GatewayErrorKind::ContentFilter => {
+                ErrorKind::Invalid
+            }
             GatewayErrorKind::RateLimited => ErrorKind::TooManyRequests,
             GatewayErrorKind::Timeout => ErrorKind::UpstreamTimeout,
             GatewayErrorKind::Unreachable

@@ -45,7 +45,7 @@ pub type ConnectionPool = Pool<Connections>;
 /// to the next.
 pub(crate) struct PooledConnection {
     connection: Object<Connections>,
-    _admitted: Admitted,
+    admitted: Admitted,
 }
 
 impl PooledConnection {
@@ -56,6 +56,7 @@ impl PooledConnection {
     /// Closes the connection instead of giving it back.
     pub(crate) fn close(self) {
         drop(Object::take(self.connection));
+        self.admitted.to_no_avail();
     }
 }
 
@@ -91,14 +92,15 @@ impl RolePool {
             if is_reachable { busy } else { away(sqlx::Error::PoolTimedOut) }
         })?;
         let longest = self.connections.timeouts().wait.unwrap_or_default();
-        let acquired = timeout(longest, self.connections.get()).await.map_err(|_| away(sqlx::Error::PoolTimedOut))?;
-        let connection = acquired.map_err(|error| match error {
-            PoolError::Backend(error) => away(error),
-            PoolError::Timeout(_) => away(sqlx::Error::PoolTimedOut),
-            PoolError::Closed => away(sqlx::Error::PoolClosed),
-            other => away(sqlx::Error::Configuration(Box::new(other))),
-        })?;
-        Ok(PooledConnection { connection, _admitted: admitted })
+        let failure = match timeout(longest, self.connections.get()).await {
+            Ok(Ok(connection)) => return Ok(PooledConnection { connection, admitted }),
+            Err(_) | Ok(Err(PoolError::Timeout(_))) => sqlx::Error::PoolTimedOut,
+            Ok(Err(PoolError::Backend(error))) => error,
+            Ok(Err(PoolError::Closed)) => sqlx::Error::PoolClosed,
+            Ok(Err(other)) => sqlx::Error::Configuration(Box::new(other)),
+        };
+        admitted.to_no_avail();
+        Err(away(failure))
     }
 }
 

@@ -32,7 +32,7 @@ use http_body_util::{BodyExt, Full};
 use hyper::{
     HeaderMap, StatusCode,
     body::Incoming,
-    header::{ACCEPT, HeaderValue, PROXY_AUTHORIZATION, USER_AGENT},
+    header::{ACCEPT, ACCEPT_ENCODING, HeaderValue, PROXY_AUTHORIZATION, USER_AGENT},
 };
 use hyper_util::{
     client::legacy,
@@ -103,6 +103,8 @@ impl Request {
         *request.headers_mut() = self.headers;
         let headers = request.headers_mut();
         headers.entry(ACCEPT).or_insert(HeaderValue::from_static("*/*"));
+        // Who says nothing accepts any.
+        headers.entry(ACCEPT_ENCODING).or_insert(HeaderValue::from_static("identity"));
         headers.entry(USER_AGENT).or_insert(HeaderValue::from_static(AGENT));
         Ok(request)
     }

@@ -1,6 +1,7 @@
 //! Providers that speak the OpenAI dialect: OpenAI itself, Ollama, vLLM, llama.cpp, gateways.
 
 mod assembler;
+mod calls;
 mod chat;
 mod complaint;
 mod completion;

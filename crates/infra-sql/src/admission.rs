@@ -30,7 +30,7 @@ pub struct Admission(Arc<Door>);
 struct Door {
     /// What has these places, for metrics and messages.
     name: &'static str,
-    /// How long it may be that nobody is let in.
+    /// How long it may be that nobody is served.
     longest_stall: Duration,
     line: Mutex<Line>,
 }
@@ -44,7 +44,7 @@ impl Door {
 
 impl Admission {
     /// `places` places, of which one tenant gets at most three quarters at once, so that another one's
-    /// work need not wait for the end of its. Who waits while nobody is let in for `longest_stall` is told so; as
+    /// work need not wait for the end of its. Who waits while nobody is served for `longest_stall` is told so; as
     /// long as the line moves, it is waited for 15 s.
     #[must_use]
     pub fn new(name: &'static str, places: usize, longest_stall: Duration) -> Self {
@@ -67,14 +67,14 @@ impl Admission {
             let mut waiting = Waiting { door: Arc::clone(door), ticket, called, is_over: false };
             let begun = Instant::now();
             loop {
-                let before = door.line().handed_on();
+                let before = door.line().served();
                 let left = LONGEST_WAIT.saturating_sub(begun.elapsed());
                 match timeout(door.longest_stall.min(left), &mut waiting.called).await {
                     Ok(Ok(())) => {
                         waiting.is_over = true;
-                        return Ok(Admitted { door: Arc::clone(door), tenant });
+                        return Ok(Admitted { door: Arc::clone(door), tenant, is_of_use: true });
                     }
-                    Err(_) if door.line().handed_on() != before && begun.elapsed() < LONGEST_WAIT => {}
+                    Err(_) if door.line().served() != before && begun.elapsed() < LONGEST_WAIT => {}
                     _ => {
                         let waited = begun.elapsed();
                         return Err(StoreError::Busy(format!("{} had no place within {waited:?}", door.name)));
@@ -113,10 +113,58 @@ impl Drop for Waiting {
 pub struct Admitted {
     door: Arc<Door>,
     tenant: Option<TenantId>,
+    is_of_use: bool,
+}
+
+impl Admitted {
+    /// Gives the place back: what it is a place at does not answer. A line in which that goes round serves nobody, and
+    /// who waits is not to take it for one that moves.
+    pub fn to_no_avail(mut self) {
+        self.is_of_use = false;
+    }
 }
 
 impl Drop for Admitted {
     fn drop(&mut self) {
-        self.door.line().leave(self.tenant);
+        let mut line = self.door.line();
+        if self.is_of_use {
+            line.serve();
+        }
+        line.leave(self.tenant);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::future::join_all;
+    use tokio::time::sleep;
+
+    use super::*;
+
+    const STALL: Duration = Duration::from_secs(2);
+
+    /// Eight want the one place, each for less than the stall; how many were refused it.
+    async fn refused_of_eight(is_of_use: bool) -> usize {
+        let admission = Admission::new("test", 1, STALL);
+        let outcomes = join_all((0..8).map(|_| async {
+            let begun = Instant::now();
+            let Ok(place) = admission.enter(None, Priority::Request).await else { return begun.elapsed() };
+            sleep(STALL * 3 / 4).await;
+            if is_of_use {
+                drop(place)
+            } else {
+                place.to_no_avail()
+            }
+            Duration::ZERO
+        }));
+        let refused: Vec<Duration> = outcomes.await.into_iter().filter(|waited| !waited.is_zero()).collect();
+        assert!(refused.iter().all(|waited| *waited < STALL * 2), "{refused:?}");
+        refused.len()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_line_moves_by_those_who_are_served_alone() {
+        assert_eq!(refused_of_eight(true).await, 0);
+        assert_eq!(refused_of_eight(false).await, 6);
     }
 }

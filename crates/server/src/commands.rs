@@ -25,7 +25,6 @@ pub(crate) use usage::UsageCommand;
 #[command(
     name = "banyan",
     version,
-    about,
     after_help = "Settings also come from banyan.toml and from variables \
     BANYAN_…; 'banyan config' prints those in force."
 )]

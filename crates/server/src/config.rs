@@ -24,6 +24,7 @@ mod words;
 use environment::{Environment, FROM_FILE, variable};
 use file::SettingsFile;
 pub(crate) use limits::LimitsConfig;
+pub(crate) use near::nearest;
 pub(crate) use sections::{ChatConfig, DatabaseConfig, EmbeddingsConfig, LogConfig, LogFormat};
 
 use crate::error::StartError;

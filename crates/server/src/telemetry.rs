@@ -6,7 +6,7 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::{EnvFilter, fmt, prelude::*};
 
 use crate::{
-    config::{Config, LogFormat},
+    config::{Config, LogFormat, nearest},
     error::StartError,
 };
 
@@ -16,11 +16,20 @@ const SECONDS: &[f64] = &[0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30
 /// Bounds of the buckets of statements and waits, in seconds: most take a small part of a millisecond.
 const DATABASE_SECONDS: &[f64] = &[0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0];
 
+const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+
 /// Starts the log.
 ///
 /// # Errors
 /// [`StartError::Setting`] for a filter that is none.
 pub(crate) fn init(config: &Config) -> Result<(), StartError> {
+    let written = config.log.filter.trim();
+    let is_word = written.chars().all(|letter| letter.is_ascii_alphabetic());
+    let meant = nearest(written, LEVELS).filter(|level| is_word && !level.eq_ignore_ascii_case(written));
+    if let Some(level) = meant {
+        // The name of a part is a filter as well: this one would let nothing through.
+        return Err(config.refuse("log.filter", format!("must be a level; did you mean '{level}'?")));
+    }
     let filter = EnvFilter::try_new(&config.log.filter).map_err(|error| {
         let problem =
             format!("must be a level, such as 'info', or levels of parts, such as 'info,app=debug' ({error})");

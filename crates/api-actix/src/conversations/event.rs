@@ -92,11 +92,14 @@ pub(crate) struct FailureBody {
     code: String,
     /// A sentence that says what to do.
     message: String,
+    /// Seconds after which to ask again, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_after: Option<u64>,
 }
 
 impl From<TurnFailure> for FailureBody {
-    fn from(TurnFailure { code, message }: TurnFailure) -> Self {
-        Self { code, message }
+    fn from(TurnFailure { code, message, retry_after }: TurnFailure) -> Self {
+        Self { code, message, retry_after }
     }
 }
 
@@ -243,7 +246,7 @@ mod tests {
     #[test]
     fn the_document_knows_every_event() {
         let uuid = Uuid::nil();
-        let failure = TurnFailure { code: "c".to_owned(), message: "m".to_owned() };
+        let failure = TurnFailure { retry_after: Some(3), ..TurnFailure::new("c", "m") };
         let told = |event: TurnEvent| {
             let name = event.name();
             (name, serde_json::to_value(body(event, None)).unwrap())

@@ -43,7 +43,8 @@ pub(crate) async fn list(request: ActorRequest, query: Query<ConversationQuery>)
 }
 
 /// Begins a conversation.
-#[utoipa::path(trace, path = LISTED, params(Repeatable), responses((status = 201, body = ConversationBody)))]
+#[utoipa::path(trace, path = LISTED, params(Repeatable), request_body = Option<NewConversationRequest>,
+    responses((status = 201, body = ConversationBody)))]
 pub(crate) async fn create(request: ActorRequest, body: Json<NewConversationRequest>) -> HandlerResult {
     let shape = |conversation: &Conversation| ConversationBody::from(conversation);
     let keyed = idempotent(&request.http, &body.bytes, StatusCode::CREATED, shape)?;

@@ -172,26 +172,33 @@ pub(crate) struct AnnotationBody {
     url_citation: UrlCitation,
 }
 
-/// A cited passage of a document.
+/// A cited passage of a document. Those that a provider makes itself have less.
 #[derive(Debug, Serialize, ToSchema)]
 struct UrlCitation {
     /// First Unicode scalar value of the mark in the text.
+    #[schema(required = false)]
     start_index: u32,
     /// One past the last.
+    #[schema(required = false)]
     end_index: u32,
     /// The file's name.
+    #[schema(required = false)]
     title: String,
     /// Its source, on this server.
     url: String,
     /// The number in the mark.
+    #[schema(required = false)]
     index: u32,
+    #[schema(required = false)]
     filename: String,
+    #[schema(required = false)]
     source_id: Uuid,
+    #[schema(required = false)]
     chunk_id: Uuid,
     /// The page, from 1, where the format has pages.
-    #[schema(required)]
     page: Option<u32>,
     /// The words that the answer leans on, as they stand in the document.
+    #[schema(required = false)]
     quote: String,
 }
 

@@ -9,7 +9,7 @@ use super::{
         AnnotationBody, AnswerMessage, AnswerToolCall, ChatCompletion, ChatCompletionChunk, Choice, ChunkChoice, Delta,
         Head, further,
     },
-    chunks::{Form, chunks},
+    chunks::{Form, respond},
     errors::ErrorResponse,
     request::ChatCompletionRequest,
 };
@@ -40,10 +40,14 @@ pub(crate) async fn complete(request: ActorRequest, body: Json<ChatCompletionReq
         request: wanted.into_request()?,
     };
     if stream {
-        let completion = request.app.openai().complete(&request.actor, asked).await?;
-        let form = ChatForm { head: head(&completion, "chat.completion.chunk"), base, include_usage, calls: 0 };
-        let told = |error: ApiError| sse::data(&error.openai());
-        return sse::respond(&request.http, told, chunks(completion, form));
+        let head = |completion: &Completion| head(completion, "chat.completion.chunk");
+        return respond(request, asked, move |completion| ChatForm {
+            head: head(completion),
+            base,
+            include_usage,
+            calls: 0,
+        })
+        .await;
     }
     // In a task of the application's runtime: this thread is woken once, and not for every piece.
     let answer = tokio::spawn(async move {

@@ -3,13 +3,14 @@
 use std::collections::VecDeque;
 
 use actix_web::web::Bytes;
-use app::openai::{Annotation, Completion, CompletionEvent};
+use app::openai::{Annotation, ChatCompletion, Completion, CompletionEvent};
 use domain::{gateways::ChatDelta, usage::TokenUsage};
-use futures::{Stream, stream};
+use futures::{FutureExt, future::LocalBoxFuture, stream};
 use tokio::time::timeout;
 
 use crate::{
-    error::ApiError,
+    authorize::ActorRequest,
+    error::{ApiError, HandlerResult},
     sse::{self, COMMENT, HEARTBEAT},
 };
 
@@ -31,53 +32,96 @@ pub(super) trait Form: 'static {
     fn usage(&mut self, usage: TokenUsage) -> Option<Bytes>;
 }
 
-/// The answer as it is written. It never goes silent.
-pub(super) fn chunks(
-    completion: Completion,
-    mut form: impl Form,
-) -> impl Stream<Item = Result<Bytes, actix_web::Error>> {
-    let ready = VecDeque::from_iter(form.begin());
-    let state = Chunks { completion, form, annotations: Vec::new(), ready, ended: false };
-    stream::unfold(state, |mut state| async {
-        loop {
-            if let Some(bytes) = state.ready.pop_front() {
-                return Some((Ok(bytes), state));
-            }
-            if state.ended {
-                return None;
-            }
-            match timeout(HEARTBEAT, state.completion.next()).await {
-                Err(_) => return Some((Ok(COMMENT), state)),
-                Ok(None) => return None,
-                Ok(Some(event)) => state.take(event),
-            }
-        }
-    })
+/// Answers a request by chunks, in the form that is made for its completion. It never goes silent.
+// A failure before the first word is told by its status, so the head waits for that word. Where the model lets wait for
+// longer, the head goes out with a sign of life, as proxies give up after a minute, and a failure is told behind it.
+pub(super) async fn respond<F: Form, M: FnOnce(&Completion) -> F + 'static>(
+    request: ActorRequest,
+    asked: ChatCompletion,
+    form: M,
+) -> HandlerResult {
+    let ActorRequest { http, actor, app, .. } = request;
+    let opening = async move { app.openai().complete(&actor, asked).await }.boxed_local();
+    let mut chunks = Chunks {
+        opening: Some((opening, form)),
+        open: None,
+        annotations: Vec::new(),
+        ready: VecDeque::new(),
+        ended: false,
+    };
+    chunks.begin().await?;
+    let events = stream::unfold(chunks, |mut chunks| async { Some((Ok(chunks.next().await?), chunks)) });
+    sse::respond(&http, |error| sse::data(&error.openai()), events)
 }
 
-struct Chunks<F> {
-    completion: Completion,
-    form: F,
+type Opening = LocalBoxFuture<'static, app::Result<Completion>>;
+
+struct Chunks<F, M> {
+    /// Until the first word, or the failure before it.
+    opening: Option<(Opening, M)>,
+    open: Option<(Completion, F)>,
     annotations: Vec<Annotation>,
     ready: VecDeque<Bytes>,
     ended: bool,
 }
 
-impl<F: Form> Chunks<F> {
-    fn take(&mut self, event: CompletionEvent) {
-        match event {
-            CompletionEvent::Delta(delta) => self.ready.extend(self.form.piece(delta)),
-            CompletionEvent::Annotated(annotations) => self.annotations = annotations,
-            CompletionEvent::Failed(failure) => {
-                let error = ApiError::from(app::Error::from(failure));
-                self.ready.extend([sse::data(&error.openai()), DONE]);
-                self.ended = true;
+impl<F: Form, M: FnOnce(&Completion) -> F> Chunks<F, M> {
+    /// Waits for the first word, but no longer than [`HEARTBEAT`].
+    async fn begin(&mut self) -> app::Result<()> {
+        let Some((opening, _)) = &mut self.opening else { return Ok(()) };
+        match timeout(HEARTBEAT, opening).await {
+            Err(_) => self.ready.push_back(COMMENT),
+            Ok(completion) => self.open(completion?),
+        }
+        Ok(())
+    }
+
+    fn open(&mut self, completion: Completion) {
+        if let Some((_, form)) = self.opening.take() {
+            let mut form = form(&completion);
+            self.ready.extend(form.begin());
+            self.open = Some((completion, form));
+        }
+    }
+
+    async fn next(&mut self) -> Option<Bytes> {
+        loop {
+            if let Some(bytes) = self.ready.pop_front() {
+                return Some(bytes);
             }
+            if self.ended {
+                return None;
+            }
+            if self.opening.is_some() {
+                if let Err(error) = self.begin().await {
+                    self.fail(error);
+                }
+                continue;
+            }
+            match timeout(HEARTBEAT, self.open.as_mut()?.0.next()).await {
+                Err(_) => return Some(COMMENT),
+                Ok(None) => return None,
+                Ok(Some(event)) => self.take(event),
+            }
+        }
+    }
+
+    fn take(&mut self, event: CompletionEvent) {
+        let Some((_, form)) = &mut self.open else { return };
+        match event {
+            CompletionEvent::Delta(delta) => self.ready.extend(form.piece(delta)),
+            CompletionEvent::Annotated(annotations) => self.annotations = annotations,
+            CompletionEvent::Failed(failure) => self.fail(failure.into()),
             CompletionEvent::Finished { finish_reason, usage } => {
-                let end = self.form.end(finish_reason, std::mem::take(&mut self.annotations));
-                self.ready.extend([Some(end), self.form.usage(usage), Some(DONE)].into_iter().flatten());
+                let end = form.end(finish_reason, std::mem::take(&mut self.annotations));
+                self.ready.extend([Some(end), form.usage(usage), Some(DONE)].into_iter().flatten());
                 self.ended = true;
             }
         }
+    }
+
+    fn fail(&mut self, error: app::Error) {
+        self.ready.extend([sse::data(&ApiError::from(error).openai()), DONE]);
+        self.ended = true;
     }
 }

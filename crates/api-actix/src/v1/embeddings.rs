@@ -18,6 +18,7 @@ pub(crate) struct EmbeddingRequest {
     input: EmbeddingInputBody,
     /// `float` (the default) or `base64`.
     #[serde(default)]
+    #[schema(value_type = Option<VectorFormat>)]
     encoding_format: Option<String>,
     /// Length of the vectors, where the model can make them shorter than its own; refused where it cannot.
     #[serde(default)]
@@ -52,7 +53,8 @@ impl From<EmbeddingInputBody> for EmbeddingInput {
 }
 
 /// How a vector is written.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, ToSchema)]
+#[schema(rename_all = "lowercase")]
 enum VectorFormat {
     /// As numbers.
     #[default]

@@ -26,11 +26,11 @@ pub(crate) struct ChatCompletionRequest {
     stream_options: Option<StreamOptions>,
     /// Most tokens of the answer; -1 stands for no limit of ours.
     #[serde(default, deserialize_with = "token_limit")]
-    #[schema(value_type = Option<i64>, minimum = -1)]
+    #[schema(value_type = Option<i64>, minimum = -1, maximum = 4_294_967_295_i64)]
     max_tokens: Option<u32>,
     /// The newer name of `max_tokens`.
     #[serde(default, deserialize_with = "token_limit")]
-    #[schema(value_type = Option<i64>, minimum = -1)]
+    #[schema(value_type = Option<i64>, minimum = -1, maximum = 4_294_967_295_i64)]
     max_completion_tokens: Option<u32>,
     #[serde(default)]
     temperature: Option<f32>,

@@ -14,17 +14,11 @@ use utoipa::ToSchema;
 
 use super::{
     answer::{CompletionUsage, Head},
-    chunks::{Form, chunks},
+    chunks::{Form, respond},
     errors::ErrorResponse,
     request::{OneOrMany, StreamOptions, token_limit},
 };
-use crate::{
-    authorize::ActorRequest,
-    body::Json,
-    error::{ApiError, HandlerResult},
-    route::LISTED,
-    sse,
-};
+use crate::{authorize::ActorRequest, body::Json, error::HandlerResult, route::LISTED, sse};
 
 /// A completion of a text that is asked for. Other fields go to the provider, as those of a chat completion.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -43,7 +37,7 @@ pub(crate) struct TextCompletionRequest {
     stream_options: Option<StreamOptions>,
     /// Most tokens of the answer; -1 stands for no limit of ours.
     #[serde(default, deserialize_with = "token_limit")]
-    #[schema(value_type = Option<i64>, minimum = -1)]
+    #[schema(value_type = Option<i64>, minimum = -1, maximum = 4_294_967_295_i64)]
     max_tokens: Option<u32>,
     #[serde(default)]
     temperature: Option<f32>,
@@ -134,12 +128,11 @@ pub(crate) async fn complete_text(request: ActorRequest, body: Json<TextCompleti
     let include_usage = StreamOptions::include_usage(wanted.stream_options.as_ref());
     let model = wanted.model.clone();
     let asked = openai::ChatCompletion { model, request: wanted.into_request()?, ..Default::default() };
+    if stream {
+        return respond(request, asked, move |completion| TextForm { head: head(completion), include_usage }).await;
+    }
     let mut completion = request.app.openai().complete(&request.actor, asked).await?;
     let head = head(&completion);
-    if stream {
-        let told = |error: ApiError| sse::data(&error.openai());
-        return sse::respond(&request.http, told, chunks(completion, TextForm { head, include_usage }));
-    }
     let answer = completion.whole().await?;
     let choice = TextChoice { text: answer.text, index: 0, logprobs: (), finish_reason: Some(answer.finish_reason) };
     let usage = Some(Some(answer.usage.into()));

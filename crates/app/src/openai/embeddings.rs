@@ -53,6 +53,9 @@ impl OpenAi {
             let message = format!("must be 1 to {MAX_INPUTS} texts or lists of token ids, none of them empty");
             return Err(ValueError::new("input", "out_of_range", message).into());
         }
+        if dimensions == Some(0) {
+            return Err(ValueError::new("dimensions", "out_of_range", "must be 1 or more, or left out").into());
+        }
         let app = self.app.clone();
         let actor = actor.clone();
         let place = app.parts.running_calls.enter(&actor, &app.parts.settings)?;
@@ -122,7 +125,8 @@ fn check_length(vectors: &[Vec<f32>], wanted: Option<u32>) -> Result<(), ValueEr
 /// Names the field that an embedder refused: beside the model a caller sends the input, and maybe a length of which the
 /// refusal then speaks.
 fn about_request(mut error: Error, dimensions: Option<u32>) -> Error {
-    if error.code == GatewayErrorKind::InvalidRequest.code() {
+    if [GatewayErrorKind::InvalidRequest, GatewayErrorKind::ContextLength].iter().any(|kind| kind.code() == error.code)
+    {
         let is_about_length = dimensions.is_some() && error.message.to_lowercase().contains("dimension");
         let field = if is_about_length { "dimensions" } else { "input" };
         error.fields.push(ValueError::new(field, error.code, error.message.clone()));

@@ -120,8 +120,7 @@ mod tests {
     #[tokio::test]
     async fn an_answer_that_breaks_off_is_an_error() {
         let begun = CompletionEvent::Delta(ChatDelta::Text("one ".to_owned()));
-        let failure =
-            Failure { kind: ErrorKind::TooManyRequests, code: "upstream_rate_limited", message: "wait".into() };
+        let failure = Failure::new(ErrorKind::TooManyRequests, ("upstream_rate_limited", "wait"));
         let failed = CompletionEvent::Failed(failure.clone());
         let error = completion(vec![begun.clone(), failed]).whole().await.unwrap_err();
         assert_eq!(Failure::from(&error), failure);

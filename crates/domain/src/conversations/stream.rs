@@ -36,6 +36,16 @@ pub struct TurnFailure {
     pub code: String,
     /// The sentence.
     pub message: String,
+    /// Seconds after which it may go well, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after: Option<u64>,
+}
+
+impl TurnFailure {
+    /// A failure after which nobody knows how long to wait.
+    pub fn new(code: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { code: code.into(), message: message.into(), retry_after: None }
+    }
 }
 
 /// The durable record of one answer being written.

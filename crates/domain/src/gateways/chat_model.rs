@@ -239,6 +239,10 @@ pub enum GatewayErrorKind {
     UnknownModel,
     /// It refused the request as such.
     InvalidRequest,
+    /// It refused the request because the model's context does not hold it.
+    ContextLength,
+    /// It refused what the request holds, by its rules on content.
+    ContentFilter,
     /// It asks to wait.
     RateLimited,
     /// It failed by itself (5xx).
@@ -253,12 +257,14 @@ pub enum GatewayErrorKind {
 
 impl GatewayErrorKind {
     /// All kinds.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::Unreachable,
         Self::Timeout,
         Self::Unauthorized,
         Self::UnknownModel,
         Self::InvalidRequest,
+        Self::ContextLength,
+        Self::ContentFilter,
         Self::RateLimited,
         Self::Failed,
         Self::Protocol,
@@ -275,6 +281,9 @@ impl GatewayErrorKind {
             Self::Unauthorized => "upstream_unauthorized",
             Self::UnknownModel => "upstream_unknown_model",
             Self::InvalidRequest => "upstream_invalid_request",
+            // Words that clients of OpenAI know, who shorten their prompt, or tell their user.
+            Self::ContextLength => "context_length_exceeded",
+            Self::ContentFilter => "content_filter",
             Self::RateLimited => "upstream_rate_limited",
             Self::Failed => "upstream_failed",
             Self::Protocol => "upstream_protocol",

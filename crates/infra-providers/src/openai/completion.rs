@@ -62,7 +62,7 @@ impl OpenCompletion {
         Self {
             connection,
             response,
-            parser: SseParser::default(),
+            parser: SseParser::new(is_whole),
             assembler: Assembler::default(),
             events: Vec::new(),
             body: Vec::new(),
@@ -147,14 +147,15 @@ impl OpenCompletion {
             && self.failure.is_none()
             && self.phase == Phase::Events
         {
-            self.failure = Some(self.protocol("sent what is no event stream").because(error));
+            let sentence = "sent more in one piece than an answer may hold";
+            self.failure = Some(self.connection.fail(GatewayErrorKind::Protocol, sentence).because(error));
         }
     }
 
     /// The body ended before the end was said.
     fn end(&mut self) {
         match self.parser.finish() {
-            Ok(Some(event)) if is_whole(&event) => {
+            Ok(Some(event)) if is_whole(&event.data) => {
                 self.events.push(event);
                 self.take_events();
             }
@@ -166,7 +167,7 @@ impl OpenCompletion {
             return;
         }
         if is_whole {
-            self.assembler.end(&mut self.deltas);
+            self.take_end();
         } else if self.has_events {
             self.failure = Some(self.connection.fail(GatewayErrorKind::Interrupted, "broke off its answer; try again"));
         } else {
@@ -186,17 +187,19 @@ impl OpenCompletion {
     }
 
     fn take_data(&mut self, data: &str) {
+        // Some servers put their frame around that of another.
+        let data = data.trim_start_matches("data:");
         if self.failure.is_some() {
             return;
         }
         if matches!(self.phase, Phase::Late(_)) {
             // Only usage counts behind the end; anything else there is ignored.
             let chunk = json::read::<Value>(data.as_bytes()).and_then(serde_json::from_value::<ChatChunk>);
-            self.deltas.extend(chunk.ok().and_then(|chunk| chunk.tokens()).map(ChatDelta::Usage));
+            self.assembler.take_usage(chunk.ok().and_then(|chunk| chunk.tokens()), &mut self.deltas);
             return;
         }
         if data.trim() == DONE {
-            self.assembler.end(&mut self.deltas);
+            self.take_end();
             self.phase = Phase::Late(Instant::now() + LATE_USAGE_WAIT);
             return;
         }
@@ -219,6 +222,14 @@ impl OpenCompletion {
         }
     }
 
+    /// The end was said, or needs no word. An answer without a word, a call or a reason to stop is none.
+    fn take_end(&mut self) {
+        self.assembler.end(&mut self.deltas);
+        if !self.assembler.has_answered() {
+            self.failure = Some(self.protocol("sent an answer that says nothing"));
+        }
+    }
+
     async fn read_late(&mut self, deadline: Instant) {
         match timeout_at(deadline, self.response.chunk()).await {
             Ok(Ok(Some(bytes))) if self.parser.feed(&bytes, &mut self.events).is_ok() => self.take_events(),
@@ -232,7 +243,7 @@ impl OpenCompletion {
             Ok(value) if error_in(&value).is_some() || value.pointer("/choices/0").is_some() => {
                 self.take_value(value);
                 if self.failure.is_none() {
-                    self.assembler.end(&mut self.deltas);
+                    self.take_end();
                 }
             }
             Ok(_) => self.failure = Some(self.protocol("sent JSON that is no answer")),
@@ -246,9 +257,9 @@ impl OpenCompletion {
     }
 }
 
-/// Whether an event that the end of the body cut off is whole nevertheless.
-fn is_whole(event: &SseEvent) -> bool {
-    event.data.trim() == DONE || json::read::<Value>(event.data.as_bytes()).is_ok()
+/// Whether the data of an event is whole, be there a blank line behind it or not.
+fn is_whole(data: &str) -> bool {
+    data.trim() == DONE || json::read::<Value>(data.as_bytes()).is_ok()
 }
 
 /// Whether an event that is no JSON only says that the peer is there: one short word, and no piece of JSON or of a page.

@@ -11,6 +11,22 @@ use serde_json::Value;
 use super::{MAX_ERROR_BYTES, OpenAiConnection, complaint::Complaint, json, redact::redact};
 use crate::egress::{EgressError, Response};
 
+/// How providers say in a sentence that a prompt does not fit, where they have no code for it.
+const TOO_LONG_FOR_CONTEXT: &[&str] = &[
+    "context length",
+    "context size",
+    "context window",
+    "input token count",
+    "prompt is too long",
+    "reduce the length of the messages",
+];
+
+/// How providers say that they will not answer because of what is asked.
+const FILTERED: &[&str] = &["content_filter", "content management policy", "moderation", "flagged"];
+/// What a refusal speaks of that is about the key, and not about what is asked.
+const ABOUT_KEYS: &[&str] =
+    &["api key", "api_key", "apikey", "token", "credential", "authenti", "authoriz", "forbidden"];
+
 /// What the provider itself said, without secrets; for the log.
 #[derive(Debug)]
 struct ProviderSaid {
@@ -23,11 +39,11 @@ struct ProviderSaid {
 
 impl fmt::Display for ProviderSaid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the provider said: {} ({}", self.message, self.code)?;
-        if let Some(status) = self.status {
-            write!(f, ", status {}", status.as_u16())?;
-        }
-        f.write_str(")")
+        let said = if self.message.is_empty() { "nothing" } else { &self.message };
+        let status = self.status.map(|status| format!("status {}", status.as_u16()));
+        let details = [Some(self.code.clone()).filter(|code| !code.is_empty()), status];
+        let details: Vec<String> = details.into_iter().flatten().collect();
+        write!(f, "the provider said: {said} ({})", details.join(", "))
     }
 }
 
@@ -137,6 +153,8 @@ impl OpenAiConnection {
             return (Kind::RateLimited, about("has no credit left for this account; top it up"));
         }
         match status.map_or(0, |status| status.as_u16()) {
+            400 | 403 if said.complaint.says(FILTERED) => (Kind::ContentFilter, refused()),
+            403 if !said.message.is_empty() && !said.complaint.says(ABOUT_KEYS) => (Kind::InvalidRequest, refused()),
             401 | 403 => (Kind::Unauthorized, about("refused the key; check it in the settings")),
             404 if !has_form || is_no_path => no_path(),
             404 => (Kind::UnknownModel, about("knows no such model; choose one of its list")),
@@ -145,11 +163,12 @@ impl OpenAiConnection {
             429 => (Kind::RateLimited, about("asks to wait; try again later")),
             _ if has("rate_limit") => (Kind::RateLimited, about("asks to wait; try again later")),
             300..=399 => (Kind::Protocol, about("sends callers elsewhere; set the base URL that it redirects to")),
+            _ if has("context_length") || has("context_size") => (Kind::ContextLength, refused()),
+            0 | 400..=499 if said.complaint.says(TOO_LONG_FOR_CONTEXT) => (Kind::ContextLength, refused()),
             400..=499 => (Kind::InvalidRequest, refused()),
             _ if has("authentication") => (Kind::Unauthorized, about("refused the key; check it in the settings")),
-            _ if has("invalid_request") || has("context_length") || has("context_size") => {
-                (Kind::InvalidRequest, refused())
-            }
+            _ if has("invalid_request") => (Kind::InvalidRequest, refused()),
+            _ if has_form && !said.message.is_empty() => (Kind::Failed, about(&format!("failed: {}", said.message))),
             _ => (Kind::Failed, about("failed; try again later")),
         }
     }

@@ -22,7 +22,11 @@ const NO_NUMBERS: &[&[u8]] = &[b"-Infinity", b"Infinity", b"-NaN", b"NaN"];
 pub(super) fn read<T: DeserializeOwned>(bytes: &[u8]) -> serde_json::Result<T> {
     let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
     serde_json::from_slice(bytes).or_else(|error| {
-        if error.is_syntax() { serde_json::from_slice(&mended(bytes)).map_err(|_| error) } else { Err(error) }
+        if !error.is_syntax() {
+            return Err(error);
+        }
+        // Bytes that are no UTF-8 become U+FFFD.
+        serde_json::from_str(&String::from_utf8_lossy(&mended(bytes))).map_err(|_| error)
     })
 }
 

@@ -1,7 +1,8 @@
 //! Server-sent events, read as they come: any split of the bytes gives the same events.
 
-/// Longest line and longest data of one event, in bytes.
-pub const MAX_EVENT_BYTES: usize = 1024 * 1024;
+/// Longest line and longest data of one event, in bytes: twice what an answer may have, as some peers send all of it, or a
+/// picture, in one.
+pub const MAX_EVENT_BYTES: usize = 8 * 1024 * 1024;
 
 const BYTE_ORDER_MARK: char = '\u{feff}';
 
@@ -14,20 +15,17 @@ pub struct SseEvent {
     pub data: String,
 }
 
-/// Bytes that are no event stream.
+/// A line or an event is too long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum SseError {
-    /// A line or an event is too long.
-    #[error("an event has more than {MAX_EVENT_BYTES} bytes")]
-    TooLong,
-    /// A line is not UTF-8.
-    #[error("an event is not valid UTF-8")]
-    NotUtf8,
-}
+#[error("an event has more than {MAX_EVENT_BYTES} bytes")]
+pub struct TooLong;
 
-/// Reads an event stream (WHATWG HTML, "Server-sent events"): lines end in CRLF, LF or CR.
-#[derive(Debug, Default)]
+/// Reads an event stream (WHATWG HTML, "Server-sent events"): lines end in CRLF, LF or CR, and bytes that are no UTF-8
+/// become U+FFFD. Unlike there a line that is `whole` by itself is an event by itself: some peers leave out the blank
+/// lines between.
+#[derive(Debug)]
 pub struct SseParser {
+    is_whole: fn(&str) -> bool,
     line: Vec<u8>,
     event: String,
     data: Option<String>,
@@ -36,11 +34,18 @@ pub struct SseParser {
 }
 
 impl SseParser {
+    /// A reader at the beginning of a stream; `is_whole` says of a line of data whether nothing can follow it.
+    #[must_use]
+    pub fn new(is_whole: fn(&str) -> bool) -> Self {
+        let (line, event) = Default::default();
+        Self { is_whole, line, event, data: None, after_return: false, after_first_line: false }
+    }
+
     /// Reads more bytes and returns the events that they complete. After an error nothing more is to be fed.
     ///
     /// # Errors
-    /// [`SseError`]; the events before it are in `events`.
-    pub fn feed(&mut self, mut bytes: &[u8], events: &mut Vec<SseEvent>) -> Result<(), SseError> {
+    /// [`TooLong`]; the events before it are in `events`.
+    pub fn feed(&mut self, mut bytes: &[u8], events: &mut Vec<SseEvent>) -> Result<(), TooLong> {
         if self.after_return && bytes.first() == Some(&b'\n') {
             bytes = &bytes[1..];
             self.after_return = false;
@@ -65,25 +70,26 @@ impl SseParser {
     /// holds may be whole or not.
     ///
     /// # Errors
-    /// [`SseError`].
-    pub fn finish(&mut self) -> Result<Option<SseEvent>, SseError> {
+    /// [`TooLong`].
+    pub fn finish(&mut self) -> Result<Option<SseEvent>, TooLong> {
         let mut events = Vec::new();
         self.end_line(&mut events)?;
         self.dispatch(&mut events);
         Ok(events.pop())
     }
 
-    fn extend(&mut self, bytes: &[u8]) -> Result<(), SseError> {
+    fn extend(&mut self, bytes: &[u8]) -> Result<(), TooLong> {
         if self.line.len() + bytes.len() > MAX_EVENT_BYTES {
-            return Err(SseError::TooLong);
+            return Err(TooLong);
         }
         self.line.extend_from_slice(bytes);
         Ok(())
     }
 
-    fn end_line(&mut self, events: &mut Vec<SseEvent>) -> Result<(), SseError> {
+    fn end_line(&mut self, events: &mut Vec<SseEvent>) -> Result<(), TooLong> {
         let bytes = std::mem::take(&mut self.line);
-        let mut line = std::str::from_utf8(&bytes).map_err(|_| SseError::NotUtf8)?;
+        let line = String::from_utf8_lossy(&bytes);
+        let mut line = line.as_ref();
         if !std::mem::replace(&mut self.after_first_line, true) {
             line = line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(line);
         }
@@ -94,14 +100,20 @@ impl SseParser {
         let (field, value) = line.split_once(':').unwrap_or((line, ""));
         let value = value.strip_prefix(' ').unwrap_or(value);
         match field {
-            "data" => match &mut self.data {
-                Some(data) if data.len() + value.len() >= MAX_EVENT_BYTES => return Err(SseError::TooLong),
-                Some(data) => {
-                    data.push('\n');
-                    data.push_str(value);
+            "data" => {
+                // Only the first line of an event is looked at, so that no text is read again and again.
+                if self.data.as_ref().is_some_and(|data| !data.contains('\n') && (self.is_whole)(data)) {
+                    self.dispatch(events);
                 }
-                None => self.data = Some(value.to_owned()),
-            },
+                match &mut self.data {
+                    Some(data) if data.len() + value.len() >= MAX_EVENT_BYTES => return Err(TooLong),
+                    Some(data) => {
+                        data.push('\n');
+                        data.push_str(value);
+                    }
+                    None => self.data = Some(value.to_owned()),
+                }
+            }
             "event" => self.event = value.to_owned(),
             // Older servers of llama.cpp tell an error in a field of its own, which the standard does not know.
             "error" => {
@@ -128,8 +140,8 @@ mod tests {
     use proptest::prelude::*;
 
     /// All events, fed in pieces of the given lengths, with the error that ended them.
-    fn parse(bytes: &[u8], lengths: &[usize]) -> (Vec<SseEvent>, Option<SseError>) {
-        let mut parser = SseParser::default();
+    fn parse(bytes: &[u8], lengths: &[usize]) -> (Vec<SseEvent>, Option<TooLong>) {
+        let mut parser = SseParser::new(|data| data == "[DONE]" || data.starts_with('{'));
         let mut events = Vec::new();
         let mut rest = bytes;
         for length in lengths {
@@ -158,6 +170,8 @@ mod tests {
         assert_eq!(data(b"data: a\n\ndata: b\r\n\r\ndata: c\r\rdata:d\n\n"), ["a", "b", "c", "d"]);
         assert_eq!(data(b": hello\n\ndata: a\n: there\ndata:  b\nid: 7\nretry: 1\n\n"), ["a\n b"]);
         assert_eq!(data(b"data\n\nevent: x\n\ndata: \n\n"), [""; 0]);
+        assert_eq!(data(b"data: {}\ndata: {1\ndata: [DONE]\n\ndata: a\ndata: {}\n\n"), ["{}", "{1", "[DONE]", "a\n{}"]);
+        assert_eq!(data(b"data: caf\xe9 \xf0\x9f\n\n"), ["caf\u{fffd} \u{fffd}"]);
         assert_eq!(data("\u{feff}data: ä\n\n".as_bytes()), ["ä"]);
     }
 
@@ -177,11 +191,10 @@ mod tests {
     #[test]
     fn lines_events_and_bytes_are_bounded() {
         let long = vec![b'x'; MAX_EVENT_BYTES + 1];
-        assert_eq!(parse(&long, &[]).1, Some(SseError::TooLong));
-        assert_eq!(parse(&long, &[MAX_EVENT_BYTES / 2, 7]).1, Some(SseError::TooLong));
+        assert_eq!(parse(&long, &[]).1, Some(TooLong));
+        assert_eq!(parse(&long, &[MAX_EVENT_BYTES / 2, 7]).1, Some(TooLong));
         let line = [b"data: ".as_slice(), &vec![b'x'; MAX_EVENT_BYTES / 2], b"\n"].concat();
-        assert_eq!(parse(&line.repeat(3), &[]).1, Some(SseError::TooLong));
-        assert_eq!(parse(b"data: \xc3\n\n", &[]).1, Some(SseError::NotUtf8));
+        assert_eq!(parse(&line.repeat(3), &[]).1, Some(TooLong));
     }
 
     proptest! {

@@ -11,10 +11,15 @@ use super::complaint::{is_bare_error, is_something};
 pub(super) const FAILED: &str = "error";
 /// Why a model stops that calls a tool.
 pub(super) const CALLS_TOOLS: &str = "tool_calls";
-/// Why a model stops that calls a tool in the way of before tools.
-const CALLS_FUNCTION: &str = "function_call";
 /// Why a model stops that is done.
 pub(super) const DONE: &str = "stop";
+/// Why models stop, by OpenAI's words, and what others say for them, in lower case.
+const REASONS: &[(&str, &[&str])] = &[
+    (DONE, &["complete", "end", "end_turn", "eos", "eos_token", "stop_sequence"]),
+    ("length", &["max_length", "max_output_tokens", "max_tokens", "model_length"]),
+    (CALLS_TOOLS, &["function_call", "tool_call", "tool_use"]),
+    ("content_filter", &["blocklist", "prohibited_content", "recitation", "refusal", "safety", "spii"]),
+];
 
 /// Reads a field, or its default when it is null or of another type.
 fn lenient<'de, D: Deserializer<'de>, T: DeserializeOwned + Default>(deserializer: D) -> Result<T, D::Error> {
@@ -28,12 +33,13 @@ fn items<'de, D: Deserializer<'de>, T: DeserializeOwned>(deserializer: D) -> Res
     Ok(items.into_iter().filter_map(|item| serde_json::from_value(item).ok()).collect())
 }
 
-/// Reads a count; some peers write whole numbers as decimal ones.
+/// Reads a count; some peers write whole numbers as decimal ones, or as texts.
 fn count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
     let value = Value::deserialize(deserializer)?;
     let decimal =
         || value.as_f64().filter(|number| *number >= 0.0 && number.fract() == 0.0).map(|number| number as u64);
-    Ok(value.as_u64().or_else(decimal))
+    let text = || value.as_str().and_then(|text| text.trim().parse().ok());
+    Ok(value.as_u64().or_else(decimal).or_else(text))
 }
 
 /// A chunk of a streamed answer, or a whole answer.
@@ -86,7 +92,9 @@ pub(super) struct Choice {
     delta: Option<Delta>,
     /// That of a whole answer; some peers send it beside the delta.
     #[serde(deserialize_with = "lenient")]
-    message: Delta,
+    message: Option<Delta>,
+    /// The place of the way before chats.
+    text: Value,
     finish_reason: Value,
     /// Moonshot's place for the usage.
     #[serde(deserialize_with = "lenient")]
@@ -98,8 +106,12 @@ impl Choice {
     /// word says only that it has.
     pub(super) fn finish_reason(&self) -> Option<String> {
         match &self.finish_reason {
-            Value::String(reason) if reason == CALLS_FUNCTION => Some(CALLS_TOOLS.to_owned()),
-            Value::String(reason) => Some(reason.clone()).filter(|reason| !reason.is_empty()),
+            Value::String(reason) => {
+                let lower = reason.to_lowercase();
+                let is_meant = |(word, others): &&(&str, &[&str])| *word == lower || others.contains(&lower.as_str());
+                let known = REASONS.iter().find(is_meant).map(|(word, _)| (*word).to_owned());
+                known.or_else(|| Some(reason.clone())).filter(|_| !matches!(lower.as_str(), "" | "null" | "none"))
+            }
             other => is_something(other).then(|| DONE.to_owned()),
         }
     }
@@ -107,7 +119,8 @@ impl Choice {
     /// What is said: the delta, or where there is none the message. Beside a delta the message may be the whole
     /// answer so far.
     pub(super) fn said(self) -> Delta {
-        self.delta.unwrap_or(self.message)
+        let text = || Delta { content: self.text, ..Delta::default() };
+        self.delta.or(self.message).unwrap_or_else(text)
     }
 }
 
@@ -169,6 +182,14 @@ pub(super) struct ToolCallPiece {
     pub(super) extra: Extra,
 }
 
+impl ToolCallPiece {
+    /// Whether it names a tool: a function, or one whose input is text.
+    pub(super) fn has_name(&self) -> bool {
+        let custom = self.extra.get("custom").and_then(|custom| custom.get("name"));
+        !self.function.name.is_empty() || custom.is_some_and(is_something)
+    }
+}
+
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct FunctionPiece {
@@ -181,9 +202,10 @@ pub(super) struct FunctionPiece {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Usage {
-    #[serde(deserialize_with = "count")]
+    /// Some peers take the names of a later dialect.
+    #[serde(alias = "input_tokens", deserialize_with = "count")]
     prompt_tokens: Option<u64>,
-    #[serde(deserialize_with = "count")]
+    #[serde(alias = "output_tokens", deserialize_with = "count")]
     completion_tokens: Option<u64>,
     #[serde(deserialize_with = "count")]
     total_tokens: Option<u64>,
@@ -212,20 +234,24 @@ struct OutputDetails {
 
 impl Usage {
     /// The counts, if there are any: an empty object is none, while zeros stay zeros.
+    // Gemini and xAI count the text alone as completion, and thoughts in the total or in the details only. They are paid
+    // for as what was written, so whatever of the total is not of the prompt is.
     fn tokens(&self) -> Option<TokenUsage> {
-        let total = self.total_tokens.unwrap_or_default();
+        let rest = |known: u64| self.total_tokens.and_then(|total| total.checked_sub(known));
+        let thoughts = self.completion_tokens_details.reasoning_tokens.unwrap_or_default();
         let (input, output) = match (self.prompt_tokens, self.completion_tokens) {
             (None, None) => return None,
-            (Some(input), None) => (input, total.saturating_sub(input)),
-            (None, Some(output)) => (total.saturating_sub(output), output),
-            (Some(input), Some(output)) => (input, output),
+            (Some(input), None) => (input, rest(input).filter(|output| *output > 0)?),
+            (None, Some(output)) => (rest(output).unwrap_or_default(), output),
+            (Some(input), Some(output)) => (input, rest(input).unwrap_or_default().max(output)),
         };
+        let output = if thoughts > output { output.saturating_add(thoughts) } else { output };
         let cached = self.prompt_tokens_details.cached_tokens.or(self.prompt_cache_hit_tokens);
         Some(TokenUsage {
             input_tokens: input,
             cached_input_tokens: cached.unwrap_or_default().min(input),
             output_tokens: output,
-            reasoning_tokens: self.completion_tokens_details.reasoning_tokens.unwrap_or_default().min(output),
+            reasoning_tokens: thoughts,
         })
     }
 

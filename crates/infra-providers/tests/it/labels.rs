@@ -86,7 +86,7 @@ async fn errors_of_every_form_end_an_answer() {
     for (error, kind) in [
         (r#"{"error":{"message":"m","code":429}}"#, Kind::RateLimited),
         (r#"{"error":"rate_limit_exceeded: m"}"#, Kind::Failed),
-        (r#"{"error":{"message":"m","code":"context_length_exceeded"}}"#, Kind::InvalidRequest),
+        (r#"{"error":{"message":"m","code":"context_length_exceeded"}}"#, Kind::ContextLength),
         (r#"{"object":"error","message":"m","code":400}"#, Kind::InvalidRequest),
         (r#"[{"error":{"code":400,"message":"m"}}]"#, Kind::InvalidRequest),
         (r#"{"detail":"m"}"#, Kind::Failed),

@@ -3,6 +3,7 @@
 
 mod anthropic;
 mod azure;
+mod context_length;
 mod deepseek;
 mod gemini;
 mod groq;

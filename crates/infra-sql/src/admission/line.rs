@@ -40,6 +40,7 @@ pub(super) struct Line {
     waiting: usize,
     joined: u64,
     handed_on: u64,
+    served: u64,
 }
 
 impl Line {
@@ -52,12 +53,18 @@ impl Line {
             waiting: 0,
             joined: 0,
             handed_on: 0,
+            served: 0,
         }
     }
 
-    /// How often a place was given back.
-    pub(super) fn handed_on(&self) -> u64 {
-        self.handed_on
+    /// How many had a place that was of use to them.
+    pub(super) fn served(&self) -> u64 {
+        self.served
+    }
+
+    /// One who had a place was served.
+    pub(super) fn serve(&mut self) {
+        self.served += 1;
     }
 
     /// Joins the line; `call` is told when there is a place. `None`: too many wait.

@@ -17,7 +17,7 @@ use tokio::time::MissedTickBehavior;
 
 use super::admin::{by_name, password_in};
 use crate::{
-    config::Config,
+    config::{Config, providers},
     connections, data_folder,
     error::StartError,
     listeners::listen,
@@ -36,6 +36,8 @@ pub(crate) async fn run(config: Config) -> Result<ExitCode, StartError> {
     raise_file_limit();
     let mut signals = Signals::new()?;
     let figures = telemetry::metrics()?;
+    // Told before anything is made.
+    providers::settings(&config.providers).map_err(StartError::part)?;
     data_folder::make(&config.data_dir)?;
     // Held to the end of the process.
     let _served = data_folder::serve(&config, &Backend::of(&config)?)?;

@@ -31,7 +31,9 @@ impl SettingsFile {
         let values = toml::from_str(&text).map_err(|error: toml::de::Error| {
             let line = error.span().map_or(1, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
             // The parser's own words name what it looked for, and none of the values.
-            let problem = format!("is not TOML: {}", error.message().trim().replace('\n', ", "));
+            let said = error.message().trim().replace('\n', ", ");
+            let said = if said.is_empty() { "something is missing".to_owned() } else { said };
+            let problem = format!("is not TOML: {said}");
             StartError::setting(format!("line {line} of '{}'", path.display()), problem)
         })?;
         Ok(Self { path, text, values })

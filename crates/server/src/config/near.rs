@@ -9,7 +9,7 @@ const LETTERS_FOR_A_MISTAKE: usize = 3;
 
 /// The known name that is closest to a wrong one, if any is close. Only letters and digits are compared: most often it
 /// is the separators that are wrong.
-pub(super) fn nearest<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let wrong = letters(wrong);
     let distance = |name: &str| {
         let name = letters(name);

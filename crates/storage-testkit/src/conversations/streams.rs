@@ -186,7 +186,9 @@ fn every_event(world: &World) -> Vec<StreamEvent> {
             quote: "words".to_owned(),
         },
         TurnEvent::TurnStopped {},
-        TurnEvent::TurnFailed { error: TurnFailure { code: "upstream".to_owned(), message: "it broke".to_owned() } },
+        TurnEvent::TurnFailed {
+            error: TurnFailure { retry_after: Some(3), ..TurnFailure::new("upstream", "it broke") },
+        },
         TurnEvent::TurnCompleted {
             usage: TokenUsage { input_tokens: 1, output_tokens: 2, ..TokenUsage::default() },
             cost: Some(Money(3)),

@@ -1,5 +1,7 @@
 //! Completions that are kept: answered, and refused, as those that are not.
 
+use std::time::{Duration, Instant};
+
 use anyhow::{Result, ensure};
 use infra_providers::scripted::{Fault, Script};
 use serde_json::{Value, json};
@@ -15,7 +17,10 @@ async fn what_is_kept_fails_as_what_is_not(backend: Backend) -> Result<()> {
     let id = conversation(&ada, &json!({ "collection_ids": [] })).await?;
     let said = |message: &str, code: &str| json!({ "error": { "message": message, "type": "invalid_request_error", "code": code } });
     let too_long = said("maximum context length is 4096 tokens", "context_length_exceeded");
-    let status = |code, body: &Value| Script::fault(Fault::Status { code, retry_after: None, body: body.clone() });
+    let status = |code, body: &Value| {
+        let retry_after = (code == 429).then(|| "60".to_owned());
+        Script::fault(Fault::Status { code, retry_after, body: body.clone() })
+    };
     for (script, expected) in [
         (status(400, &too_long), 400),
         (status(404, &said("no such model", "model_not_found")), 404),
@@ -25,6 +30,7 @@ async fn what_is_kept_fails_as_what_is_not(backend: Backend) -> Result<()> {
         world.upstream.set_default(script);
         let alone = ada.post("/v1/chat/completions", &chat(json!({}))).await?;
         let expected = (expected, alone.json()?["error"].clone());
+        assert_eq!(alone.header("retry-after"), (expected.0 == 429).then_some("60"));
         assert_eq!(alone.status, expected.0, "{}", alone.text());
         for fields in [json!({ "store": true }), json!({ "conversation_id": id })] {
             for stream in [false, true] {
@@ -32,6 +38,7 @@ async fn what_is_kept_fails_as_what_is_not(backend: Backend) -> Result<()> {
                 asked["stream"] = json!(stream);
                 let kept = ada.post("/v1/chat/completions", &asked).await?;
                 assert_eq!((kept.status, kept.json()?["error"].clone()), expected, "{asked}");
+                assert_eq!(kept.header("retry-after"), alone.header("retry-after"), "{asked}");
             }
         }
     }
@@ -93,5 +100,29 @@ async fn a_tool_loop_is_kept_step_by_step(backend: Backend) -> Result<()> {
     let error = ada.post("/v1/chat/completions", &misplaced).await?.expect(400)?["error"].clone();
     assert_eq!((&error["param"], &error["code"]), (&json!("messages"), &json!("no_question")));
     ensure!(world.reconcile().await? == "0", "the books do not agree");
+    Ok(())
+}
+
+/// Proxies give up a minute after the last byte, so the head does not wait for the first word for ever.
+#[tokio::test]
+async fn a_word_that_is_long_in_coming_is_waited_for_with_signs_of_life() -> Result<()> {
+    let world = World::start(Backend::Sqlite).await?;
+    let ada = world.admin()?;
+    let first_delay = Duration::from_secs(17);
+    let late = |fields: Value, script: Script| {
+        world.upstream.push(Script { first_delay, ..script });
+        let (ada, asked) = (ada.clone(), chat(fields));
+        async move {
+            let begun = Instant::now();
+            let mut events = ada.post_stream("/v1/chat/completions", &asked).await?;
+            ensure!(begun.elapsed() < first_delay, "the head waits for the word");
+            data_of(&events.rest().await?)
+        }
+    };
+    let refusal = json!({ "error": { "message": "the prompt is too long", "code": "context_length_exceeded" } });
+    let failed = late(json!({ "stream": true }), Script::fault(Fault::ErrorObject(refusal))).await?;
+    assert_eq!((failed.len(), &failed[0]["error"]["code"]), (1, &json!("context_length_exceeded")), "{failed:?}");
+    let told = late(json!({ "stream": true, "store": true }), Script::reply("At last.")).await?;
+    assert_eq!(told[1]["choices"][0]["delta"]["content"], "At ");
     Ok(())
 }

@@ -167,7 +167,7 @@ impl Pump<'_> {
             }
             if self.answer.len() > MAX_ANSWER_BYTES {
                 let message = format!("the model wrote more than {MAX_ANSWER_BYTES} bytes; the text so far is kept");
-                return Ending::Interrupted(TurnFailure { code: "answer_too_long".to_owned(), message });
+                return Ending::Interrupted(TurnFailure::new("answer_too_long", message));
             }
         }
     }
@@ -247,9 +247,10 @@ fn delta_len(delta: &ChatDelta) -> usize {
 }
 
 fn failure_of(error: &Error) -> TurnFailure {
-    TurnFailure { code: error.code.to_owned(), message: error.message.clone() }
+    let retry_after = error.retry_after.map(|wait| wait.as_secs());
+    TurnFailure { retry_after, ..TurnFailure::new(error.code, error.message.clone()) }
 }
 
 fn interrupted((code, message): (&str, &str)) -> Ending {
-    Ending::Interrupted(TurnFailure { code: code.to_owned(), message: message.to_owned() })
+    Ending::Interrupted(TurnFailure::new(code, message))
 }

@@ -52,7 +52,7 @@ impl App {
             let answer = stored_answer(&tx, &stream).await?;
             let row = self.account_by_estimate(&tx, &stream, &answer).await?;
             let message = "the server stopped while it wrote; the text so far is kept: regenerate to ask again";
-            let failure = TurnFailure { code: "interrupted".to_owned(), message: message.to_owned() };
+            let failure = TurnFailure::new("interrupted", message);
             let update = AnswerUpdate {
                 status: MessageStatus::Interrupted,
                 parts: answer.parts.clone(),

@@ -43,7 +43,7 @@ async fn a_prompt_that_is_too_long_is_told_as_such_whatever_the_status() {
         Verbatim::events(format!("data: {{\"error\":{{\"code\":500,{said}\n\n")),
     ] {
         let refused = error(response).await;
-        check(&refused, Kind::InvalidRequest);
+        check(&refused, Kind::ContextLength);
         assert!(refused.message.contains("available context size"), "{}", refused.message);
     }
     let loading = r#"{"error":{"code":503,"message":"Loading model","type":"unavailable_error"}}"#;

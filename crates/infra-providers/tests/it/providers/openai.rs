@@ -84,7 +84,7 @@ async fn what_the_client_asked_for_is_not_taken_away() {
 #[tokio::test]
 async fn errors_come_as_statuses_and_in_the_middle_of_a_stream() {
     let too_long = r#"{"error":{"message":"This model's maximum context length is 8192 tokens.","type":"invalid_request_error","param":"messages","code":"context_length_exceeded"}}"#;
-    check(&error(Verbatim::json(400, too_long)).await, Kind::InvalidRequest);
+    check(&error(Verbatim::json(400, too_long)).await, Kind::ContextLength);
     let quota = r#"{"error":{"message":"You exceeded your current quota","type":"insufficient_quota","param":null,"code":"insufficient_quota"}}"#;
     check(&error(Verbatim::json(429, quota)).await, Kind::RateLimited);
     let failed = r#"data: {"error":{"message":"The server had an error while processing your request.","type":"server_error","param":null,"code":null}}

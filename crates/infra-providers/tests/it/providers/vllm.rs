@@ -50,7 +50,7 @@ data: [DONE]
 
 "#;
     let refused = error(Verbatim::events(events)).await;
-    check(&refused, Kind::InvalidRequest);
+    check(&refused, Kind::ContextLength);
     assert!(refused.message.contains("maximum context length is 4096"), "{}", refused.message);
     let no_model = r#"{"object":"error","message":"The model `x` does not exist.","type":"NotFoundError","param":null,"code":404}"#;
     check(&error(Verbatim::json(404, no_model)).await, Kind::UnknownModel);
