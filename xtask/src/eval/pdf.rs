@@ -80,7 +80,8 @@ impl Found {
         // Running heads are left out of ours on purpose, so they are left out of theirs.
         let heads = running_lines(&theirs);
         for (at, page) in theirs.iter().enumerate() {
-            let page: Vec<&str> = page.lines().filter(|line| !heads.contains(&words::without_digits(line))).collect();
+            let is_kept = |line: &&str| line.trim().is_empty() || !heads.contains(&words::without_digits(line));
+            let page: Vec<&str> = page.lines().filter(is_kept).collect();
             let page = page.join("\n");
             let our_words = words(ours.get(at).map_or("", String::as_str));
             let text = format!(" {} ", our_words.join(" "));

@@ -11,7 +11,7 @@ enum Direction {
 
 /// Whether there is a letter in it that is written from right to left.
 pub(super) fn is_from_right(text: &str) -> bool {
-    text.chars().any(|character| of(character) == Direction::Right)
+    !text.is_ascii() && text.chars().any(|character| of(character) == Direction::Right)
 }
 
 /// Letters of a text that are written from left to right, and from right to left.
@@ -29,7 +29,7 @@ pub(super) fn letters(text: &str) -> (usize, usize) {
 /// mostly written from right to left every line is that has such letters, were they few beside foreign names.
 /// A number is such a stretch in every line from right to left; beside letters that are written from
 /// left to right it belongs to their stretch.
-pub(super) fn logical(glyphs: &[String], is_page_from_right: bool) -> String {
+pub(super) fn logical(glyphs: &[&str], is_page_from_right: bool) -> String {
     let words = || glyphs.split(|glyph| glyph.trim().is_empty()).map(|word| letters(&word.concat()));
     let leftwards = words().filter(|(left, right)| right > left).count();
     let rightwards = words().filter(|(left, right)| left > right).count();
@@ -37,7 +37,7 @@ pub(super) fn logical(glyphs: &[String], is_page_from_right: bool) -> String {
         return glyphs.concat();
     }
     let is_leftwards = is_page_from_right || leftwards >= rightwards;
-    let mut out: Vec<&str> = glyphs.iter().map(String::as_str).collect();
+    let mut out: Vec<&str> = glyphs.to_vec();
     if is_leftwards {
         turn(&mut out);
     }
@@ -113,6 +113,10 @@ fn of(character: char) -> Direction {
 mod tests {
     use super::logical;
 
+    fn glyphs(visual: &str) -> Vec<&str> {
+        visual.split("").filter(|glyph| !glyph.is_empty()).collect()
+    }
+
     #[test]
     fn lines_that_stand_from_right_to_left_are_turned() {
         // As it stands from left to right, and as it is read.
@@ -129,21 +133,20 @@ mod tests {
             ("2,500 - 12/05 \u{5d1}\u{5d0}", "\u{5d0}\u{5d1} 12/05 - 2,500"),
             ("\u{661}\u{662} \u{628}\u{627}", "\u{627}\u{628} \u{661}\u{662}"),
         ] {
-            let glyphs: Vec<String> = visual.chars().map(String::from).collect();
-            assert_eq!(logical(&glyphs, false), read);
+            assert_eq!(logical(&glyphs(visual), false), read);
         }
     }
 
     #[test]
     fn a_line_of_foreign_names_is_read_as_its_page_is() {
-        let glyphs: Vec<String> = "Debian Linux \u{5d1}\u{5d0}".chars().map(String::from).collect();
+        let glyphs = glyphs("Debian Linux \u{5d1}\u{5d0}");
         assert_eq!(logical(&glyphs, true), "\u{5d0}\u{5d1} Debian Linux");
         assert_eq!(logical(&glyphs, false), "Debian Linux \u{5d0}\u{5d1}");
     }
 
     #[test]
     fn a_glyph_of_several_letters_is_not_turned_in_itself() {
-        let glyphs = ["\u{645}", "\u{644}\u{627}\u{64e}", "\u{633}"].map(str::to_owned);
+        let glyphs = ["\u{645}", "\u{644}\u{627}\u{64e}", "\u{633}"];
         assert_eq!(logical(&glyphs, false), "\u{633}\u{644}\u{627}\u{64e}\u{645}");
     }
 }

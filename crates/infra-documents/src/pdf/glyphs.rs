@@ -98,6 +98,9 @@ impl Collector {
                 None => self.put(accent, spelled),
             }
         }
+        if text.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+            return self.put(shown, text);
+        }
         match accents::spacing_accent(&text) {
             Some(mark) => self.accent(shown, text, mark),
             None if accents::is_mark(&text) => self.marks.push((shown.height(), text)),

@@ -5,13 +5,10 @@ use hayro_interpret::kurbo::Vec2;
 use super::{
     bidi,
     order::in_order,
-    piece::{Piece, Placed, SPACE},
+    piece::{Piece, SPACE},
     rows::{Row, rows},
 };
 
-/// A wider gap between two letters that are written from right to left is a space, in ems: their joints leave
-/// small ones.
-const SPACE_FROM_RIGHT: f64 = 0.15;
 /// A line begins another paragraph if it is that much farther below than lines of its page commonly are.
 const PARAGRAPH: f64 = 1.25;
 /// How far lines are apart where a page is too short to tell, in sizes of their type.
@@ -63,10 +60,8 @@ fn line(rows: Vec<Row>, is_page_from_right: bool) -> Line {
     let main = row.iter().max_by_key(|piece| letters(piece));
     let (size, height, direction) =
         main.map_or((0.0, 0.0, Vec2::ZERO), |piece| (piece.size, piece.height, piece.direction));
-    let glyphs = row.iter().flat_map(|piece| &piece.glyphs);
-    let is_from_right = glyphs.clone().any(|glyph| bidi::is_from_right(&glyph.text));
-    let text =
-        if is_from_right { from_right(glyphs.cloned().collect(), size, is_page_from_right) } else { from_left(&row) };
+    let is_from_right = row.iter().flat_map(|piece| &piece.glyphs).any(|glyph| bidi::is_from_right(&glyph.text));
+    let text = if is_from_right { from_right(&row, size, is_page_from_right) } else { from_left(&row) };
     Line {
         text: text.trim().to_owned(),
         smallest: row.iter().map(|piece| piece.size).fold(f64::INFINITY, f64::min),
@@ -84,32 +79,30 @@ fn from_left(row: &[Piece]) -> String {
     let mut text = String::new();
     let mut end = f64::INFINITY;
     for piece in row {
-        let spaced = piece.spaced();
         let is_parted = text.ends_with(char::is_whitespace)
-            || spaced.first().is_some_and(|glyph| glyph.text.starts_with(char::is_whitespace));
+            || piece.glyphs.first().is_some_and(|glyph| glyph.text.starts_with(char::is_whitespace));
         if piece.start - end > SPACE * piece.size && !is_parted {
             text.push(' ');
         }
-        text.extend(spaced.iter().map(|glyph| glyph.text.as_str()));
+        piece.write(&mut text);
         end = if end.is_finite() { end.max(piece.end) } else { piece.end };
     }
     text
 }
 
-/// Glyphs are put in the order in which they stand, whatever the order in which they were drawn, and turned
-/// into that of reading.
-fn from_right(mut glyphs: Vec<Placed>, size: f64, is_page_from_right: bool) -> String {
-    glyphs.sort_by(|one, other| one.start.total_cmp(&other.start));
-    let mut visual: Vec<String> = Vec::with_capacity(glyphs.len());
+/// The pieces stand from left to right, whatever the order in which they were drawn, and the glyphs in each of them
+/// as well: what has no width stands where it was drawn.
+fn from_right(row: &[Piece], size: f64, is_page_from_right: bool) -> String {
+    let mut visual: Vec<&str> = Vec::new();
     let mut end = f64::INFINITY;
-    for glyph in glyphs {
+    for glyph in row.iter().flat_map(|piece| &piece.glyphs) {
         let is_blank = |text: &str| text.trim().is_empty();
         let is_parted = visual.last().is_some_and(|last| is_blank(last)) || is_blank(&glyph.text);
-        if glyph.start - end > SPACE_FROM_RIGHT * size && !is_parted {
-            visual.push(" ".to_owned());
+        if glyph.start - end > SPACE * size && !is_parted {
+            visual.push(" ");
         }
         end = if end.is_finite() { end.max(glyph.end) } else { glyph.end };
-        visual.push(glyph.text);
+        visual.push(&glyph.text);
     }
     bidi::logical(&visual, is_page_from_right)
 }

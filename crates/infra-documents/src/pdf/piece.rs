@@ -40,8 +40,8 @@ pub(super) struct Piece {
 }
 
 impl Piece {
-    /// Its glyphs with spaces where the gaps between them are wide, as they stand.
-    pub(super) fn spaced(&self) -> Vec<Placed> {
+    /// Writes its text, with spaces where the gaps are wide.
+    pub(super) fn write(&self, out: &mut String) {
         let is_letter = |glyph: &Placed| glyph.text.chars().all(char::is_alphanumeric);
         let gap = |pair: &[Placed]| (pair[1].start - pair[0].end) / self.size;
         let inner = self.glyphs.windows(2).filter(|pair| is_letter(&pair[0]) && is_letter(&pair[1]));
@@ -50,20 +50,19 @@ impl Piece {
         // Where most letters stand apart the gaps between words are wider still.
         let common = gaps.get(gaps.len() / 2).copied().filter(|_| gaps.len() >= SPACED_OUT).unwrap_or(0.0);
         let space = if common > SPACE { common * 1.5 } else { SPACE };
-        let mut out: Vec<Placed> = Vec::with_capacity(self.glyphs.len());
+        let mut last: Option<&Placed> = None;
         for glyph in &self.glyphs {
-            if let Some(last) = out.last() {
+            if let Some(last) = last {
                 let (before, after) = (last.text.chars().next_back(), glyph.text.chars().next());
                 let are = |rule: fn(char) -> bool| before.is_some_and(rule) && after.is_some_and(rule);
                 let space = if are(is_ideograph) { IDEOGRAPHIC_SPACE.max(space) } else { space };
                 if (glyph.start - last.end) / self.size > space && are(|character| !character.is_whitespace()) {
-                    let (start, end) = (last.end, glyph.start);
-                    out.push(Placed { text: " ".to_owned(), start, end });
+                    out.push(' ');
                 }
             }
-            out.push(glyph.clone());
+            out.push_str(&glyph.text);
+            last = Some(glyph);
         }
-        out
     }
 }
 

@@ -171,7 +171,7 @@ async fn words_that_lines_and_columns_split_are_joined() {
 async fn running_heads_and_page_numbers_are_left_out_and_nothing_else() {
     let page = |at: usize| {
         let body: String = (0..5).map(|line| format!("(Page {at} has line {line} of the text.) Tj T* ")).collect();
-        let number = if at % 2 == 0 { 72 } else { 500 };
+        let number = if at.is_multiple_of(2) { 72 } else { 500 };
         format!(
             "BT /F1 9 Tf 72 760 Td (Manual of the owl) Tj ET BT /F1 11 Tf 14 TL 72 700 Td {body} ET
              BT /F1 11 Tf 72 600 Td (Yours faithfully,) Tj ET BT /F1 9 Tf {number} 40 Td ({at}) Tj ET"
@@ -216,7 +216,7 @@ async fn numbers_of_lines_are_left_out_and_those_of_a_table_kept() {
         };
         (0..8).map(line).collect()
     };
-    assert_eq!(text(&lines(6)).await, vec!["A line of the law"; 8].join("\n"));
+    assert_eq!(text(&lines(6)).await, ["A line of the law"; 8].join("\n"));
     assert!(text(&lines(10)).await.starts_with("10 A line of the law\n11 A line"));
 }
 

@@ -2,10 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use unicode_normalization::UnicodeNormalization as _;
+
 /// Fewest words of a sentence that counts.
 const SENTENCE: usize = 8;
-/// A line runs through a document if it stands first or last on so many of its pages, but for its digits.
+/// A line runs through a document if it stands at the edge of so many of its pages, but for its digits.
 const RUNNING: usize = 4;
+/// So many lines at the top and at the bottom of a page may be running ones.
+const EDGE: usize = 2;
 
 /// The words of a text: runs of letters and digits in lower case; where words have no spaces, each letter.
 /// A hyphen at the end of a line is none, ligatures are their letters.
@@ -26,25 +30,26 @@ pub(super) fn words(text: &str) -> Vec<String> {
     words
 }
 
-/// The sentences of a page that count, as words. They end with their mark and with their paragraph.
+/// The sentences of a page that count, as words: from the end of the one before, or the beginning of a paragraph,
+/// to a full stop or its like. What ends with none is a heading, or a column of a table, which `pdftotext` takes
+/// column by column and we row by row.
 pub(super) fn sentences(page: &str) -> Vec<Vec<String>> {
-    let ends = |text: &str| -> Vec<String> {
-        let mut sentences = vec![String::new()];
-        let mut characters = text.chars().peekable();
-        while let Some(character) = characters.next() {
-            if let Some(last) = sentences.last_mut() {
-                last.push(character);
-            }
-            let is_end = matches!(character, '.' | '!' | '?' | '؟' | '۔')
-                && characters.peek().is_none_or(|next| next.is_whitespace());
-            if is_end || matches!(character, '。' | '！' | '？') {
-                sentences.push(String::new());
+    let mut sentences = Vec::new();
+    for paragraph in page.split("\n\n") {
+        let mut start = 0;
+        let mut characters = paragraph.char_indices().peekable();
+        while let Some((at, character)) = characters.next() {
+            let is_last = characters.peek().is_none_or(|(_, next)| next.is_whitespace());
+            if matches!(character, '。' | '！' | '？') || (matches!(character, '.' | '!' | '?' | '؟' | '۔') && is_last)
+            {
+                let end = at + character.len_utf8();
+                sentences.push(words(&paragraph[start..end]));
+                start = end;
             }
         }
-        sentences
-    };
-    let sentences = page.split("\n\n").flat_map(ends).map(|sentence| words(&sentence));
-    sentences.filter(|words| words.len() >= SENTENCE).collect()
+    }
+    sentences.retain(|words| words.len() >= SENTENCE);
+    sentences
 }
 
 /// A line without its digits and the space around it.
@@ -52,13 +57,13 @@ pub(super) fn without_digits(line: &str) -> String {
     line.chars().filter(|character| !character.is_numeric()).collect::<String>().trim().to_owned()
 }
 
-/// The lines that stand first or last on many pages, without their digits.
+/// The lines that stand at the edge of many pages, without their digits.
 pub(super) fn running_lines(pages: &[&str]) -> BTreeSet<String> {
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     for page in pages {
-        let mut lines = page.lines().filter(|line| !line.trim().is_empty());
-        let edges: BTreeSet<String> =
-            [lines.next(), lines.next_back()].into_iter().flatten().map(without_digits).collect();
+        let lines: Vec<&str> = page.lines().filter(|line| !line.trim().is_empty()).collect();
+        let edges = lines.iter().take(EDGE).chain(lines.iter().rev().take(EDGE));
+        let edges: BTreeSet<String> = edges.map(|line| without_digits(line)).collect();
         for edge in edges {
             *counts.entry(edge).or_default() += 1;
         }
@@ -66,16 +71,12 @@ pub(super) fn running_lines(pages: &[&str]) -> BTreeSet<String> {
     counts.into_iter().filter(|(_, count)| *count >= RUNNING).map(|(line, _)| line).collect()
 }
 
+/// Without the ends of lines in words, and without ligatures and letters in forms (NFKC).
 fn unfolded(text: &str) -> String {
     let mut out = String::new();
-    let mut characters = text.chars().peekable();
+    let mut characters = text.nfkc().peekable();
     while let Some(character) = characters.next() {
         match character {
-            '\u{fb00}' => out.push_str("ff"),
-            '\u{fb01}' => out.push_str("fi"),
-            '\u{fb02}' => out.push_str("fl"),
-            '\u{fb03}' => out.push_str("ffi"),
-            '\u{fb04}' => out.push_str("ffl"),
             '-' | '\u{2010}' | '\u{ad}' if characters.peek() == Some(&'\n') => drop(characters.next()),
             _ => out.push(character),
         }
@@ -106,15 +107,18 @@ mod tests {
     }
 
     #[test]
-    fn sentences_end_with_marks_and_paragraphs() {
-        let page = "One two three four five six\nseven eight. Nine.\n\nA b c d e f g h\n\ni";
-        let found: Vec<usize> = sentences(page).iter().map(Vec::len).collect();
-        assert_eq!(found, [8, 8]);
+    fn sentences_begin_with_paragraphs_and_end_with_marks() {
+        let page = "One two three four five six\nseven eight. Nine.\n\nA b c d e f g h 0.5\n\n一二三四五六七八。一";
+        let found: Vec<String> = sentences(page).iter().map(|words| words.join(" ")).collect();
+        assert_eq!(found, ["one two three four five six seven eight", "一 二 三 四 五 六 七 八"]);
     }
 
     #[test]
     fn lines_that_run_through_a_document_differ_in_their_digits_only() {
-        let pages = ["12 Basics\n\na", "13 Basics\n\nb", "14 Basics\n\nc", "15 Basics\n\nd", "Once\n\ne"];
-        assert_eq!(running_lines(&pages).into_iter().collect::<Vec<_>>(), ["Basics"]);
+        let body = "Owls hunt.\nThey hunt at night.\nThey sleep by day.\nOwls are birds.";
+        let pages: Vec<String> = (12..16).map(|page| format!("{page}\nBasics\n{page} {body}")).collect();
+        let pages: Vec<&str> = pages.iter().map(String::as_str).chain(["Once"]).collect();
+        let edges = ["", "Basics", "Owls are birds.", "They sleep by day."];
+        assert_eq!(running_lines(&pages).into_iter().collect::<Vec<_>>(), edges);
     }
 }
