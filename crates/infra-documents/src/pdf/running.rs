@@ -114,8 +114,9 @@ fn edges(lines: &[Line], height: f64) -> Vec<Edge> {
     found.extend(outer(lines, bottom, |line| line.height < EDGE * height));
     found.sort_unstable();
     found.dedup();
-    found.retain(|line| lines[*line].size <= LARGER * text);
-    found.into_iter().map(|line| edge(line, &lines[line])).collect()
+    let edges = found.into_iter().map(|line| edge(line, &lines[line]));
+    // A page of notes in small type has its number in that of the text.
+    edges.filter(|edge| edge.key == "#" || lines[edge.line].size <= LARGER * text).collect()
 }
 
 /// The outermost lines, from the edge inwards, as far as a wide gap parts them from what follows.

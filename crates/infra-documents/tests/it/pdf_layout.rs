@@ -208,6 +208,20 @@ async fn the_title_of_a_section_in_a_running_head_goes_with_the_number_of_its_pa
 }
 
 #[tokio::test]
+async fn the_number_of_a_page_does_not_part_a_note_in_small_type() {
+    let page = |at: usize| {
+        format!(
+            "BT /F1 7 Tf 9 TL 72 80 Td (A note in small type that is as long as the text of the page is wide) Tj T* (ends.) Tj ET
+             BT /F1 10 Tf 300 46 Td ({at}) Tj ET"
+        )
+        .into_bytes()
+    };
+    let text = parse(PDF, pdf_file::document(&(1..6).map(page).collect::<Vec<_>>(), &[])).await.unwrap().text;
+    let note = "A note in small type that is as long as the text of the page is wide\nends.";
+    assert_eq!(text, [note; 5].join("\n\n"));
+}
+
+#[tokio::test]
 async fn numbers_of_lines_are_left_out_and_those_of_a_table_kept() {
     let lines = |size: usize| -> String {
         let line = |at: usize| {
