@@ -11,16 +11,27 @@ use hayro_interpret::{
 
 use crate::builder::DocumentBuilder;
 
+mod accents;
 mod bidi;
 mod catalogue;
 mod fonts;
+mod glyphs;
+mod levels;
+mod line_numbers;
 mod lines;
+mod notes;
+mod order;
+mod other;
 mod outline;
-mod text;
+mod piece;
+mod rows;
+mod running;
 
 use fonts::{MAX_HEADING_LINES, TypeSizes};
 use lines::Line;
+use other::Other;
 use outline::Headings;
+use running::Running;
 
 /// Most pages of a document.
 const MAX_PAGES: usize = 20_000;
@@ -48,19 +59,28 @@ pub(crate) fn parse(bytes: Vec<u8>) -> Result<ParsedDocument, ParseError> {
     }
     let cache = InterpreterCache::new();
     let settings = InterpreterSettings { render_content: RenderContent::PAGE, ..InterpreterSettings::default() };
-    for (at, page) in pages.iter().enumerate() {
-        out.page = u32::try_from(at + 1).ok();
-        let lines = lines::lines(text::pieces(page, &cache, &settings));
+    let mut running = Running::default();
+    let mut other = Other::default();
+    let mut write = |(at, lines): (usize, Vec<Line>)| {
+        let lines = lines::with_paragraphs(lines);
         if let Some(sizes) = &mut sizes {
             headings.add(at, sizes.headings(&lines));
         }
         write_page(&mut out, &lines, at, &mut headings);
+    };
+    for page in pages.iter() {
+        let drawn = glyphs::draw(page, &cache, &settings);
+        other.add(drawn.other);
+        let mut lines = lines::lines(line_numbers::without_line_numbers(drawn.pieces));
+        notes::insert(page, &mut lines);
+        running.push(lines, f64::from(page.render_dimensions().1)).map(&mut write);
+    }
+    while let Some(page) = running.next() {
+        write(page);
     }
     let document = out.finish()?;
     if document.blocks.is_empty() {
-        let message = "the PDF holds no text, only pictures of it (a scan), and text recognition (OCR) is not \
-                       included: run it through an OCR program and upload the result";
-        return Err(ParseError::new(ParseErrorKind::NoText, message));
+        return Err(ParseError::new(ParseErrorKind::NoText, other.without_text()));
     }
     Ok(document)
 }
@@ -68,6 +88,7 @@ pub(crate) fn parse(bytes: Vec<u8>) -> Result<ParsedDocument, ParseError> {
 /// Blocks are parted where paragraphs begin and by the lines of headings.
 fn write_page(out: &mut DocumentBuilder, lines: &[Line], page: usize, headings: &mut Headings) {
     let mut at = 0;
+    out.page = u32::try_from(page + 1).ok();
     out.close();
     while at < lines.len() {
         // A page's number stands alone before its first heading; it is no part of it.

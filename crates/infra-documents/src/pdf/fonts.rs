@@ -20,8 +20,8 @@ pub(super) struct TypeSizes(BTreeMap<u32, usize>);
 impl TypeSizes {
     /// The headings of the next page.
     pub(super) fn headings(&mut self, lines: &[Line]) -> Vec<Entry> {
-        for line in lines {
-            *self.0.entry(tenths(line.smallest)).or_default() += line.text.len();
+        for line in lines.iter().filter(|line| !line.is_note) {
+            *self.0.entry(tenths(line.size)).or_default() += line.text.len();
         }
         let Some((body, _)) = self.0.iter().max_by_key(|(_, letters)| **letters) else { return Vec::new() };
         let headings = joined(lines).into_iter().filter_map(|line| {
@@ -38,7 +38,7 @@ fn joined(lines: &[Line]) -> Vec<Line> {
     let mut joined: Vec<Line> = Vec::new();
     // How many lines the last one is.
     let mut count = 0;
-    for line in lines {
+    for line in lines.iter().filter(|line| !line.is_note) {
         match joined.last_mut() {
             Some(last)
                 if tenths(last.smallest) == tenths(line.smallest)

@@ -1,20 +1,14 @@
-//! Lines of a page, put together from the pieces it draws.
+//! Lines of a page in the order of reading, and where paragraphs begin.
 
 use hayro_interpret::kurbo::Vec2;
 
 use super::{
     bidi,
-    text::{Piece, SPACE},
+    order::in_order,
+    piece::{Piece, SPACE},
+    rows::{Row, rows},
 };
 
-/// Pieces stand on one line if their baselines are no farther apart, in sizes of the smaller type.
-/// Raised and lowered letters are within it.
-const SAME_LINE: f64 = 0.6;
-/// A piece that begins where the last one ended stands on its line even if it is that much higher or
-/// lower: the tall brackets of a formula.
-const TALL: f64 = 1.3;
-/// How near that is, in sizes of their type.
-const NEAR: std::ops::Range<f64> = -0.3..0.5;
 /// A line begins another paragraph if it is that much farther below than lines of its page commonly are.
 const PARAGRAPH: f64 = 1.25;
 /// How far lines are apart where a page is too short to tell, in sizes of their type.
@@ -37,73 +31,89 @@ pub(super) struct Line {
     pub(super) height: f64,
     /// Whether a paragraph begins here.
     pub(super) starts: bool,
-    direction: Vec2,
-    start: f64,
-    end: f64,
+    /// The direction of writing, of length one.
+    pub(super) direction: Vec2,
+    /// Where it begins along its direction, in points.
+    pub(super) start: f64,
+    /// Where it ends.
+    pub(super) end: f64,
+    /// Whether it is a note or the value of a form field, which stands for itself.
+    pub(super) is_note: bool,
 }
 
-/// The lines of a page in the order of reading, with words joined that their lines have split.
+/// The lines of a page in the order of reading.
 pub(super) fn lines(pieces: Vec<Piece>) -> Vec<Line> {
-    let mut rows: Vec<Vec<Piece>> = Vec::new();
-    for piece in pieces {
-        match rows.last_mut() {
-            Some(row) if stands_on(&piece, row) => row.push(piece),
-            _ => rows.push(vec![piece]),
-        }
-    }
-    let mut lines: Vec<Line> = rows.into_iter().map(line).collect();
-    mark_paragraphs(&mut lines);
-    join_words(lines)
-}
-
-/// Whether a piece goes on with a line: behind its last piece, or before and behind others on the
-/// same height, but not over them.
-fn stands_on(piece: &Piece, row: &[Piece]) -> bool {
-    let is_over = |other: &Piece| {
-        let common = piece.end.min(other.end) - piece.start.max(other.start);
-        common > (piece.end - piece.start).min(other.end - other.start) / 2.0
-    };
-    let is_within = |other: &Piece, most: f64, size: f64| {
-        piece.direction.dot(other.direction) > 0.99 && (piece.height - other.height).abs() < most * size
-    };
-    // A raised letter says little about where the line stands: the largest type does.
-    let largest = row.iter().max_by(|one, other| one.size.total_cmp(&other.size));
-    let is_level = largest.is_some_and(|other| is_within(other, SAME_LINE, piece.size.min(other.size)));
-    let follows = row.last().is_some_and(|last| {
-        let size = piece.size.max(last.size);
-        is_within(last, TALL, size) && NEAR.contains(&((piece.start - last.end) / size))
+    let glyphs = pieces.iter().flat_map(|piece| &piece.glyphs);
+    let (left, right) = glyphs.fold((0, 0), |(left, right), glyph| {
+        let (more_left, more_right) = bidi::letters(&glyph.text);
+        (left + more_left, right + more_right)
     });
-    (is_level || follows) && !row.iter().any(is_over)
+    let lines = in_order(rows(pieces)).into_iter().map(|rows| line(rows, right > left));
+    lines.filter(|line| !line.text.is_empty()).collect()
 }
 
-fn line(mut row: Vec<Piece>) -> Line {
+/// One line of rows that stand side by side.
+fn line(rows: Vec<Row>, is_page_from_right: bool) -> Line {
+    let mut row: Vec<Piece> = rows.into_iter().flat_map(|row| row.pieces).collect();
     row.sort_by(|one, other| one.start.total_cmp(&other.start));
-    let letters = |piece: &Piece| piece.text.chars().count();
+    let letters = |piece: &Piece| piece.glyphs.len();
     let main = row.iter().max_by_key(|piece| letters(piece));
     let (size, height, direction) =
         main.map_or((0.0, 0.0, Vec2::ZERO), |piece| (piece.size, piece.height, piece.direction));
-    let mut line = Line {
-        text: String::new(),
+    let is_from_right = row.iter().flat_map(|piece| &piece.glyphs).any(|glyph| bidi::is_from_right(&glyph.text));
+    let text = if is_from_right { from_right(&row, size, is_page_from_right) } else { from_left(&row) };
+    Line {
+        text: text.trim().to_owned(),
         smallest: row.iter().map(|piece| piece.size).fold(f64::INFINITY, f64::min),
         size,
         height,
         starts: false,
         direction,
         start: row.first().map_or(0.0, |piece| piece.start),
-        end: f64::NEG_INFINITY,
-    };
-    for piece in row {
-        let is_parted = line.text.ends_with(char::is_whitespace) || piece.text.starts_with(char::is_whitespace);
-        if piece.start - line.end > SPACE * piece.size && !line.text.is_empty() && !is_parted {
-            line.text.push(' ');
-        }
-        line.text.push_str(&piece.text);
-        line.end = line.end.max(piece.end);
+        end: row.iter().map(|piece| piece.end).fold(f64::NEG_INFINITY, f64::max),
+        is_note: false,
     }
-    line.text = bidi::logical(line.text.trim());
-    line
 }
 
+fn from_left(row: &[Piece]) -> String {
+    let mut text = String::new();
+    let mut end = f64::INFINITY;
+    for piece in row {
+        let is_parted = text.ends_with(char::is_whitespace)
+            || piece.glyphs.first().is_some_and(|glyph| glyph.text.starts_with(char::is_whitespace));
+        if piece.start - end > SPACE * piece.size && !is_parted {
+            text.push(' ');
+        }
+        piece.write(&mut text);
+        end = if end.is_finite() { end.max(piece.end) } else { piece.end };
+    }
+    text
+}
+
+/// The pieces stand from left to right, whatever the order in which they were drawn, and the glyphs in each of them
+/// as well: what has no width stands where it was drawn.
+fn from_right(row: &[Piece], size: f64, is_page_from_right: bool) -> String {
+    let mut visual: Vec<&str> = Vec::new();
+    let mut end = f64::INFINITY;
+    for glyph in row.iter().flat_map(|piece| &piece.glyphs) {
+        let is_blank = |text: &str| text.trim().is_empty();
+        let is_parted = visual.last().is_some_and(|last| is_blank(last)) || is_blank(&glyph.text);
+        if glyph.start - end > SPACE * size && !is_parted {
+            visual.push(" ");
+        }
+        end = if end.is_finite() { end.max(glyph.end) } else { glyph.end };
+        visual.push(&glyph.text);
+    }
+    bidi::logical(&visual, is_page_from_right)
+}
+
+/// The lines of a page's text, with the words joined that its lines have split, and paragraphs marked.
+pub(super) fn with_paragraphs(mut lines: Vec<Line>) -> Vec<Line> {
+    mark_paragraphs(&mut lines);
+    join_words(lines)
+}
+
+/// Marks where paragraphs begin, from the distances between the lines.
 fn mark_paragraphs(lines: &mut [Line]) {
     let leading = |above: &Line, below: &Line| (above.height - below.height) / below.size.max(above.size);
     let mut leadings: Vec<f64> = lines.windows(2).map(|pair| leading(&pair[0], &pair[1])).collect();
@@ -116,7 +126,9 @@ fn mark_paragraphs(lines: &mut [Line]) {
             let is_beside = line.start >= above.end || above.start >= line.end;
             let sizes = line.size.max(above.size) / line.size.min(above.size);
             let leading = leading(above, line);
-            is_beside
+            line.is_note
+                || above.is_note
+                || is_beside
                 || above.direction.dot(line.direction) < 0.99
                 || sizes > OTHER_SIZE
                 || leading < 0.0
@@ -126,23 +138,36 @@ fn mark_paragraphs(lines: &mut [Line]) {
     }
 }
 
-/// A hyphen at the end of a line that goes on with a small letter has split a word.
+/// A hyphen at the end of a line has split a word if a letter follows that begins no sentence and no name: a small
+/// one, or one of a script that has no capitals. The next column may go on with the word.
 fn join_words(lines: Vec<Line>) -> Vec<Line> {
     let mut joined: Vec<Line> = Vec::new();
     for line in lines {
-        let split = joined.last_mut().filter(|_| !line.starts && line.text.starts_with(char::is_lowercase));
-        let split = split.filter(|last| {
-            let word = last.text.strip_suffix(['-', '\u{2010}', '\u{ad}']);
-            word.is_some_and(|word| word.ends_with(char::is_alphabetic))
+        let split = joined.last_mut().filter(|last| {
+            let word = last.text.strip_suffix(HYPHENS);
+            let goes_on = !line.starts || is_next_column(last, &line);
+            goes_on
+                && word.is_some_and(|word| word.ends_with(char::is_alphabetic))
+                && line.text.starts_with(|letter: char| letter.is_alphabetic() && !letter.is_uppercase())
         });
         if let Some(last) = split {
             last.text.pop();
             last.text.push_str(&line.text);
-            last.height = line.height;
+            let Line { height, start, end, .. } = line;
+            (last.height, last.start, last.end) = (height, start, end);
             last.smallest = last.smallest.min(line.smallest);
         } else {
             joined.push(line);
         }
     }
     joined
+}
+
+/// The hyphens of all scripts that split words at the end of a line.
+const HYPHENS: [char; 5] = ['-', '\u{ad}', '\u{58a}', '\u{2010}', '\u{2e17}'];
+
+fn is_next_column(above: &Line, below: &Line) -> bool {
+    let sizes = above.size.max(below.size) / above.size.min(below.size);
+    let is_beside = below.start >= above.end || above.start >= below.end;
+    is_beside && below.height > above.height && sizes < OTHER_SIZE && above.direction.dot(below.direction) > 0.99
 }

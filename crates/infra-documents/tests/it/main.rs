@@ -6,6 +6,9 @@ mod formats;
 mod hostile;
 mod pdf;
 mod pdf_file;
+mod pdf_from_right;
+mod pdf_layout;
+mod pdf_notes;
 
 use std::{path::PathBuf, sync::Arc};
 

@@ -65,3 +65,37 @@ pub(crate) fn document(drawings: &[Vec<u8>], outline: &[(&str, usize)]) -> Vec<u
     }
     file(&objects)
 }
+
+/// A document of one page. Its fonts are Helvetica (`/F1`), Courier (`/F2`), and one whose codes from `!` on read
+/// `letters` and are half an em wide each (`/F3`). Annotations are objects numbered from 9.
+pub(crate) fn page(drawing: &str, letters: &[&str], annotations: &[&str]) -> Vec<u8> {
+    let mut map = format!("1 begincodespacerange <00> <FF> endcodespacerange {} beginbfchar\n", letters.len());
+    for (code, letter) in (33..).zip(letters) {
+        let units: String = letter.encode_utf16().map(|unit| format!("{unit:04X}")).collect();
+        writeln!(map, "<{code:02X}> <{units}>").unwrap();
+    }
+    map.push_str("endbfchar");
+    let widths = "500 ".repeat(letters.len());
+    let listed: String = (9..).zip(annotations).map(|(number, _)| format!("{number} 0 R ")).collect();
+    let mut objects = vec![
+        b"<< /Type /Catalog /Pages 2 0 R /AcroForm << /Fields [] >> >>".to_vec(),
+        b"<< /Type /Pages /Kids [7 0 R] /Count 1 >>".to_vec(),
+        b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>".to_vec(),
+        b"<< /Type /Font /Subtype /Type1 /BaseFont /Courier >>".to_vec(),
+        format!(
+            "<< /Type /Font /Subtype /Type1 /BaseFont /Times-Roman /FirstChar 33 /LastChar {} /Widths [{widths}] \
+             /ToUnicode 6 0 R >>",
+            32 + letters.len()
+        )
+        .into_bytes(),
+        stream("", map.as_bytes()),
+        format!(
+            "<< /Type /Page /Parent 2 0 R /Resources << /Font << /F1 3 0 R /F2 4 0 R /F3 5 0 R >> >> \
+             /MediaBox [0 0 612 792] /Contents 8 0 R /Annots [{listed}] >>"
+        )
+        .into_bytes(),
+        stream("", drawing.as_bytes()),
+    ];
+    objects.extend(annotations.iter().map(|annotation| annotation.as_bytes().to_vec()));
+    file(&objects)
+}
