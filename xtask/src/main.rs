@@ -3,6 +3,7 @@
 
 mod bench;
 mod db;
+mod eval;
 mod fixtures;
 mod openapi;
 mod paths;
@@ -21,6 +22,7 @@ const USAGE: &str = "usage: cargo xtask <command>
   bench [--with-reference]  the benchmarks, on a PostgreSQL with fsync
   bench scale               how calls grow in filled databases: 20 GB of disk, and half an hour
   chaos [--seed N]          the long fault tests, on a PostgreSQL with fsync
+  eval documents [PART ...] how well real documents are read and found, see docs/documents.md
   openapi [--check]         write docs/openapi.json, or validate it and compare it with the server";
 
 fn main() -> ExitCode {
@@ -32,6 +34,7 @@ fn main() -> ExitCode {
         Some((&"db", rest)) => db::run(rest),
         Some((&"bench", rest)) => bench::bench(rest),
         Some((&"chaos", rest)) => bench::chaos(rest),
+        Some((&"eval", rest)) => eval::run(rest),
         Some((&"openapi", rest)) => openapi::run(rest),
         _ => {
             eprintln!("{USAGE}");
