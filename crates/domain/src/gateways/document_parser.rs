@@ -21,7 +21,7 @@ pub struct ParsedDocument {
     /// Number of pages, where the format has pages.
     pub page_count: Option<u32>,
     /// The charset that its bytes were read in, where the format is text; told or guessed.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub charset: Option<String>,
 }
 
