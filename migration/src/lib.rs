@@ -46,6 +46,7 @@ mod m20261128_000018_email_per_tenant;
 mod m20261128_000019_quotas;
 mod m20261128_000020_usage_daily_totals;
 mod m20261128_000021_people_of_the_tenant;
+mod m20261128_000022_charsets;
 mod new_tables;
 pub mod postgres;
 mod prices;
@@ -84,6 +85,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261128_000019_quotas::Migration),
             Box::new(m20261128_000020_usage_daily_totals::Migration),
             Box::new(m20261128_000021_people_of_the_tenant::Migration),
+            Box::new(m20261128_000022_charsets::Migration),
         ]
     }
 }

@@ -1,7 +1,9 @@
 //! `cargo xtask eval documents`: how well documents that nobody here wrote are read and found. Each part fetches
 //! its files once, into `target/eval`, and prints what it measured beside its goals.
 
+mod charsets;
 mod figures;
+mod html;
 mod parser;
 mod pdf;
 
@@ -15,7 +17,7 @@ use crate::paths;
 /// Measures one part.
 type Measure = fn() -> Result<Vec<Figure>>;
 
-const PARTS: &[(&str, Measure)] = &[("pdf", pdf::measure)];
+const PARTS: &[(&str, Measure)] = &[("charsets", charsets::measure), ("html", html::measure), ("pdf", pdf::measure)];
 
 /// Measures the parts that are named, or all. A missed goal does not change the exit code; a part that cannot
 /// be measured does.

@@ -77,6 +77,44 @@ impl DocumentBuilder {
         self.document.blocks.push(Block { kind: open.kind, start, end: self.scalars, page: open.page });
     }
 
+    /// How many blocks are closed.
+    pub(crate) fn block_count(&self) -> usize {
+        self.document.blocks.len()
+    }
+
+    /// Whether no text came, not even too much.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.document.blocks.is_empty() && !self.is_over_limit
+    }
+
+    /// Keeps of the closed blocks those for which `is_kept` says so, in their order.
+    pub(crate) fn keep(&mut self, is_kept: &[bool]) {
+        self.close();
+        let whole = std::mem::take(&mut self.document.text);
+        let blocks = std::mem::take(&mut self.document.blocks);
+        let mut letters = whole.char_indices();
+        let (mut at, mut scalars) = (0, 0);
+        self.scalars = 0;
+        for (block, is_kept) in blocks.into_iter().zip(is_kept) {
+            let mut bytes_at = |scalar: u32| {
+                while scalars < scalar && letters.next().is_some() {
+                    scalars += 1;
+                }
+                letters.offset()
+            };
+            let (start, end) = (bytes_at(block.start), bytes_at(block.end));
+            if *is_kept {
+                if !self.document.text.is_empty() {
+                    self.document.text.push_str(BETWEEN_BLOCKS);
+                    at = self.scalars + u32::try_from(BETWEEN_BLOCKS.len()).unwrap_or(0);
+                }
+                self.document.text.push_str(&whole[start..end]);
+                self.scalars = at + (block.end - block.start);
+                self.document.blocks.push(Block { start: at, end: self.scalars, ..block });
+            }
+        }
+    }
+
     /// Gives the document its title, unless it has one already or this one is blank.
     pub(crate) fn set_title(&mut self, title: &str) {
         let words: Vec<&str> = title.split_whitespace().collect();
@@ -119,6 +157,24 @@ mod tests {
         assert_eq!(document.text, "zwölf\n\n語");
         let ranges: Vec<_> = document.blocks.iter().map(|block| (block.start, block.end, block.page)).collect();
         assert_eq!(ranges, [(0, 5, None), (7, 8, Some(2))]);
+    }
+
+    #[test]
+    fn blocks_that_are_not_kept_leave_no_trace() {
+        let mut builder = DocumentBuilder::default();
+        for word in ["é", "語語", "x", "😀 y"] {
+            builder.begin(BlockKind::Paragraph);
+            builder.push(word);
+        }
+        builder.close();
+        assert_eq!(builder.block_count(), 4);
+        builder.keep(&[false, true, false, true]);
+        builder.begin(BlockKind::Paragraph);
+        builder.push("z");
+        let document = builder.finish().unwrap();
+        assert_eq!(document.text, "語語\n\n😀 y\n\nz");
+        let ranges: Vec<_> = document.blocks.iter().map(|block| (block.start, block.end)).collect();
+        assert_eq!(ranges, [(0, 2), (4, 7), (9, 10)]);
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 use domain::gateways::{ParseError, ParseErrorKind};
 
+use crate::charset;
+
 /// Plain text.
 pub const TEXT: &str = "text/plain";
 /// Markdown.
@@ -37,15 +39,14 @@ pub fn detect(head: &[u8], filename: &str) -> Result<&'static str, ParseError> {
     if head.is_empty() {
         return Err(ParseError::new(ParseErrorKind::NoText, "the file is empty"));
     }
-    let start = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head).trim_ascii_start();
-    if start.starts_with(b"%PDF-") {
+    if head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head).trim_ascii_start().starts_with(b"%PDF-") {
         return Ok(PDF);
     }
-    if !is_text(head) {
+    let Some(text) = charset::decode_head(head) else {
         let kind = infer::get(head).map_or("a binary file", |kind| kind.mime_type());
         return Err(refused(&format!("the file is {kind}, which is not accepted")));
-    }
-    let start = text_start(head);
+    };
+    let start = text_start(&text);
     for (mark, kind) in [("{\\rtf", "rich text (RTF)"), ("%!ps", "PostScript"), ("<svg", "an SVG image")] {
         if start.starts_with(mark) {
             return Err(refused(&format!("the file is {kind}, which is not accepted")));
@@ -69,25 +70,10 @@ fn refused(reason: &str) -> ParseError {
     ParseError::new(ParseErrorKind::Unsupported, format!("{reason}: {ACCEPTED}"))
 }
 
-/// Whether the bytes are text: UTF-16 with its mark, or without NUL and all but free of control
-/// characters, and UTF-8 or nothing that is known by its first bytes.
-fn is_text(head: &[u8]) -> bool {
-    if head.starts_with(b"\xff\xfe") || head.starts_with(b"\xfe\xff") {
-        return !head.starts_with(b"\xff\xfe\0\0");
-    }
-    let controls = head.iter().filter(|byte| matches!(byte, 1..=7 | 14..=26 | 28..=31)).count();
-    if head.contains(&0) || controls * 200 > head.len() {
-        return false;
-    }
-    // A character may be cut off at the end of the head.
-    let is_utf8 = std::str::from_utf8(head).map_or_else(|error| error.error_len().is_none(), |_| true);
-    is_utf8 || infer::get(head).is_none()
-}
-
 /// The first visible characters, in lower case.
-fn text_start(head: &[u8]) -> String {
-    let (text, _, _) = encoding_rs::UTF_8.decode(head);
-    text.trim_start().chars().take(1024).collect::<String>().to_ascii_lowercase()
+fn text_start(text: &str) -> String {
+    let text = text.trim_start_matches(|character: char| character.is_whitespace() || character == '\u{feff}');
+    text.chars().take(1024).collect::<String>().to_ascii_lowercase()
 }
 
 fn begins_with_tag(start: &str, tag: &str) -> bool {
@@ -114,6 +100,34 @@ mod tests {
         assert_eq!(detect(b"\xff\xfea\0b\0", "a.txt"), Ok(TEXT));
         assert_eq!(detect(b"BMW and MZ are makers of cars", "a.txt"), Ok(TEXT));
         assert_eq!(detect(b"%PDF-1.7\n", "a.txt"), Ok(PDF));
+    }
+
+    #[test]
+    fn texts_in_any_charset_are_texts() {
+        let texts: [&[u8]; _] = [
+            b"\xff\xfb\xeb\xee",                    // яызо… in windows-1251; the first bytes of an MP3
+            b"\xff\xf1\xed\xee, \xff \xf2\xf3\xf2", // ясно in windows-1251; those of AAC
+            b"\xff\xd8\xff \xe8",                   // яШя; those of a JPEG
+            b"\x83\x65\x83\x58\x83\x67",            // テスト in Shift_JIS
+            b"\xc4\xda\xd7\xa2",                    // GBK
+            b"\x1b$B%F%9%H\x1b(B",                  // ISO-2022-JP
+            b"p\0l\0a\0i\0n\0",
+            b"\0p\0l\0a\0i\0n",
+            b"p\0\0\0l\0\0\0",
+            b"\xff\xfe\0\0p\0\0\0",
+        ];
+        for text in texts {
+            assert_eq!(detect(text, "a.txt"), Ok(TEXT), "{text:x?}");
+        }
+        let page = "<!DOCTYPE html><p>x";
+        for page in [
+            page.encode_utf16().flat_map(u16::to_le_bytes).collect(),
+            page.encode_utf16().flat_map(u16::to_be_bytes).collect::<Vec<u8>>(),
+        ] {
+            assert_eq!(detect(&page, "a.txt"), Ok(HTML));
+            assert_eq!(detect(&[b"\xef\xbb\xbf \n<html>", &page[..0]].concat(), "a"), Ok(HTML));
+        }
+        assert_eq!(detect(b"<html><title>\xcf\xf0\xe8", "a"), Ok(HTML));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use domain::{
 
 use crate::{
     bounds::{MAX_BLOCKS, MAX_TEXT_BYTES, too_much_text},
-    charset,
+    charset::{self, Decoded},
     detect::{HTML, MARKDOWN, PDF, TEXT},
     html, pdf,
 };
@@ -22,9 +22,17 @@ use crate::{
 pub fn parse_bytes(mime_type: &str, bytes: Vec<u8>) -> Result<ParsedDocument, ParseError> {
     let document = match mime_type {
         PDF => pdf::parse(bytes)?,
-        HTML => html::parse(&charset::decode_html(bytes)).finish()?,
-        TEXT => parse_plain_text(short_enough(charset::decode_text(bytes))?),
-        MARKDOWN => parse_markdown(short_enough(charset::decode_text(bytes))?),
+        HTML => {
+            let Decoded { text, charset } = charset::decode_html(bytes)?;
+            in_charset(html::parse(&text).finish()?, charset)
+        }
+        TEXT | MARKDOWN => {
+            let Decoded { text, charset } = charset::decode_text(bytes)?;
+            if text.len() > MAX_TEXT_BYTES {
+                return Err(too_much_text());
+            }
+            in_charset(if mime_type == TEXT { parse_plain_text(text) } else { parse_markdown(text) }, charset)
+        }
         other => {
             let message = format!("files of the type {other} are not accepted: upload text, Markdown, HTML or PDF");
             return Err(ParseError::new(ParseErrorKind::Unsupported, message));
@@ -39,6 +47,6 @@ pub fn parse_bytes(mime_type: &str, bytes: Vec<u8>) -> Result<ParsedDocument, Pa
     Ok(document)
 }
 
-fn short_enough(text: String) -> Result<String, ParseError> {
-    if text.len() > MAX_TEXT_BYTES { Err(too_much_text()) } else { Ok(text) }
+fn in_charset(document: ParsedDocument, charset: &str) -> ParsedDocument {
+    ParsedDocument { charset: Some(charset.to_owned()), ..document }
 }

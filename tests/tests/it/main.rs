@@ -2,6 +2,7 @@
 
 mod architecture;
 mod bad_input;
+mod charsets;
 mod clients;
 mod edge;
 mod embeddings;

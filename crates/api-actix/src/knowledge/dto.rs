@@ -112,6 +112,9 @@ pub(crate) struct SourceDetail {
     version: Option<i32>,
     chunk_count: Option<u64>,
     page_count: Option<u32>,
+    /// The charset that the file was read in (`windows-1251`), told by the file or guessed. If it is the wrong one, upload the
+    /// file as UTF-8. Null: not read yet, or no text.
+    charset: Option<String>,
     /// Null: found by words only.
     embedding_model: Option<String>,
 }
@@ -125,6 +128,7 @@ impl From<SourceView> for SourceDetail {
             progress,
             chunk_count: version.as_ref().map(|version| version.chunk_count),
             page_count: version.as_ref().and_then(|version| version.page_count),
+            charset: version.as_ref().and_then(|version| version.charset.clone()),
             embedding_model: version.as_ref().and_then(|version| version.embedding_model.clone()),
             version: version.map(|version| version.version),
         }

@@ -122,6 +122,7 @@ impl<'a> Ingest<'a> {
         version.text_storage_key = Some(key);
         version.character_count = document.text.chars().count() as u64;
         version.page_count = document.page_count;
+        version.charset.clone_from(&document.charset);
         if document.text.len() >= LARGE_TEXT_BYTES {
             let version = &*version;
             let work = |tx: Uow| async move {

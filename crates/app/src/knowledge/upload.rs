@@ -194,6 +194,7 @@ impl Knowledge {
             text_storage_key: None,
             character_count: 0,
             page_count: None,
+            charset: None,
             chunking: collection.chunking,
             chunk_count: 0,
             embedding_model: None,

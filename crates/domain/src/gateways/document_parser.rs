@@ -20,6 +20,9 @@ pub struct ParsedDocument {
     pub title: Option<String>,
     /// Number of pages, where the format has pages.
     pub page_count: Option<u32>,
+    /// The charset that its bytes were read in, where the format is text; told or guessed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub charset: Option<String>,
 }
 
 #[derive(serde::Serialize)]

@@ -1,4 +1,5 @@
-//! Text and Markdown as documents: the text stays as it is, its blocks are found line by line.
+//! Text and Markdown as documents: the text stays as it is but for its line ends, words that were broken at
+//! them, and HTML in Markdown; its blocks are found line by line.
 //!
 //! Only the block structure of Markdown is read, and each line once, so that no nesting costs
 //! more than its length. Marks inside a line stay in the text.
@@ -10,17 +11,20 @@ use crate::{
     knowledge::{Block, BlockKind, scalars::ScalarCursor},
 };
 
+mod hyphens;
 mod lines;
+mod markup;
 
 use lines::{Fence, Line};
 
 /// How many lines the metadata between `---` at the top of a file may have.
 const MAX_FRONT_MATTER_LINES: usize = 200;
 
-/// Plain text: paragraphs between blank lines. NUL (U+0000) is dropped.
+/// Plain text: paragraphs between blank lines. Lines end in line feeds, NUL (U+0000) is dropped, and words that
+/// were broken at the end of a line are put together where that is sure.
 #[must_use]
 pub fn parse_plain_text(text: impl Into<String>) -> ParsedDocument {
-    let text = without_nul(text.into());
+    let text = hyphens::joined(with_line_feeds(text.into()));
     let mut blocks = Blocks::default();
     for line in lines::split(&text) {
         if line.is_blank() {
@@ -34,10 +38,11 @@ pub fn parse_plain_text(text: impl Into<String>) -> ParsedDocument {
 }
 
 /// Markdown: headings, paragraphs, lists, tables and code. The title is that of the metadata at
-/// the top, else the first heading of level 1. NUL (U+0000) is dropped.
+/// the top, else the first heading of level 1. Lines end in line feeds; NUL (U+0000), and comments and tags of
+/// HTML outside of code, are dropped.
 #[must_use]
 pub fn parse_markdown(text: impl Into<String>) -> ParsedDocument {
-    let text = without_nul(text.into());
+    let text = markup::removed(with_line_feeds(text.into()));
     let mut lines = lines::split(&text).peekable();
     let mut blocks = Blocks::default();
     let mut title = None;
@@ -122,13 +127,12 @@ fn read_line(line: &Line<'_>, next: Option<&Line<'_>>, blocks: &mut Blocks) -> O
     None
 }
 
-/// How many lines the metadata at the top has, its two marks counted.
+/// How many lines the metadata at the top has (YAML or TOML), its two marks counted.
 fn front_matter(text: &str) -> Option<usize> {
     let mut lines = lines::split(text).map(|line| line.text.trim_end());
-    if lines.next()? != "---" {
-        return None;
-    }
-    lines.take(MAX_FRONT_MATTER_LINES).position(|line| line == "---" || line == "...").map(|length| length + 2)
+    let mark = lines.next().filter(|mark| ["---", "+++"].contains(mark))?;
+    let is_end = |line: &str| line == mark || mark == "---" && line == "...";
+    lines.take(MAX_FRONT_MATTER_LINES).position(is_end).map(|length| length + 2)
 }
 
 /// Blocks as byte ranges; the last may still be open.
@@ -185,14 +189,26 @@ fn document(text: String, blocks: &[(BlockKind, Range<usize>)], title: Option<St
             page: None,
         })
         .collect();
-    ParsedDocument { text, blocks, title, page_count: None }
+    ParsedDocument { text, blocks, title, ..ParsedDocument::default() }
 }
 
-fn without_nul(mut text: String) -> String {
-    if text.contains('\0') {
-        text.retain(|character| character != '\0');
+/// Every character that ends a line or a page becomes a line feed, as CR LF does; NUL is dropped.
+fn with_line_feeds(text: String) -> String {
+    const ENDS: [char; 6] = ['\r', '\u{b}', '\u{c}', '\u{85}', '\u{2028}', '\u{2029}'];
+    if !text.contains(|character| character == '\0' || ENDS.contains(&character)) {
+        return text;
     }
-    text
+    let mut before = '\n';
+    let mut plain = String::with_capacity(text.len());
+    for character in text.chars().filter(|character| *character != '\0') {
+        match character {
+            '\n' if before == '\r' => {}
+            end if ENDS.contains(&end) => plain.push('\n'),
+            other => plain.push(other),
+        }
+        before = character;
+    }
+    plain
 }
 
 #[cfg(test)]

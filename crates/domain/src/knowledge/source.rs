@@ -102,6 +102,8 @@ pub struct SourceVersion {
     pub character_count: u64,
     /// Pages, where the format has them.
     pub page_count: Option<u32>,
+    /// The charset that the file was read in, where it is text: told by the file or guessed.
+    pub charset: Option<String>,
     /// How it was cut.
     pub chunking: ChunkingSettings,
     /// Chunks made.

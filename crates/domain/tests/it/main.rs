@@ -52,6 +52,7 @@ fn parsed_documents_still_load() {
         blocks: blocks(Some(1)),
         title: Some("Trees".to_owned()),
         page_count: Some(1),
+        charset: None,
     };
     assert_eq!(ParsedDocument::from_stored(stored.as_bytes()).unwrap(), wanted);
     assert_eq!(String::from_utf8(wanted.to_stored().unwrap()).unwrap(), stored);

@@ -1,4 +1,4 @@
-//! The elements of HTML that shape a text. Others (`span`, `em`, `code` …) only carry it.
+//! The elements of HTML that shape a text. Others (`em`, `code` …) only carry it.
 
 /// What an element does to the text in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -7,8 +7,14 @@ pub(super) enum Role {
     Flow,
     /// The content that a page is about.
     Main,
-    /// A block that is only dropped outside of the content that the page is about.
+    /// A block that stands beside the content that the page is about.
     Margin,
+    /// A drawing or a formula, of which nothing is read.
+    Drawing,
+    /// Text in a line, with its neighbours.
+    Inline,
+    /// How a word is spoken, beside the word.
+    Annotation,
     /// Never read.
     Dropped,
     /// The page's title.
@@ -31,8 +37,27 @@ pub(super) enum Role {
     Cell,
 }
 
+impl Role {
+    /// Whether the element stands in a line and ends no block.
+    pub(super) const fn is_inline(self) -> bool {
+        matches!(self, Self::Inline | Self::Annotation)
+    }
+
+    /// Whether a new block begins and ends with the element.
+    pub(super) const fn is_block(self) -> bool {
+        !self.is_inline() && !matches!(self, Self::Dropped | Self::Drawing)
+    }
+
+    /// Whether a start tag ends a drawing that was not ended: drawings have no such elements.
+    pub(super) const fn leaves_drawing(self) -> bool {
+        !matches!(self, Self::Inline | Self::Annotation | Self::Drawing | Self::Dropped | Self::Title)
+    }
+}
+
 /// The elements by name, sorted.
 const ELEMENTS: &[(&str, Role)] = &[
+    ("a", Role::Inline),
+    ("abbr", Role::Inline),
     ("address", Role::Flow),
     ("annotation", Role::Dropped),
     ("article", Role::Main),
@@ -47,7 +72,7 @@ const ELEMENTS: &[(&str, Role)] = &[
     ("datalist", Role::Dropped),
     ("dd", Role::Flow),
     ("details", Role::Flow),
-    ("dialog", Role::Dropped),
+    ("dialog", Role::Margin),
     ("dir", Role::Bullets),
     ("div", Role::Flow),
     ("dl", Role::Flow),
@@ -73,22 +98,28 @@ const ELEMENTS: &[(&str, Role)] = &[
     ("main", Role::Main),
     ("map", Role::Dropped),
     ("menu", Role::Bullets),
-    ("nav", Role::Dropped),
+    ("nav", Role::Margin),
     ("noembed", Role::Dropped),
-    ("noscript", Role::Dropped),
+    ("noscript", Role::Margin),
     ("object", Role::Dropped),
     ("ol", Role::Numbers),
     ("optgroup", Role::Dropped),
     ("option", Role::Dropped),
     ("p", Role::Flow),
     ("pre", Role::Preformatted),
+    ("rb", Role::Inline),
+    ("rp", Role::Annotation),
+    ("rt", Role::Annotation),
+    ("rtc", Role::Annotation),
+    ("ruby", Role::Inline),
     ("script", Role::Dropped),
-    ("search", Role::Dropped),
+    ("search", Role::Margin),
     ("section", Role::Flow),
     ("select", Role::Dropped),
+    ("span", Role::Inline),
     ("style", Role::Dropped),
     ("summary", Role::Flow),
-    ("svg", Role::Dropped),
+    ("svg", Role::Drawing),
     ("table", Role::Table),
     ("tbody", Role::Flow),
     ("td", Role::Cell),
@@ -125,15 +156,23 @@ impl Element {
         ELEMENTS[self.index()].1
     }
 
+    /// A note of the content where it stands in it, and beside it elsewhere.
+    pub(super) fn is_aside(self) -> bool {
+        ELEMENTS[self.index()].0 == "aside"
+    }
+
     /// Whether a start tag of this element ends an open one of the other, which has no end tag then.
     pub(super) fn ends(self, open: Self) -> bool {
         let name = |element: Self| ELEMENTS[element.index()].0;
         match (name(open), name(self)) {
+            ("p", _) if !self.role().is_block() => false,
+            ("title" | "style", _) => true,
             ("p", "tbody" | "thead" | "tfoot" | "caption" | "body") => false,
             ("p", _) | ("head", "body") | ("li", "li") | ("dt" | "dd", "dt" | "dd") => true,
             ("td" | "th", "td" | "th" | "tr" | "tbody" | "tfoot") => true,
             ("tr" | "caption", "tr" | "tbody" | "tfoot" | "thead") => true,
             ("thead" | "tbody" | "tfoot", "tbody" | "tfoot" | "thead") => true,
+            ("rt" | "rp" | "rb", "rt" | "rp" | "rb" | "rtc") | ("a", "a") => true,
             ("option" | "optgroup", "option" | "optgroup") => true,
             _ => false,
         }
@@ -148,6 +187,6 @@ mod tests {
     fn elements_are_sorted_for_the_search() {
         assert!(ELEMENTS.is_sorted_by(|before, after| before.0 < after.0));
         assert_eq!(Element::named(b"h3").map(Element::role), Some(Role::Heading(3)));
-        assert_eq!(Element::named(b"span"), None);
+        assert_eq!(Element::named(b"em"), None);
     }
 }

@@ -1,4 +1,4 @@
-use domain::gateways::ParsedDocument;
+use domain::{gateways::ParsedDocument, knowledge::BlockKind};
 
 use super::*;
 
@@ -66,7 +66,7 @@ fn what_is_not_content_is_dropped() {
         <noscript>no</noscript><svg><title>icon</title><text>no</text></svg><aside>ad</aside><p hidden>no</p>
         <main><h1>Yes<a class=headerlink href=#>¶</a></h1><aside>note</aside><footer>sources</footer></main>
         <button>Buy</button><footer>imprint</footer><!-- no -->";
-    assert_eq!(texts(source), ["Yes", "note", "sources"]);
+    assert_eq!(texts(source), ["Yes", "note"]);
     assert_eq!(page(source).title, None);
 }
 
@@ -94,4 +94,93 @@ fn broken_pages_are_read_as_far_as_they_go() {
     {
         let _ = page(source);
     }
+}
+
+#[test]
+fn no_page_is_lost_to_its_own_markup() {
+    for (source, expected) in [
+        (
+            "<body><header role=banner><h1>Logo</h1><main role=main><article><p>The harbour closes at nine.</p></article>
+                </main></header></body>",
+            &["The harbour closes at nine."][..],
+        ),
+        ("<header><nav>Home</nav><div role=main><p>In the header.</p></div></header>", &["In the header."]),
+        ("<h1>Owls</h1><svg viewBox='0 0 8 8'><title/><path d='M0'/></svg><p>They hunt.</p>", &["Owls", "They hunt."]),
+        ("<h1>Owls</h1><svg><style/><g><script/></g></svg><p>They hunt.</p>", &["Owls", "They hunt."]),
+        ("<h1>Owls</h1><svg><title>icon</title><p>They hunt.</p>", &["Owls", "They hunt."]),
+        ("<h1>Owls</h1><svg><text>no</text></svg><p>They hunt.</p>", &["Owls", "They hunt."]),
+        ("<title>Owls<p>They hunt.</p>", &["They hunt."]),
+        ("<noscript><p>Turn scripts on.</p></noscript>", &["Turn scripts on."]),
+        ("<div class=footer><p>All there is.</p></div>", &["All there is."]),
+        ("<nav><ul><li><a href=a>One</a></li><li><a href=b>Two</a></li></ul></nav>", &["- One\n- Two"]),
+        ("<template shadowrootmode=open><p>Shown.</p></template><template><p>no</p></template>", &["Shown."]),
+        ("<p>One <span hidden>no</span><b>two</p><p>three</b></p>", &["One two", "three"]),
+    ] {
+        assert_eq!(texts(source), expected, "{source}");
+    }
+}
+
+#[test]
+fn how_a_word_is_spoken_is_not_part_of_it() {
+    for source in [
+        "<p>会議は<ruby>東京<rt>とうきょう</rt></ruby>で開かれる。</p>",
+        "<p>会議は<ruby>東京<rp>（</rp><rt>とうきょう</rt><rp>）</rp></ruby>で開かれる。</p>",
+        "<p>会議は<ruby>東<rt>とう京<rt>きょう</ruby>で開かれる。</p>".replace("とう京", "とう<rb>京").as_str(),
+        "<p>会議は<ruby><rb>東京</rb><rtc><rt>とうきょう</rt></rtc></ruby>で開かれる。</p>",
+    ] {
+        assert_eq!(texts(source), ["会議は東京で開かれる。"], "{source}");
+    }
+}
+
+#[test]
+fn what_stands_on_every_page_of_a_site_is_dropped() {
+    let text = "Owls hunt at night, by ear, and fly without a sound. They swallow what they catch whole.";
+    let site = "<div class='cookie-banner'>We use cookies. Accept all</div>
+        <div id=nav><ul><li><a href=/>Home</a></li><li><a href=/a>About</a></li></ul></div>
+        <div class=content><h1>Owls</h1><p>TEXT</p></div>
+        <div class=sidebar><h3>Related posts</h3><ul><li><a href=/x>Ten more birds</a></li></ul></div>
+        <div class=footer>Imprint</div>";
+    assert_eq!(texts(&site.replace("TEXT", text)), ["Owls", text]);
+    for margin in [
+        "<div style='display: none'>x</div>",
+        "<div style='color:red;DISPLAY:NONE!important'>x</div>",
+        "<p hidden>x</p>",
+        "<p aria-hidden=true>x</p>",
+        "<span class=sr-only>x</span>",
+        "<section id=relatedPosts>x</section>",
+        "<div class='post__share'>x</div>",
+        "<ul class=breadcrumbs><li>x</ul>",
+        "<div role=complementary>x</div>",
+        "<div role=navigation>x</div>",
+        "<div class=NewsletterSignup>x</div>",
+        "<aside>x</aside>",
+        "<ul><li><a href=/a>x</a></li><li><a href=/b>y</a></li></ul>",
+        "<template>x</template>",
+        "<iframe>x</iframe>",
+        "<select><option>x</select>",
+        "<noscript>x</noscript>",
+    ] {
+        assert_eq!(texts(&format!("{margin}<h1>Owls</h1><p>{text}</p>{margin}")), ["Owls", text], "{margin}");
+    }
+}
+
+#[test]
+fn content_is_not_dropped_for_what_is_around_it() {
+    let text = "Owls hunt at night, by ear, and fly without a sound. They swallow what they catch whole.";
+    for source in [
+        "<div class='page-with-sidebar'><p>TEXT</p></div>",
+        "<body class='has-cookie-banner single'><p>TEXT</p></body>",
+        "<div class=widget><p>TEXT</p></div>",
+        "<form><p>TEXT</p></form>",
+        "<details><summary>TEXT</summary></details>",
+        "<table><tr><td>TEXT</td></tr></table>",
+        "<div class=comment><main>TEXT</main></div>",
+        "<nav><p>Menu</p></nav><footer><p>TEXT</p></footer>",
+    ] {
+        let found = texts(&source.replace("TEXT", text));
+        assert!(found.iter().any(|block| block == text), "{source}: {found:?}");
+    }
+    // A link in a line of text is text.
+    let source = format!("<p>{text} <a href=/more>More of them</a> is to be read.</p>");
+    assert_eq!(texts(&source), [format!("{text} More of them is to be read.")]);
 }

@@ -29,6 +29,7 @@ fn changed(make: &Fixtures, version: SourceVersion) -> SourceVersion {
         text_storage_key: Some(BlobKey::new(version.tenant_id, version.id.0)),
         character_count: 1_000_000,
         page_count: Some(12),
+        charset: Some("windows-1251".to_owned()),
         chunking: ChunkingSettings { target_tokens: 3, max_tokens: 4, overlap_tokens: 1 },
         chunk_count: 99,
         embedding_model: Some("local/mini".to_owned()),

@@ -177,7 +177,7 @@ fn counting_grows_with_the_text_and_not_with_its_square() {
 fn blocks_that_overlap_or_lie_outside_of_the_text_do_no_harm() {
     let block = |start, end| Block { kind: BlockKind::Paragraph, start, end, page: None };
     let blocks = vec![block(2, 1), block(0, 6), block(3, 9), block(4, 5), block(20, 900), block(u32::MAX, 0)];
-    let document = ParsedDocument { text: "äbcdefghij".to_owned(), blocks, title: None, page_count: None };
+    let document = ParsedDocument { text: "äbcdefghij".to_owned(), blocks, ..ParsedDocument::default() };
     check(&ParsedDocument { blocks: vec![block(0, 6), block(3, 9)], ..document.clone() }, &settings(1, 1, 1), 1);
     assert!(!chunk(&document, &ChunkingSettings::default(), 512, &count).is_empty());
 }

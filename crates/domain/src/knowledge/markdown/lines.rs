@@ -14,7 +14,7 @@ pub(super) struct Line<'a> {
 pub(super) fn split(text: &str) -> impl Iterator<Item = Line<'_>> {
     let mut start = 0;
     text.split_inclusive('\n').map(move |whole| {
-        let line = Line { start, text: whole.trim_end_matches(['\n', '\r']) };
+        let line = Line { start, text: whole.trim_end_matches('\n') };
         start += whole.len();
         line
     })
@@ -80,7 +80,7 @@ impl Line<'_> {
     /// Level of the heading that this line underlines, if the line before is a paragraph.
     pub(super) fn underline(&self) -> Option<u8> {
         let text = self.text.trim();
-        if self.is_indented() || text.len() < 2 {
+        if self.is_indented() || text.len() < 2 && text != "=" {
             return None;
         }
         match text.trim_start_matches(if text.starts_with('=') { '=' } else { '-' }) {
@@ -127,9 +127,16 @@ impl Line<'_> {
             && rest.strip_prefix(['.', ')']).is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t']))
     }
 
-    /// The title in a line `title: …` of the metadata at the top of a file.
+    /// The title in a line `title: …` or `title = …` of the metadata at the top of a file.
     pub(super) fn front_matter_title(&self) -> Option<String> {
-        let title = self.text.strip_prefix("title:")?.trim().trim_matches(['"', '\'']).trim();
+        let title = self
+            .text
+            .strip_prefix("title")?
+            .trim_start()
+            .strip_prefix([':', '='])?
+            .trim()
+            .trim_matches(['"', '\''])
+            .trim();
         (!title.is_empty()).then(|| title.to_owned())
     }
 }

@@ -83,8 +83,8 @@ fn the_title_comes_from_the_metadata_or_the_first_outer_heading() {
 #[test]
 fn plain_text_has_paragraphs_only_and_loses_nul() {
     let document = parse_plain_text("# a\r\nb\0\r\n\r\n\r\n  c  \n");
-    assert_eq!(document.text, "# a\r\nb\r\n\r\n\r\n  c  \n");
-    assert_eq!(blocks(&document), [pair(BlockKind::Paragraph, "# a\r\nb"), pair(BlockKind::Paragraph, "c")]);
+    assert_eq!(document.text, "# a\nb\n\n\n  c  \n");
+    assert_eq!(blocks(&document), [pair(BlockKind::Paragraph, "# a\nb"), pair(BlockKind::Paragraph, "c")]);
 }
 
 #[test]
@@ -94,4 +94,72 @@ fn deep_nesting_is_read_line_by_line() {
     let list: String = (0..2_000).map(|depth| format!("{}- x\n", " ".repeat(depth))).collect();
     assert_eq!(markdown(&list).len(), 1);
     assert!(markdown(&"#".repeat(100_000)).len() == 1);
+}
+
+#[test]
+fn every_end_of_a_line_is_one() {
+    for end in ["\n", "\r\n", "\r", "\u{b}", "\u{c}", "\u{85}", "\u{2028}", "\u{2029}"] {
+        let text = ["# Title", "Text one", "", "Text two", "- item", "", "Under", "="].join(end);
+        let expected = [
+            pair(heading(1), "Title"),
+            pair(BlockKind::Paragraph, "Text one"),
+            pair(BlockKind::Paragraph, "Text two"),
+            pair(BlockKind::List, "- item"),
+            pair(heading(1), "Under"),
+        ];
+        assert_eq!(markdown(&text), expected, "{end:?}");
+        assert_eq!(parse_plain_text(format!("one{end}{end}two")).blocks.len(), 2, "{end:?}");
+        assert_eq!(parse_markdown(format!("---{end}title: T{end}---{end}x")).title.as_deref(), Some("T"), "{end:?}");
+    }
+    assert_eq!(parse_plain_text("a\r\r\nb\n\rc").text, "a\n\nb\n\nc");
+    assert_eq!(parse_markdown("+++\ntitle = \"T\"\n+++\nx").title.as_deref(), Some("T"));
+}
+
+#[test]
+fn tags_and_comments_of_html_are_no_words() {
+    let text = "<p align=\"center\"><img src=logo.svg></p>\n\n# Fig <a name=fig></a>\nPress <kbd>Ctrl</kbd><br/>now<!-- or not\n\
+        at all --> and here.\n\n<!-- hidden -->\n<details>\n<summary>More</summary>\n\nIn it: 1 < 2 <Vec> `<b>` a<b.\n</details>";
+    let expected = [
+        pair(heading(1), "Fig"),
+        pair(BlockKind::Paragraph, "Press Ctrl now\n and here."),
+        pair(BlockKind::Paragraph, "More"),
+        pair(BlockKind::Paragraph, "In it: 1 < 2 <Vec> `<b>` a<b."),
+    ];
+    assert_eq!(markdown(text), expected);
+    let code = "```html\n<!-- kept -->\n<b>\n```";
+    assert_eq!(markdown(code), [pair(BlockKind::Code, code)]);
+    assert_eq!(markdown("x\n\n    <b>indented</b>")[1], pair(BlockKind::Code, "    <b>indented</b>"));
+    // Nothing ends these.
+    for open in ["<!-- never", "a <b", "a `<T>"] {
+        assert_eq!(markdown(open), [pair(BlockKind::Paragraph, open)]);
+    }
+}
+
+#[test]
+fn hostile_markup_costs_its_length() {
+    for text in ["<a ", "`` ` ", "<!--", "<b><", "-\n", "ab-\nc "] {
+        let text = text.repeat(200_000);
+        let _ = (parse_markdown(text.as_str()), parse_plain_text(text));
+    }
+}
+
+#[test]
+fn words_that_the_end_of_a_line_broke_are_put_together() {
+    for (broken, whole) in [
+        ("Das Installa-\ntionssystem läuft.", "Das Installationssystem läuft."),
+        ("the effi-\n   cient way", "the efficient way"),
+        ("une instal\u{2010}\r\nlation", "une installation"),
+        ("Прави-\nтельство", "Правительство"),
+        // Its own hyphen, by how the text writes it elsewhere.
+        ("a long-\nterm plan is a long-term plan", "a long-\nterm plan is a long-term plan"),
+        ("a well-\nknown man is known well", "a well-\nknown man is known well"),
+        // Nothing was broken.
+        ("Vor-\nund Nachteile", "Vor-\nund Nachteile"),
+        ("an e-\nmail", "an e-\nmail"),
+        ("Karl-\nMarx", "Karl-\nMarx"),
+        ("- one -\ntwo 5-\nfold", "- one -\ntwo 5-\nfold"),
+        ("end-\n\nnew", "end-\n\nnew"),
+    ] {
+        assert_eq!(parse_plain_text(broken).text, whole, "{broken}");
+    }
 }
