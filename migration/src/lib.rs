@@ -24,6 +24,7 @@
 use sea_orm_migration::prelude::*;
 
 mod access;
+pub mod chunk_words;
 mod error;
 mod m20261121_000001_tenancy;
 mod m20261121_000002_identity;
@@ -46,6 +47,7 @@ mod m20261128_000018_email_per_tenant;
 mod m20261128_000019_quotas;
 mod m20261128_000020_usage_daily_totals;
 mod m20261128_000021_people_of_the_tenant;
+mod m20261128_000022_words;
 mod new_tables;
 pub mod postgres;
 mod prices;
@@ -84,6 +86,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261128_000019_quotas::Migration),
             Box::new(m20261128_000020_usage_daily_totals::Migration),
             Box::new(m20261128_000021_people_of_the_tenant::Migration),
+            Box::new(m20261128_000022_words::Migration),
         ]
     }
 }
