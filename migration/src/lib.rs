@@ -24,6 +24,7 @@
 use sea_orm_migration::prelude::*;
 
 mod access;
+pub mod chunk_words;
 mod error;
 mod m20261121_000001_tenancy;
 mod m20261121_000002_identity;
@@ -47,6 +48,7 @@ mod m20261128_000019_quotas;
 mod m20261128_000020_usage_daily_totals;
 mod m20261128_000021_people_of_the_tenant;
 mod m20261128_000022_charsets;
+mod m20261128_000023_words;
 mod new_tables;
 pub mod postgres;
 mod prices;
@@ -86,6 +88,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261128_000020_usage_daily_totals::Migration),
             Box::new(m20261128_000021_people_of_the_tenant::Migration),
             Box::new(m20261128_000022_charsets::Migration),
+            Box::new(m20261128_000023_words::Migration),
         ]
     }
 }

@@ -12,6 +12,7 @@ pub mod repo;
 pub mod retrieval;
 mod scalars;
 pub mod source;
+pub mod words;
 
 pub use chunk::{Chunk, ChunkingSettings};
 pub use citation::{Citation, CitationStanding, CitedPassage};

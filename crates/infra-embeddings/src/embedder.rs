@@ -125,6 +125,10 @@ impl Embedder for LocalEmbedder {
         }
     }
 
+    fn familiarity(&self, text: &str) -> f64 {
+        self.model.tokens.familiarity(text)
+    }
+
     fn max_batch(&self) -> usize {
         MAX_BATCH
     }

@@ -7,6 +7,38 @@ use crate::{error::LoadError, folder::ModelFolder};
 /// A failure of the tokenizer library.
 pub(crate) type TokenizerError = Box<dyn std::error::Error + Send + Sync>;
 
+/// What stands for what a tokenizer does not know.
+const UNKNOWN: [&str; 2] = ["[UNK]", "<unk>"];
+/// Tokens of a word up to which a language is the tokenizer's own: English takes 1.1 to 1.3 of an English one's.
+const OWN_FERTILITY: f64 = 1.4;
+/// Tokens of a word from which on it has but letters and syllables.
+const STRANGE_FERTILITY: f64 = 2.4;
+/// The share of unknown tokens from which on nothing is known of a text.
+const STRANGE_UNKNOWN: f64 = 0.2;
+
+/// Tokens that a tokenizer takes for a text whose language it knows: one for a word, and for scripts without spaces by
+/// the characters that multilingual ones put into a token.
+fn expected_tokens(text: &str) -> f64 {
+    let mut expected = 0.0;
+    let mut is_inside = false;
+    for c in text.chars() {
+        let share = match c {
+            '\u{3041}'..='\u{30ff}' | '\u{ac00}'..='\u{d7a3}' => 0.5,
+            '\u{3400}'..='\u{9fff}' | '\u{f900}'..='\u{faff}' | '\u{20000}'..='\u{3ffff}' => 1.0,
+            '\u{e00}'..='\u{eff}' | '\u{1000}'..='\u{109f}' | '\u{1780}'..='\u{17ff}' => 0.3,
+            c if c.is_alphanumeric() => {
+                expected += f64::from(u8::from(!is_inside));
+                is_inside = true;
+                continue;
+            }
+            _ => 0.0,
+        };
+        is_inside = false;
+        expected += share;
+    }
+    expected
+}
+
 /// The folder's tokenizer.
 pub(crate) struct Tokens {
     tokenizer: Tokenizer,
@@ -44,6 +76,26 @@ impl Tokens {
             whole = whole.to_lowercase();
         }
         Ok(self.tokenizer.encode_fast(whole.trim(), true)?.get_ids().to_vec())
+    }
+
+    /// How well the tokenizer knows the words of a text, from 0 to 1; 1 where there are none.
+    ///
+    /// A tokenizer has whole words of the languages that it was made from, and of others their letters or nothing at
+    /// all. So it is told by the tokens that a word takes (its "fertility": Rust and others, "How Good is Your
+    /// Tokenizer?", ACL 2021) and by the share of unknown ones.
+    pub(crate) fn familiarity(&self, text: &str) -> f64 {
+        let expected = expected_tokens(text);
+        let Ok(encoding) = self.tokenizer.encode_fast(text, false) else { return 0.0 };
+        let is_word = |token: &&String| token.chars().any(char::is_alphanumeric);
+        let pieces = encoding.get_tokens().iter().filter(is_word).count() as f64;
+        if expected == 0.0 || pieces == 0.0 {
+            return 1.0;
+        }
+        let is_unknown = |token: &&String| UNKNOWN.contains(&token.as_str());
+        let unknown = encoding.get_tokens().iter().filter(is_unknown).count() as f64 / pieces;
+        let fertility = pieces / expected;
+        let whole = ((STRANGE_FERTILITY - fertility) / (STRANGE_FERTILITY - OWN_FERTILITY)).clamp(0.0, 1.0);
+        whole * (1.0 - unknown / STRANGE_UNKNOWN).max(0.0)
     }
 
     /// The first of the ids that is no token of the model's.

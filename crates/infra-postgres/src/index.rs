@@ -135,8 +135,7 @@ impl ChunkIndex for PostgresUnit {
         u64::try_from(count).map_err(|error| StoreError::Corrupt(error.to_string()))
     }
 
-    /// What is found follows the source's pointer, in the queries themselves; nothing is left to do
-    /// but to refuse what does not belong together.
+    /// Vectors follow the source's pointer, in the queries themselves; the words are put in here.
     async fn publish(
         &self,
         source: SourceId,
@@ -167,7 +166,8 @@ impl ChunkIndex for PostgresUnit {
         if self.rows(own).await?.len() < 1 + usize::from(replaced.is_some()) {
             return Err(StoreError::ForeignKey);
         }
-        Ok(())
+        self.forget_words(scope, replaced.into_iter().chain([version])).await?;
+        self.add_words(scope, version).await
     }
 
     async fn nearest(

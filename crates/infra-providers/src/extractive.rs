@@ -1,23 +1,17 @@
 //! The model that is none: it answers with sentences of the passages, quoted and cited.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod choose;
+mod plain;
 
 use async_trait::async_trait;
 use domain::{
     gateways::{ChatDelta, ChatModel, ChatRequest, ChatStream, GatewayError, ModelName, Passage, PromptRole},
-    knowledge::quote::{content_words, sentences},
     usage::TokenUsage,
 };
 use futures::{StreamExt, stream};
 
-/// Most sentences of an answer.
-const MAX_SENTENCES: usize = 4;
-/// A sentence must be worth at least this share of the best one.
-const MIN_SHARE: f64 = 0.4;
-/// What a word of the heading is worth, against one of the sentence itself.
-const HEADING_WEIGHT: f64 = 0.5;
-/// Longest sentence that is quoted whole, in characters.
-const MAX_SENTENCE_CHARS: usize = 500;
+use self::choose::choose;
+
 /// Words of one delta.
 const WORDS_PER_DELTA: usize = 6;
 
@@ -64,112 +58,16 @@ fn asked<'a>(text: &'a str, passages: &[Passage]) -> &'a str {
     }
 }
 
-/// A sentence that may be quoted.
-struct Candidate<'a> {
-    passage: &'a Passage,
-    position: usize,
-    is_first: bool,
-    text: String,
-    words: BTreeSet<String>,
-}
-
 fn answer(question: &str, passages: &[Passage]) -> String {
-    let candidates: Vec<Candidate<'_>> = passages.iter().flat_map(candidates).collect();
-    let mut answer = String::new();
-    for candidate in choose(question, candidates) {
-        if answer.is_empty() {
-            answer.push_str(INTRODUCTION);
-            answer.push('\n');
-        }
+    let chosen = choose(question, passages);
+    if chosen.is_empty() {
+        return NOTHING_FOUND.to_owned();
+    }
+    let mut answer = format!("{INTRODUCTION}\n");
+    for candidate in chosen {
         answer.push_str(&format!("\n- “{}” [{}]", candidate.text, candidate.passage.number));
     }
-    if answer.is_empty() { NOTHING_FOUND.to_owned() } else { answer }
-}
-
-/// The sentences of a passage that tell something: no headings, no questions.
-fn candidates(passage: &Passage) -> Vec<Candidate<'_>> {
-    let mut candidates = Vec::new();
-    for (position, sentence) in sentences(&passage.content).into_iter().enumerate() {
-        let text = quotable(sentence.text);
-        let words = content_words(&text);
-        if !sentence.text.starts_with('#') && !text.ends_with('?') && !words.is_empty() {
-            let is_first = candidates.is_empty();
-            candidates.push(Candidate { passage, position, is_first, text, words });
-        }
-    }
-    candidates
-}
-
-/// The best sentences, in the order of the passages. A word that few sentences have is worth more.
-/// When none shares a word with the question, the best passage speaks with its first sentence: it
-/// was found by its meaning.
-fn choose<'a>(question: &str, mut candidates: Vec<Candidate<'a>>) -> Vec<Candidate<'a>> {
-    let wanted = content_words(question);
-    let mut frequency: BTreeMap<String, f64> = BTreeMap::new();
-    for word in candidates.iter().flat_map(|candidate| candidate.words.intersection(&wanted)) {
-        *frequency.entry(word.clone()).or_default() += 1.0;
-    }
-    let total = candidates.len() as f64;
-    let worth = |words: &BTreeSet<String>| -> f64 {
-        words.intersection(&wanted).map(|word| (1.0 + total / frequency.get(word).unwrap_or(&1.0)).ln()).sum()
-    };
-    // A heading speaks for the sentences that share a word themselves, and for the first below it.
-    let score = |candidate: &Candidate<'_>| {
-        if !candidate.is_first && candidate.words.is_disjoint(&wanted) {
-            return 0.0;
-        }
-        let heading = content_words(&candidate.passage.heading_path.join(" "));
-        let heading: BTreeSet<String> = heading.difference(&candidate.words).cloned().collect();
-        worth(&candidate.words) + HEADING_WEIGHT * worth(&heading)
-    };
-    let scores: Vec<f64> = candidates.iter().map(score).collect();
-    let best = scores.iter().copied().fold(0.0, f64::max);
-    if best == 0.0 {
-        candidates.sort_by_key(|candidate| (candidate.passage.number, candidate.position));
-        candidates.truncate(1);
-        return candidates;
-    }
-    let mut ranked: Vec<(f64, Candidate<'_>)> =
-        scores.into_iter().zip(candidates).filter(|(score, _)| *score >= best * MIN_SHARE).collect();
-    ranked.sort_by(|(left, one), (right, other)| {
-        let place = |candidate: &Candidate<'_>| (candidate.passage.number, candidate.position);
-        right.total_cmp(left).then_with(|| place(one).cmp(&place(other)))
-    });
-    let mut chosen: Vec<Candidate<'a>> = Vec::new();
-    for (_, candidate) in ranked {
-        // Overlapping passages hold the same sentence twice.
-        if chosen.len() < MAX_SENTENCES && chosen.iter().all(|before| before.text != candidate.text) {
-            chosen.push(candidate);
-        }
-    }
-    chosen.sort_by_key(|candidate| (candidate.passage.number, candidate.position));
-    chosen
-}
-
-/// The sentence on one line, without its list mark; brackets around numbers become round, so that
-/// they are no citations of ours.
-fn quotable(sentence: &str) -> String {
-    let line = sentence.split_whitespace().collect::<Vec<_>>().join(" ");
-    let line = line.trim_start_matches(['-', '*', '+', '>', '•', '|', ' ']);
-    let mut text = String::with_capacity(line.len());
-    let mut rest = line;
-    while let Some(open) = rest.find('[') {
-        let inside = &rest[open + 1..];
-        let length = inside.bytes().take_while(|byte| byte.is_ascii_digit() || matches!(byte, b',' | b' ')).count();
-        if length > 0 && inside[length..].starts_with(']') {
-            text.push_str(&rest[..open]);
-            text.push_str(&format!("({})", &inside[..length]));
-            rest = &inside[length + 1..];
-        } else {
-            text.push_str(&rest[..=open]);
-            rest = inside;
-        }
-    }
-    text.push_str(rest);
-    if text.chars().count() > MAX_SENTENCE_CHARS {
-        text = text.chars().take(MAX_SENTENCE_CHARS).chain(['…']).collect();
-    }
-    text
+    answer
 }
 
 /// The text in pieces of a few words.
@@ -248,9 +146,49 @@ mod tests {
     }
 
     #[test]
-    fn what_is_found_by_meaning_alone_is_quoted_from_its_start() {
-        let answer = answer("zebra?", &passages());
-        assert!(answer.contains("“For integers") && answer.matches(" [").count() == 1, "{answer}");
+    fn what_no_passage_speaks_of_is_not_answered() {
+        assert_eq!(answer("zebra?", &passages()), NOTHING_FOUND);
+        let poor = [passage(1, "", "Owls hunt at night in the woods.")];
+        assert_eq!(answer("Where do zebras, giraffes, lions and elephants hunt?", &poor), NOTHING_FOUND);
+    }
+
+    #[test]
+    fn one_sentence_that_answers_is_the_answer() {
+        let passages = [
+            passage(1, "Further reading", "- [Kernel modules](https://x.example/modules)\n- The kernel module book"),
+            passage(2, "Contents", "1.1 Kernel module ........ 5\n1.2 Kernel ........ 6"),
+            passage(
+                3,
+                "Modules",
+                "| kernel module | yes |\n\nA **kernel module** is a piece of `code` that is loaded on \
+                demand. It was fine weather. The sun shone. The kernel is old.",
+            ),
+            passage(4, "Other", "The weather was good. Somebody spoke of a module."),
+        ];
+        let answer = answer("What is a kernel module?", &passages);
+        assert!(answer.ends_with("- “A kernel module is a piece of code that is loaded on demand.” [3]"), "{answer}");
+    }
+
+    #[test]
+    fn every_script_is_answered() {
+        for (question, content, sentence) in [
+            ("重複行とは何ですか", "会議を開く。重複行は同じ内容の行である。晴れた。", "重複行は同じ内容の行である。"),
+            ("什么是内核模块？", "天气很好。内核模块是可以加载的代码。我们走吧。", "内核模块是可以加载的代码。"),
+            (
+                "커널 모듈이란 무엇입니까?",
+                "날씨가 좋다. 커널 모듈은 적재되는 코드이다.",
+                "커널 모듈은 적재되는 코드이다.",
+            ),
+            ("Что такое ядро?", "Что было, то было. Ядро управляет памятью.", "Ядро управляет памятью."),
+            ("ما هي النواة؟", "الطقس جميل. النواة تدير الذاكرة.", "النواة تدير الذاكرة."),
+            ("Was ist ein Kern?", "Das ist so. Der Kern verwaltet den Speicher.", "Der Kern verwaltet den Speicher."),
+        ] {
+            let passages = [passage(1, "", content)];
+            let answer = answer(question, &passages);
+            assert!(answer.ends_with(&format!("\n\n- “{sentence}” [1]")), "{question}: {answer}");
+            let cited = marks(&answer, 1);
+            assert_eq!(best_sentence(content, &cited[0].sentence).unwrap().text, sentence);
+        }
     }
 
     #[test]

@@ -29,7 +29,7 @@ pub use self::{
     matrix::cosine,
     snapshot::IndexQuestion,
     vectors::{VectorIndex, search as search_vectors},
-    words::search as search_words,
+    words::{UnindexedChunk, chunks_to_index, search as search_words},
 };
 use self::{kept::Kept, matrix::Matrix, words::CollectionWords};
 

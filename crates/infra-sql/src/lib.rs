@@ -48,7 +48,10 @@ pub use self::{
     conversations::append_by_tenant,
     dialect::{record_call_at_once, recorded_price},
     error::store_error,
-    index::{Best, IndexMemory, IndexQuestion, Scored, VectorIndex, cosine, search_vectors, search_words},
+    index::{
+        Best, IndexMemory, IndexQuestion, Scored, UnindexedChunk, VectorIndex, chunks_to_index, cosine, search_vectors,
+        search_words,
+    },
     measure::{POOL_WAIT_SECONDS, STATEMENT_SECONDS},
     repos::SqlRepos,
     sql::{Met, Open, Sql},

@@ -2,7 +2,6 @@
 
 mod lexical;
 mod nearest;
-mod words;
 
 use std::sync::Arc;
 

@@ -1,6 +1,7 @@
 //! Collections, sources, chunks, the index, citations.
 
 pub mod chunk_index;
+pub mod chunk_words;
 pub mod chunks;
 pub mod citations;
 pub mod collections;

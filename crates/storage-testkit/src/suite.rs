@@ -229,6 +229,10 @@ suite! { ($)
         rare_words_rank_above_common_ones,
         entries_are_kept_by_chunk_and_model,
         a_vector_needs_its_chunk;
+    chunk_words in knowledge::chunk_words:
+        words_of_every_script_are_found,
+        the_order_is_the_same_on_every_backend,
+        every_question_is_answered;
     index_reach in knowledge::index_reach:
         reaches_are_predicates,
         a_choice_of_collections_narrows,

@@ -175,13 +175,14 @@ async fn indexes_are_used_under_row_level_security() {
         heading_path, start_offset, end_offset, token_count)
         SELECT gen_random_uuid(), #1, #41, #51, #61, i, 'number ' || i, '[]', 0, 0, 2 FROM generate_series(1, 3000) i";
     run(database.admin(), more).await.unwrap();
-    run(database.admin(), "ANALYZE chunks").await.unwrap();
+    let words = "INSERT INTO chunk_words (tenant_id, chunk_id, search)
+        SELECT tenant_id, id, array_to_tsvector(string_to_array(content, ' ')) FROM chunks";
+    run(database.admin(), words).await.unwrap();
+    run(database.admin(), "ANALYZE chunk_words").await.unwrap();
     let tx = database.begin_as("banyan_app", &tenant(1)).await;
     tx.execute_unprepared("SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off").await.unwrap();
-    let lexical = "SELECT id FROM chunks WHERE search @@ to_tsquery('chunk_words', 'trees | x')";
-    assert!(plan(&tx, lexical).await.contains("ix_chunks_search"), "{}", plan(&tx, lexical).await);
-    let heading = "chunks WHERE search @@ to_tsquery('chunk_words', 'forestry')";
-    assert_eq!(count(&tx, heading).await, 1, "the heading is searched as well");
+    let lexical = "SELECT chunk_id FROM chunk_words WHERE search @@ '7 | x'::tsquery";
+    assert!(plan(&tx, lexical).await.contains("ix_chunk_words_search"), "{}", plan(&tx, lexical).await);
 
     let nearest = "SELECT chunk_id FROM chunk_embeddings WHERE dimension = 384 AND tenant_id = #1
         ORDER BY embedding::halfvec(384) <=> array_fill(0.05::real, ARRAY[384])::halfvec(384) LIMIT 5";

@@ -355,3 +355,61 @@ async fn who_acts_from_outside_has_a_column_on_sqlite() {
 async fn who_acts_from_outside_has_a_column_on_postgres() {
     who_acts_from_outside_has_a_column(TestDatabase::postgres().await).await;
 }
+
+const WORDS: &str = "m20261128_000023_words";
+
+/// What the version before cut by other rules: chunks of the fixture's source `#51`, whose version `#61` is current, and
+/// one of a version that is not.
+const CHUNKS: &str = "
+    INSERT INTO chunks (id, tenant_id, collection_id, source_id, source_version_id, ordinal, content, heading_path,
+        start_offset, end_offset, token_count) VALUES
+        (#72, #1, #41, #51, #61, 1, '合同有效期为十五年', '[\"Verträge\"]', 0, 9, 9),
+        (#73, #1, #41, #51, #61, 2, 'Договоры и сроки', '[]', 0, 9, 9);
+    INSERT INTO source_versions (id, tenant_id, source_id, collection_id, version, status, content_hash, character_count,
+        chunking, chunk_count) SELECT #69, tenant_id, source_id, collection_id, 9, status, content_hash, 1, chunking, 1
+        FROM source_versions WHERE id = #61;
+    INSERT INTO chunks (id, tenant_id, collection_id, source_id, source_version_id, ordinal, content, heading_path,
+        start_offset, end_offset, token_count) VALUES (#74, #1, #41, #51, #69, 0, '有效', '[]', 0, 2, 2)";
+
+async fn what_is_there_is_cut_anew(database: TestDatabase) {
+    let database = database.migrated_before(WORDS).await;
+    fill_first(&database).await;
+    run(database.admin(), CHUNKS).await.unwrap();
+    migration::up(&database.db).await.unwrap();
+    let holds = async |term: &str| {
+        let rows = if database.is_postgres() {
+            format!("chunk_words WHERE search @@ '''{term}'''::tsquery")
+        } else {
+            format!("chunk_words WHERE chunk_words MATCH '\"{term}\"'")
+        };
+        count(database.admin(), &rows).await
+    };
+    assert_eq!(holds("有效").await, 1, "of the current version alone");
+    assert_eq!(holds("договор").await, 1);
+    assert_eq!(holds("forestri·en").await, 1, "headings as well");
+    let tenant = migration::chunk_words::tenant_token(sea_orm_migration::sea_orm::prelude::Uuid::from_u128(1));
+    assert_eq!(holds(&tenant).await, 3);
+
+    // Taken back, the rule before holds.
+    let steps = Migrator::migrations().iter().rev().position(|migration| migration.name() == WORDS);
+    migration::down(&database.db, u32::try_from(steps.unwrap() + 1).unwrap()).await.unwrap();
+    let before = if database.is_postgres() {
+        "chunks WHERE source_version_id = #61 AND search @@ to_tsquery('chunk_words', 'forestry')"
+    } else {
+        "chunk_words WHERE chunk_words MATCH 'forestry'"
+    };
+    assert_eq!(count(database.admin(), before).await, 1);
+    migration::up(&database.db).await.unwrap();
+    assert_eq!(holds("有效").await, 1);
+    database.remove().await;
+}
+
+#[tokio::test]
+async fn what_is_there_is_cut_anew_on_sqlite() {
+    what_is_there_is_cut_anew(TestDatabase::sqlite().await).await;
+}
+
+#[tokio::test]
+async fn what_is_there_is_cut_anew_on_postgres() {
+    what_is_there_is_cut_anew(TestDatabase::postgres().await).await;
+}

@@ -29,6 +29,11 @@ const CHUNK_BATCH: usize = 200;
 /// Window of chunks when no embedder sets one, in tokens.
 const LEXICAL_WINDOW: u32 = u32::MAX;
 
+/// Bytes from the middle of a document by which it is judged whether the model knows its words.
+const SAMPLE_BYTES: usize = 4_096;
+/// How well the model must know them.
+const MIN_FAMILIARITY: f64 = 0.5;
+
 /// Why a try ended.
 pub(super) enum StepError {
     /// Trying again is of no use; the sentence says what to do.
@@ -171,16 +176,19 @@ impl<'a> Ingest<'a> {
         Ok(chunks)
     }
 
-    /// The document in chunks that fit the embedder's window.
+    /// The document in chunks that fit the embedder's window. One in words that the model does not know is cut as if
+    /// there were no model, and embedded window by window: its tokens are mostly letters, and by their number chunks
+    /// would hold a few words each, too few to be found by or to answer with.
     async fn chunks(&self, version: &SourceVersion, document: &ParsedDocument) -> Result<Vec<Chunk>, StepError> {
         let embedder = self.app.parts.embedder.clone();
-        let window = match &embedder {
-            Some(embedder) => embedder.model().max_tokens,
-            None => LEXICAL_WINDOW,
-        };
         let settings = version.chunking;
         let text = document.clone();
         let drafts = tokio::task::spawn_blocking(move || {
+            let sample = text.text.len() / 2;
+            let sample = text.text.floor_char_boundary(sample.saturating_sub(SAMPLE_BYTES / 2))
+                ..text.text.floor_char_boundary(sample + SAMPLE_BYTES / 2);
+            let embedder = embedder.filter(|embedder| embedder.familiarity(&text.text[sample]) >= MIN_FAMILIARITY);
+            let window = embedder.as_ref().map_or(LEXICAL_WINDOW, |embedder| embedder.model().max_tokens);
             let count = |text: &str| match &embedder {
                 Some(embedder) => embedder.count_tokens(text),
                 None => u32::try_from(domain::usage::estimate::tokens_of(text)).unwrap_or(u32::MAX),

@@ -51,7 +51,14 @@ impl Retrieved {
 struct EmbeddedQuery {
     model: String,
     vector: Vec<f32>,
+    /// How well the model knows its words.
+    familiarity: f64,
     spent: Spent,
+}
+
+/// How the rankings of a question are fused.
+fn fusion(embedded: Option<&EmbeddedQuery>) -> Fusion {
+    embedded.map_or_else(Fusion::default, |embedded| Fusion::for_familiarity(embedded.familiarity))
 }
 
 /// What the indexes hold of the question, under the scope's right to read.
@@ -82,7 +89,7 @@ async fn find(tx: &Uow, wanted: &Retrieval<'_>, embedded: Option<&EmbeddedQuery>
             tx.chunk_index().nearest(model, vector, &readable, CANDIDATES).await?
         }
     };
-    let mut hits = Fusion::default().fuse(&vector, &lexical);
+    let mut hits = fusion(embedded).fuse(&vector, &lexical);
     let used: Vec<_> = hits.iter().take(wanted.limit as usize).map(|hit| hit.chunk_id).collect();
     let mut chunks = tx.chunks().get_many(&used).await?;
     let mut source_ids: Vec<SourceId> = chunks.iter().map(|chunk| chunk.source_id).collect();
@@ -159,7 +166,7 @@ impl App {
                 (mode, _) => mode,
             },
             parameters: json!({
-                "fusion": Fusion::default(),
+                "fusion": fusion(embedded.as_ref()),
                 "candidates": CANDIDATES,
                 "limit": wanted.limit,
                 "collections": wanted.collections,
@@ -190,7 +197,8 @@ impl App {
             Ok((embeddings, spent)) => {
                 let vector = embeddings.vectors.into_iter().next();
                 let vector = vector.ok_or_else(|| Error::internal("an embedder returns a vector for each text"))?;
-                Ok(Some(EmbeddedQuery { model: embedder.model().full_name(), vector, spent }))
+                let familiarity = embedder.familiarity(wanted.query);
+                Ok(Some(EmbeddedQuery { model: embedder.model().full_name(), vector, familiarity, spent }))
             }
             Err(error) if wanted.mode == RetrievalMode::Hybrid => {
                 tracing::warn!(error = ?error, "the question could not be embedded; searching by words alone");

@@ -116,6 +116,12 @@ pub trait Embedder: Send + Sync + 'static {
     /// Tokens of a text as the model counts them (or a close upper estimate). Cheap: no call.
     fn count_tokens(&self, text: &str) -> u32;
 
+    /// How well the model's tokenizer knows the words of a text: from 0, where it has but letters for them, to 1, which
+    /// it also is where nothing tells. Cheap: no call.
+    fn familiarity(&self, _text: &str) -> f64 {
+        1.0
+    }
+
     /// Most inputs of one batch.
     fn max_batch(&self) -> usize;
 }

@@ -75,6 +75,25 @@ pub fn chunk(
     chunker.drafts
 }
 
+/// The parts of a text that each fit a model's window, in order: the whole where it does, else halves of halves, cut at
+/// white space where there is any. Each part is counted once on the way, so that costs grow with the text times the
+/// logarithm of the number of parts.
+#[must_use]
+pub fn windows<'a>(text: &'a str, window: u32, count_tokens: &dyn Fn(&str) -> u32) -> Vec<&'a str> {
+    let mut fitting = Vec::new();
+    let whole = 0..text.len();
+    let mut waiting = vec![whole];
+    while let Some(range) = waiting.pop() {
+        let part = &text[range.clone()];
+        if part.chars().nth(1).is_none() || count_tokens(part) <= window {
+            fitting.push(part);
+        } else {
+            waiting.extend(split::halves(text, &range).into_iter().rev().filter(|half| !half.is_empty()));
+        }
+    }
+    fitting
+}
+
 struct Chunker<'a> {
     text: &'a str,
     limit: u32,

@@ -25,7 +25,21 @@ impl Default for Fusion {
     }
 }
 
+/// Weight of the vectors' ranking where the model knows none of the question's words: too little to part two neighbours
+/// of the words' ranking at its top (`1/(k + 1) - 1/(k + 2)` is more than this weight has to give).
+const STRANGE_VECTOR_WEIGHT: f64 = 0.05;
+
 impl Fusion {
+    /// The fusion for a question that the model is so familiar with (from 0 to 1, see
+    /// [`Embedder::familiarity`](crate::gateways::Embedder::familiarity)). Vectors of words that a model does not know
+    /// are near by chance, and three times the weight of chance drowns what the words found.
+    #[must_use]
+    pub fn for_familiarity(familiarity: f64) -> Self {
+        let known = Self::default();
+        let more = known.vector_weight - STRANGE_VECTOR_WEIGHT;
+        Self { vector_weight: STRANGE_VECTOR_WEIGHT + more * familiarity.clamp(0.0, 1.0), ..known }
+    }
+
     /// Fuses two rankings: `score = Σ weight / (k + rank)`, best first, ties by chunk id. No hit is
     /// marked used.
     #[must_use]
@@ -86,6 +100,20 @@ mod tests {
             (2, 1, Some(2), Some(1))
         );
         assert!((best.score - (3.0 / 12.0 + 1.0 / 11.0)).abs() < 1e-12);
+    }
+
+    #[test]
+    fn vectors_of_a_strange_language_do_not_drown_the_words() {
+        let vector: Vec<IndexHit> = (100..150).map(hit).chain([hit(2)]).collect();
+        let lexical = [hit(1), hit(2), hit(3)];
+        let first = |familiarity| {
+            let fused = Fusion::for_familiarity(familiarity).fuse(&vector, &lexical);
+            fused.iter().take(3).map(|hit| hit.chunk_id.0.as_u128()).collect::<Vec<_>>()
+        };
+        assert_eq!(first(0.0), [1, 2, 3]);
+        assert_eq!(first(1.0), [100, 101, 102]);
+        assert_eq!(Fusion::for_familiarity(1.0), Fusion::default());
+        assert_eq!(Fusion::for_familiarity(0.0).fuse(&vector, &[])[0].chunk_id, vector[0].chunk_id);
     }
 
     #[test]

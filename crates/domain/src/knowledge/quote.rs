@@ -5,11 +5,11 @@
 
 mod markers;
 mod sentences;
-mod words;
 
 pub use markers::{Mark, marks};
 pub use sentences::{Sentence, sentences};
-pub use words::content_words;
+
+use crate::knowledge::words::{of_question, shared, telling_terms};
 
 /// A sentence of a passage, letter by letter.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,23 +20,23 @@ pub struct Quote {
     pub start: u32,
     /// One past the last.
     pub end: u32,
-    /// Distinct content words that it shares with the cited sentence; 0: the passage's first
+    /// Distinct words that it shares with the cited sentence; 0: the passage's first
     /// sentence stands for the whole, as none shares a word.
     pub shared_words: u32,
 }
 
-/// The sentence of `passage` that shares most distinct content words with `sentence`. Ties go to
+/// The sentence of `passage` that shares most distinct words with `sentence`, stop words left out. Ties go to
 /// the one with fewer words, then to the first. `None` for a passage without a word.
 #[must_use]
 pub fn best_sentence(passage: &str, sentence: &str) -> Option<Quote> {
-    let wanted = content_words(sentence);
+    let wanted = of_question(sentence);
     let mut best: Option<(Quote, usize)> = None;
     for candidate in sentences(passage) {
         if !candidate.text.chars().any(char::is_alphanumeric) {
             continue;
         }
-        let own = content_words(candidate.text);
-        let shared = u32::try_from(own.intersection(&wanted).count()).unwrap_or(u32::MAX);
+        let own = telling_terms(candidate.text);
+        let shared = u32::try_from(shared(&wanted, &own)).unwrap_or(u32::MAX);
         let better = match &best {
             None => true,
             Some((quote, words)) => {

@@ -7,7 +7,10 @@ use domain::{
     access::{Filter, Purpose},
     gateways::{ChunkIndex, IndexEntry, IndexHit, Readable},
     ids::{ChunkId, SourceId, SourceVersionId, TenantId},
-    knowledge::{Chunk, Collection, Source},
+    knowledge::{
+        Chunk, Collection, Source,
+        words::{Cutter, of_question},
+    },
     store::StoreError,
 };
 use uuid::Uuid;
@@ -53,12 +56,13 @@ impl State {
 
     /// The words of a version's chunks.
     fn postings(&self, version: SourceVersionId) -> Vec<Posting> {
-        let words_of = |chunk: &Chunk| {
+        let mut cutter = Cutter::default();
+        let mut words_of = |chunk: &Chunk| {
             let (tenant_id, chunk_id) = (chunk.tenant_id, chunk.id);
-            let counted = words::counted(&chunk.embedded_text()).into_iter();
+            let counted = cutter.counted(&[&chunk.embedded_text()]).into_iter();
             counted.map(move |(word, count)| Posting { tenant_id, word, chunk_id, count })
         };
-        self.chunks_of(version, 0).flat_map(words_of).collect()
+        self.chunks_of(version, 0).flat_map(&mut words_of).collect()
     }
 
     /// Puts the words of a version in place of those of the source's others.
@@ -92,8 +96,8 @@ impl State {
     fn lexical(&self, filter: Filter, tenant: TenantId, query: &str, readable: &Readable) -> Vec<IndexHit> {
         let mut scores: BTreeMap<ChunkId, f64> = BTreeMap::new();
         let mut decided: BTreeMap<SourceVersionId, bool> = BTreeMap::new();
-        for word in words::of_question(query) {
-            let holders = self.holders(tenant, &word);
+        for word in of_question(query) {
+            let holders: Vec<&Posting> = word.iter().flat_map(|term| self.holders(tenant, term)).collect();
             for Posting { chunk_id, count, .. } in &holders {
                 let Some(chunk) = self.chunks.get(chunk_id) else { continue };
                 let found = *decided.entry(chunk.source_version_id).or_insert_with(|| {
@@ -101,7 +105,7 @@ impl State {
                     source.is_some_and(|source| self.is_found(filter, readable, source, chunk.source_version_id))
                 });
                 if found {
-                    let weight = words::weight(*count, holders.len(), self.chunks.len());
+                    let weight = words::weight(*count, holders.len().min(self.chunks.len()), self.chunks.len());
                     *scores.entry(*chunk_id).or_default() += weight;
                 }
             }

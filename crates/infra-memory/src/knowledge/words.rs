@@ -1,37 +1,7 @@
-//! Words, as the lexical index sees them.
-
-use std::collections::{BTreeMap, BTreeSet};
-
-use rust_stemmers::{Algorithm, Stemmer};
-use unicode_normalization::UnicodeNormalization;
+//! What a word is worth.
 
 /// BM25's k1: how fast a further occurrence stops to matter. The common default.
 const K1: f64 = 1.2;
-
-/// Combining diacritical marks.
-const DIACRITICS: std::ops::RangeInclusive<char> = '\u{300}'..='\u{36f}';
-
-/// The words of a text, without case and diacritics, reduced to English stems.
-fn words(text: &str) -> Vec<String> {
-    let plain: String = text.nfd().filter(|c| !DIACRITICS.contains(c)).nfc().collect();
-    let words = plain.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
-    let stemmer = Stemmer::create(Algorithm::English);
-    words.map(|word| stemmer.stem(&word.to_lowercase()).into_owned()).collect()
-}
-
-/// The different words of a question.
-pub(super) fn of_question(question: &str) -> BTreeSet<String> {
-    words(question).into_iter().collect()
-}
-
-/// How often a text holds each word.
-pub(super) fn counted(text: &str) -> BTreeMap<String, u32> {
-    let mut counts = BTreeMap::new();
-    for word in words(text) {
-        *counts.entry(word).or_insert(0) += 1;
-    }
-    counts
-}
 
 /// What a word adds to the score of a chunk that holds it `count` times, where `holders` of `total`
 /// chunks hold it: BM25 (Robertson and Zaragoza 2009, equation 3.15) with b = 0, as chunks are of
@@ -45,14 +15,6 @@ pub(super) fn weight(count: u32, holders: usize, total: usize) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn words_are_compared_without_case_or_punctuation() {
-        assert_eq!(counted("The cat, the CAT!"), BTreeMap::from([("cat".to_owned(), 2), ("the".to_owned(), 2)]));
-        assert_eq!(counted("Files; a FILE"), BTreeMap::from([("a".to_owned(), 1), ("file".to_owned(), 2)]));
-        assert_eq!(of_question(" ?! "), BTreeSet::new());
-        assert_eq!(of_question("É E\u{301} é"), BTreeSet::from(["e".to_owned()]));
-    }
 
     #[test]
     fn a_rarer_or_more_frequent_word_weighs_more() {

@@ -13,9 +13,9 @@ const COMMON_SHARE: i64 = 10;
 /// A word of a question.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Word {
-    /// As it stands in the index.
-    pub(super) text: String,
-    /// Chunks that hold it, counted up to [`most_holders`].
+    /// The terms that it stands by in the index.
+    pub(super) terms: Vec<String>,
+    /// Chunks that hold one of them, each counted up to [`most_holders`].
     pub(super) holders: i64,
 }
 
@@ -24,7 +24,7 @@ pub(super) struct Word {
 pub(super) struct Choice {
     /// The words that candidates hold one of, as a `tsquery`.
     pub(super) candidates: String,
-    /// The words that are scored, between spaces.
+    /// The terms that are scored, between spaces.
     pub(super) words: String,
     /// Their weights, in the same order.
     pub(super) weights: String,
@@ -52,14 +52,17 @@ pub(super) fn choose(mut words: Vec<Word>, chunks: i64) -> Option<Choice> {
             total += word.holders;
             is_first || total <= MAX_CANDIDATES
         })
-        .map(|word| format!("'{}'", word.text))
+        .flat_map(|word| word.terms.iter().map(|term| format!("'{term}'")))
         .collect();
     if candidates.is_empty() {
         return None;
     }
-    let texts: Vec<&str> = words.iter().map(|word| word.text.as_str()).collect();
-    let weights: Vec<String> = words.iter().map(|word| weight(word.holders, chunks).to_string()).collect();
-    Some(Choice { candidates: candidates.join(" | "), words: texts.join(" "), weights: weights.join(" ") })
+    let terms: Vec<(&str, String)> = words
+        .iter()
+        .flat_map(|word| word.terms.iter().map(|term| (term.as_str(), weight(word.holders, chunks).to_string())))
+        .collect();
+    let (words, weights): (Vec<&str>, Vec<String>) = terms.into_iter().unzip();
+    Some(Choice { candidates: candidates.join(" | "), words: words.join(" "), weights: weights.join(" ") })
 }
 
 /// The inverse document frequency, with 1 added under the logarithm so that no weight is negative.
@@ -74,7 +77,7 @@ mod tests {
     use super::*;
 
     fn words(counted: &[(&str, i64)]) -> Vec<Word> {
-        counted.iter().map(|(text, holders)| Word { text: (*text).to_owned(), holders: *holders }).collect()
+        counted.iter().map(|(text, holders)| Word { terms: vec![(*text).to_owned()], holders: *holders }).collect()
     }
 
     #[test]

@@ -58,5 +58,5 @@ storage_testkit::contract_tests!(harness);
 mod without_memory {
     use super::harness_without_memory as harness;
 
-    storage_testkit::contract_tests!(harness; chunk_index, index_reach);
+    storage_testkit::contract_tests!(harness; chunk_index, chunk_words, index_reach);
 }

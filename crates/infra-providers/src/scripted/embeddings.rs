@@ -3,7 +3,7 @@
 use std::io;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use domain::knowledge::quote::content_words;
+use domain::knowledge::words::telling_terms;
 use serde_json::{Value, json};
 
 use super::{
@@ -77,7 +77,7 @@ fn data(request: &RecordedRequest, script: &EmbeddingScript) -> Vec<Value> {
 /// The sum of a unit vector for each word, by the word's hash; not normalised.
 fn vector(text: &str, dimension: usize) -> Vec<f32> {
     let mut vector = vec![0.0; dimension];
-    let words = content_words(text);
+    let words = telling_terms(text);
     for word in words.iter().map(String::as_str).chain(words.is_empty().then_some("")) {
         // FNV-1a, 64 bits.
         let hash = word

@@ -2,16 +2,17 @@
 //! answered by BM25 in some ten microseconds. A chunk takes about a kibibyte.
 
 mod collection;
+mod published;
 mod rank;
 mod segment;
-mod text;
 
 use std::collections::HashSet;
 
-use domain::{gateways::IndexHit, store::StoreError};
+use domain::{gateways::IndexHit, knowledge::words, store::StoreError};
 use sea_orm::{ConnectionTrait, QueryResult, prelude::Uuid};
 
 pub(super) use self::collection::CollectionWords;
+pub use self::published::{UnindexedChunk, chunks_to_index};
 use self::segment::Builder;
 use super::{
     IndexMemory,
@@ -36,7 +37,7 @@ pub async fn search<C: ConnectionTrait>(
     text: &str,
     reached: &[Reached],
 ) -> Result<Option<Vec<IndexHit>>, StoreError> {
-    let words = text::of_question(text);
+    let words = words::of_question(text);
     if words.is_empty() || question.limit == 0 {
         return Ok(Some(Vec::new()));
     }
@@ -90,7 +91,6 @@ async fn load<C: ConnectionTrait>(
 
 /// Adds versions with their chunks, which stand in a row.
 fn add(builder: &mut Builder, versions: Vec<Uuid>, rows: &[QueryResult]) -> Result<(), StoreError> {
-    let stemmer = text::stemmer();
     let mut empty: HashSet<Uuid> = versions.into_iter().collect();
     for row in rows {
         let version: Uuid = row.try_get("", "source_version_id").map_err(store_error)?;
@@ -100,7 +100,7 @@ fn add(builder: &mut Builder, versions: Vec<Uuid>, rows: &[QueryResult]) -> Resu
         let id = row.try_get("", "id").map_err(store_error)?;
         let headings: String = row.try_get("", "headings").map_err(store_error)?;
         let content: String = row.try_get("", "content").map_err(store_error)?;
-        builder.add_chunk(&stemmer, id, &[&headings, &content]);
+        builder.add_chunk(id, &[&headings, &content]);
     }
     empty.into_iter().for_each(|version| builder.add_version(version));
     Ok(())

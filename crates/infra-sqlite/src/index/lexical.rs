@@ -8,12 +8,14 @@ use domain::{
     access::{Area, Reach, TenantScope},
     gateways::{IndexHit, Readable},
     ids::{ChunkId, SourceVersionId},
+    knowledge::words::{Cutter, QuestionWord, of_question},
     store::StoreError,
 };
-use infra_sql::{Sql, readable, store_error};
+use infra_sql::{Sql, UnindexedChunk, chunks_to_index, readable, store_error};
+use migration::chunk_words::{collection_token, fts5_text, tenant_token};
+use sea_orm::Value;
 use uuid::Uuid;
 
-use super::words;
 use crate::unit::SqliteUnit;
 
 /// Best rows that are checked for each one wanted; should too few pass, all are.
@@ -21,9 +23,14 @@ const CANDIDATES_PER_HIT: u32 = 4;
 /// Collections that a question names at most; beyond that it names the tenant.
 const MAX_SCOPE_TOKENS: usize = 256;
 
-/// The token of an id. The letter at its end keeps the stemmer away from it.
-fn token(kind: char, id: Uuid) -> String {
-    format!("{kind}{}z", id.simple())
+/// A string of FTS5's language: inside the quotes nothing is an operator, and neither words nor tokens hold a quote.
+fn quoted(token: &str) -> String {
+    format!("\"{token}\"")
+}
+
+/// An FTS5 expression that any term of any of the words satisfies.
+fn any_of(words: &[QuestionWord]) -> String {
+    words.iter().flatten().map(|term| quoted(term)).collect::<Vec<_>>().join(" OR ")
 }
 
 impl SqliteUnit {
@@ -42,14 +49,22 @@ impl SqliteUnit {
 
     /// Puts the words of a version's chunks into the index: headings and text.
     pub(super) async fn add_words(&self, scope: &TenantScope, version: SourceVersionId) -> Result<(), StoreError> {
-        let sql = Sql::new("chunk_index.add_words", "INSERT INTO chunk_words (rowid, scope, content) SELECT rowid, ")
-            .bind(token('t', scope.tenant_id.0))
-            .text(" || ' c' || lower(hex(collection_id)) || 'z', heading_path || char(10) || content")
-            .text(" FROM chunks WHERE ")
-            .of_tenant("tenant_id", scope)
-            .text(" AND source_version_id = ")
-            .bind(version.0);
-        self.run(sql).await
+        let mut cutter = Cutter::default();
+        let mut chunks = chunks_to_index(self, scope, version, None).await?;
+        while let Some(last) = chunks.last().cloned() {
+            let mut sql = Sql::new("chunk_index.add_words", "INSERT INTO chunk_words (rowid, scope, content)")
+                .text(" SELECT c.rowid, v.column2, v.column3 FROM (VALUES ");
+            for (number, UnindexedChunk { id, collection_id, headings, content, .. }) in chunks.iter().enumerate() {
+                let tokens = format!("{} {}", tenant_token(scope.tenant_id.0), collection_token(*collection_id));
+                let values: [Value; _] =
+                    [(*id).into(), tokens.into(), fts5_text(&mut cutter, &[headings, content]).into()];
+                sql = sql.text(if number == 0 { "" } else { ", " }).bind_list(values);
+            }
+            let sql = sql.text(") v JOIN chunks c ON ").of_tenant("c.tenant_id", scope).text(" AND c.id = v.column1");
+            self.run(sql).await?;
+            chunks = chunks_to_index(self, scope, version, Some(&last)).await?;
+        }
+        Ok(())
     }
 
     pub(super) async fn chunks_with_words(
@@ -59,12 +74,12 @@ impl SqliteUnit {
         readable: &Readable,
         limit: u32,
     ) -> Result<Vec<IndexHit>, StoreError> {
-        let words = words::of_question(question);
+        let words = of_question(question);
         if words.is_empty() || limit == 0 {
             return Ok(Vec::new());
         }
         let Some(tokens) = self.scope_tokens(scope, readable).await? else { return Ok(Vec::new()) };
-        let expression = format!("scope : ({tokens}) AND content : ({})", words::any_of(&words));
+        let expression = format!("scope : ({tokens}) AND content : ({})", any_of(&words));
         let candidates = i64::from(limit) * i64::from(CANDIDATES_PER_HIT);
         let hits = self.matching(scope, readable, &expression, candidates, limit).await?;
         if hits.len() == limit as usize {
@@ -76,13 +91,13 @@ impl SqliteUnit {
 
     /// The tokens that a row must have one of; `None`: nothing may be read.
     async fn scope_tokens(&self, scope: &TenantScope, readable: &Readable) -> Result<Option<String>, StoreError> {
-        let tenant = token('t', scope.tenant_id.0);
+        let tenant = quoted(&tenant_token(scope.tenant_id.0));
         if scope.reach(Area::Knowledge) == Reach::Tenant && readable.collections.is_none() {
             return Ok(Some(tenant));
         }
         let mut tokens = Vec::new();
         for row in self.rows(readable::collections(scope, readable)).await? {
-            tokens.push(token('c', row.try_get::<Uuid>("", "id").map_err(store_error)?));
+            tokens.push(quoted(&collection_token(row.try_get::<Uuid>("", "id").map_err(store_error)?)));
         }
         Ok(match tokens.len() {
             0 => None,
@@ -120,5 +135,22 @@ impl SqliteUnit {
             Ok(IndexHit { chunk_id: ChunkId(row.try_get("", "id")?), score: row.try_get("", "score")? })
         };
         rows.iter().map(hit).collect::<Result<_, _>>().map_err(store_error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn operators_and_quotes_of_a_question_are_only_words() {
+        let expression = any_of(&of_question("NEAR(\"zebra\" b*) -- ; scope:c1 '有效'"));
+        assert!(expression.starts_with("\"near·en\" OR \"near·de\""), "{expression}");
+        let words = expression.split(" OR ");
+        assert!(
+            words.clone().all(|word| word.len() > 2 && word[1..word.len() - 1].find('"').is_none()),
+            "{expression}"
+        );
+        assert!(words.clone().any(|word| word == "\"有效\"") && words.clone().any(|word| word == "\"c1\""));
     }
 }

@@ -66,7 +66,7 @@ mod without_memory {
         harness_with_memory(0, clock).await
     }
 
-    storage_testkit::contract_tests!(harness; chunk_index, index_reach);
+    storage_testkit::contract_tests!(harness; chunk_index, chunk_words, index_reach);
 }
 
 /// The same where memory has no room for a single collection.
@@ -77,5 +77,5 @@ mod without_room {
         harness_with_memory(1, clock).await
     }
 
-    storage_testkit::contract_tests!(harness; chunk_index, index_reach);
+    storage_testkit::contract_tests!(harness; chunk_index, chunk_words, index_reach);
 }

@@ -18,7 +18,8 @@ const SCORE_TOLERANCE: f64 = 0.002;
 /// Length of the vectors.
 const DIMENSION: usize = 16;
 
-const ALL: Readable = Readable { collections: None };
+/// Wherever the scope reaches.
+pub(super) const ALL: Readable = Readable { collections: None };
 
 fn random_vector(random: &mut StdRng) -> Vec<f32> {
     let values: Vec<f32> = (0..DIMENSION).map(|_| random.random_range(-1.0..1.0)).collect();
@@ -134,7 +135,7 @@ pub async fn any_word_of_a_question_finds(world: World) {
 }
 
 /// Adds one chunk for each text, published.
-async fn published_texts(world: &World, texts: &[String]) -> (Scope, Vec<ChunkId>) {
+pub(super) async fn published_texts(world: &World, texts: &[String]) -> (Scope, Vec<ChunkId>) {
     let cast = world.cast().await;
     let scope = scopes::own(&cast.ada);
     let (_, _, version) = shelf(world, &cast).await;

@@ -24,7 +24,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("storage-testkit", &["domain"]),
     ("api-actix", &["domain", "app"]),
     ("server", &["*"]),
-    ("migration", &[]),
+    ("migration", &["domain"]),
     ("e2e", &["*"]),
     ("xtask", &[]),
 ];

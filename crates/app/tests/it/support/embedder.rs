@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use domain::{
     gateways::{Embedder, EmbeddingInput, EmbeddingModel, EmbeddingPurpose, Embeddings, GatewayError},
-    knowledge::quote::content_words,
+    knowledge::words::telling_terms,
 };
 use tokio::sync::watch;
 
@@ -98,7 +98,7 @@ impl Embedder for GatedEmbedder {
 
 fn vector(text: &str) -> Vec<f32> {
     let mut vector = vec![0.01; DIMENSION];
-    for word in content_words(text) {
+    for word in telling_terms(text) {
         let hash = word.bytes().fold(5381_usize, |hash, byte| hash.wrapping_mul(33) ^ usize::from(byte));
         vector[hash % DIMENSION] += 1.0;
     }

@@ -93,8 +93,8 @@ fn sentence(text: &str) -> Option<usize> {
             after_mark = false;
         }
         match character {
-            '.' | '!' | '?' | '…' | '‽' | '؟' | '।' => after_mark = true,
-            '。' | '！' | '？' | '｡' => {
+            '.' | '!' | '?' | '…' | '‽' | '؟' | '۔' | '።' => after_mark = true,
+            '。' | '！' | '？' | '｡' | '।' | '॥' | '။' | '។' | '།' => {
                 after_mark = true;
                 if let Some((next, _)) = characters.peek().filter(|(_, next)| !closes(*next) && !next.is_whitespace()) {
                     return Some(*next);

@@ -208,3 +208,22 @@ proptest! {
         check(&parse_plain_text(text), &settings(target, max, overlap), window);
     }
 }
+
+#[test]
+fn windows_hold_all_of_a_text() {
+    let count = |text: &str| u32::try_from(text.chars().count()).unwrap();
+    for text in [
+        "",
+        "short",
+        "Слово за словом до самого конца, и ещё немного",
+        "重複行を削除する手順の説明",
+        "aaaaaaaaaaaaaaaaaaaaaaaaa b",
+    ] {
+        let parts = windows(text, 10, &count);
+        assert!(parts.iter().all(|part| count(part) <= 10), "{parts:?}");
+        let letters = |text: &str| text.split_whitespace().collect::<String>();
+        assert_eq!(letters(&parts.concat()), letters(text));
+    }
+    assert_eq!(windows("one two three", 13, &count), ["one two three"]);
+    assert_eq!(windows("é", 0, &count), ["é"]);
+}

@@ -19,6 +19,25 @@ const ABBREVIATIONS: &[&str] = &[
     "sr", "st", "univ", "vol", "vs",
 ];
 
+/// Thai and Lao have no full stop; a blank stands between clauses, and ends a sentence of so many characters.
+const MIN_CLAUSES: usize = 60;
+
+/// What ends a sentence: also in Arabic and Urdu, Hindi, Burmese, Khmer, Tibetan and Ethiopic.
+const fn is_mark(c: char) -> bool {
+    matches!(c, '.' | '!' | '?' | '…' | '؟' | '۔' | '።') || is_closed_mark(c)
+}
+
+/// What ends a sentence without white space behind it.
+const fn is_closed_mark(c: char) -> bool {
+    matches!(c, '。' | '！' | '？' | '｡' | '।' | '॥' | '။' | '។' | '།')
+}
+
+/// Whether the blank at `index` ends a sentence that began at `start`, as both its neighbours are Thai or Lao.
+fn ends_clause(characters: &[(usize, char)], start: usize, index: usize) -> bool {
+    let is_thai = |at: usize| characters.get(at).is_some_and(|(_, c)| matches!(c, '\u{e00}'..='\u{eff}'));
+    index - start >= MIN_CLAUSES && is_thai(index - 1) && is_thai(index + 1)
+}
+
 /// Splits a text into sentences. A blank line, a heading and an item of a list end one as well; a
 /// citation marker (`[1]`) behind the full stop belongs to the sentence before it.
 #[must_use]
@@ -30,7 +49,8 @@ pub fn sentences(text: &str) -> Vec<Sentence<'_>> {
     while index < characters.len() {
         let end = match characters[index].1 {
             '\n' if ends_line(&characters, start, index) => Some(index),
-            '.' | '!' | '?' | '…' | '。' | '！' | '？' => sentence_end(&characters, start, index),
+            ' ' if ends_clause(&characters, start, index) => Some(index),
+            c if is_mark(c) => sentence_end(&characters, start, index),
             _ => None,
         };
         match end {
@@ -81,7 +101,7 @@ fn begins_block(line: &str) -> bool {
 fn sentence_end(characters: &[(usize, char)], start: usize, index: usize) -> Option<usize> {
     let at = |position: usize| characters.get(position).map(|(_, character)| *character);
     let mut end = index + 1;
-    while at(end).is_some_and(|c| matches!(c, '.' | '!' | '?' | '…' | '。' | '！' | '？')) {
+    while at(end).is_some_and(is_mark) {
         end += 1;
     }
     while at(end).is_some_and(|c| matches!(c, '"' | '\'' | '”' | '’' | '»' | ')' | ']' | '*' | '_' | '」' | '』'))
@@ -91,7 +111,7 @@ fn sentence_end(characters: &[(usize, char)], start: usize, index: usize) -> Opt
     let before_markers = end;
     end = skip_markers(characters, end);
     let marked = end > before_markers;
-    if matches!(characters[index].1, '。' | '！' | '？') {
+    if is_closed_mark(characters[index].1) {
         return Some(end);
     }
     if at(end).is_some_and(|c| !c.is_whitespace()) {
@@ -181,6 +201,13 @@ mod tests {
             ["He said \"stop.\"", "She left!", "Did you?", "“Yes.”", "(It rained.)", "End"]
         );
         assert_eq!(split("今日は晴れ。明日は雨！"), ["今日は晴れ。", "明日は雨！"]);
+        assert_eq!(split("هل هذا صحيح؟ نعم. انتهى"), ["هل هذا صحيح؟", "نعم.", "انتهى"]);
+        assert_eq!(split("यह सच है। वह भी।"), ["यह सच है।", "वह भी।"]);
+        assert_eq!(split("ဟုတ်တယ်။ပြီးပြီ။"), ["ဟုတ်တယ်။", "ပြီးပြီ။"]);
+        assert_eq!(split("នេះជាសាលា។ នោះជាផ្ទះ។"), ["នេះជាសាលា។", "នោះជាផ្ទះ។"]);
+        let clause = "สัญญาฉบับนี้มีอายุสิบห้าปีและต่ออายุได้ตามที่ทั้งสองฝ่ายตกลงกันไว้";
+        assert_eq!(split(&format!("{clause} {clause}")), [clause, clause]);
+        assert_eq!(split("สั้น ๆ สั้น"), ["สั้น ๆ สั้น"]);
         assert_eq!(split("So do I. You too."), ["So do I.", "You too."]);
         assert_eq!(split("No. It is No. 5 of them."), ["No.", "It is No. 5 of them."]);
     }

@@ -108,10 +108,7 @@ impl CollectionWords {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::index::{
-        kept::Part as _,
-        words::{rank::rank, text},
-    };
+    use crate::index::{kept::Part as _, words::rank::rank};
 
     fn id(number: u128) -> Uuid {
         Uuid::from_u128(number)
@@ -123,7 +120,7 @@ mod tests {
         for (version, chunks) in versions {
             builder.add_version(id(*version));
             for (chunk, words) in *chunks {
-                builder.add_chunk(&text::stemmer(), id(*chunk), &[words]);
+                builder.add_chunk(id(*chunk), &[words]);
             }
         }
         builder
@@ -131,7 +128,7 @@ mod tests {
 
     fn found(words: &CollectionWords, question: &str, allowed: Option<&HashSet<Uuid>>) -> Vec<(u128, i64)> {
         let views: Vec<_> = words.views(allowed).collect();
-        let ranked = rank(&views, &text::of_question(question), 10);
+        let ranked = rank(&views, &domain::knowledge::words::of_question(question), 10);
         ranked.iter().map(|scored| (scored.chunk.as_u128(), (scored.score * 1e3) as i64)).collect()
     }
 

@@ -1,5 +1,6 @@
 //! BM25 (Robertson and Zaragoza 2009, equation 3.15) over segments.
 
+use domain::knowledge::words::QuestionWord;
 use sea_orm::prelude::Uuid;
 
 use super::segment::Segment;
@@ -45,19 +46,22 @@ fn weight(holders: usize, chunks: usize) -> f32 {
 }
 
 /// The live chunks that hold any of the words, the best first. What is not live counts for nothing: not
-/// for how rare a word is, nor for how long chunks are.
-pub(super) fn rank(views: &[View<'_>], words: &[String], limit: usize) -> Vec<Scored> {
+/// for how rare a word is, nor for how long chunks are. The terms of a word, of which a chunk mostly holds one, are as
+/// rare as all of them together.
+pub(super) fn rank(views: &[View<'_>], words: &[QuestionWord], limit: usize) -> Vec<Scored> {
     let live = views.iter().flat_map(|view| {
         view.segment.chunks.iter().filter(|chunk| view.is_live[chunk.version as usize]).map(|chunk| chunk.length)
     });
     let (chunks, length) = live.fold((0_usize, 0_u64), |(n, sum), length| (n + 1, sum + u64::from(length)));
     let mean = (length as f32 / chunks.max(1) as f32).max(1.0);
-    let weighted: Vec<(&str, f32)> = words
-        .iter()
-        .map(|word| (word.as_str(), views.iter().map(|view| view.holders(word)).sum::<usize>()))
-        .filter(|(_, holders)| *holders > 0)
-        .map(|(word, holders)| (word, weight(holders, chunks)))
-        .collect();
+    let holders = |term: &str| views.iter().map(|view| view.holders(term)).sum::<usize>();
+    let mut weighted: Vec<(&str, f32)> = Vec::new();
+    for word in words {
+        let held = word.iter().map(|term| (term.as_str(), holders(term))).filter(|(_, holders)| *holders > 0);
+        let held: Vec<(&str, usize)> = held.collect();
+        let all = held.iter().map(|(_, holders)| holders).sum::<usize>().min(chunks);
+        weighted.extend(held.into_iter().map(|(term, _)| (term, weight(all, chunks))));
+    }
     let mut best = Best::new(limit);
     for view in views {
         let mut scores = vec![0.0_f32; view.segment.chunks.len()];

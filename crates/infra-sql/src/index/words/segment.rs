@@ -2,10 +2,8 @@
 
 use std::{collections::HashMap, ops::Range};
 
-use rust_stemmers::Stemmer;
+use domain::knowledge::words::Cutter;
 use sea_orm::prelude::Uuid;
-
-use super::text;
 
 /// Bits of a posting that say how often the chunk holds the word; more often counts as this often.
 const TIMES_BITS: u32 = 8;
@@ -109,8 +107,7 @@ pub(in crate::index) struct Builder {
     /// The number of each word.
     numbers: HashMap<Box<str>, usize>,
     lists: Vec<Vec<Posting>>,
-    /// The numbers of words as they stand in texts, so that each form is reduced to its stem once.
-    forms: HashMap<String, usize>,
+    cutter: Cutter,
     /// How often the chunk at hand holds each word, and which it holds.
     times: Vec<u32>,
     held: Vec<usize>,
@@ -134,25 +131,18 @@ impl Builder {
     }
 
     /// Adds a chunk of the version that was added last.
-    pub(super) fn add_chunk(&mut self, stemmer: &Stemmer, id: Uuid, texts: &[&str]) {
+    pub(super) fn add_chunk(&mut self, id: Uuid, texts: &[&str]) {
         let mut length = 0;
-        for text in texts {
-            text::each_word(text, |form| {
-                let number = match self.forms.get(form) {
-                    Some(number) => *number,
-                    None => {
-                        let number = self.number_of(&stemmer.stem(form));
-                        self.forms.insert(form.to_owned(), number);
-                        number
-                    }
-                };
-                length += 1;
-                if self.times[number] == 0 {
-                    self.held.push(number);
-                }
-                self.times[number] += 1;
-            });
-        }
+        let mut cutter = std::mem::take(&mut self.cutter);
+        cutter.each_term(texts, |term| {
+            let number = self.number_of(term);
+            length += 1;
+            if self.times[number] == 0 {
+                self.held.push(number);
+            }
+            self.times[number] += 1;
+        });
+        self.cutter = cutter;
         let chunk = self.segment.chunks.len();
         for number in self.held.drain(..) {
             self.lists[number].push(Posting::new(chunk, std::mem::take(&mut self.times[number])));
