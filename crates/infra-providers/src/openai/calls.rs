@@ -97,8 +97,9 @@ impl Calls {
         let goes_on = match (piece.id.as_str(), call.id.as_str()) {
             ("", _) => {
                 let is_other = has_name && piece.function.name != call.name;
-                let is_next = object.is_closed && has_name && (is_other || !arguments.is_empty());
-                !is_next && !(is_other && piece.index.is_none() && call.arguments.is_empty())
+                let is_behind = object.is_closed && has_name && (is_other || !arguments.is_empty());
+                let is_beside = is_other && piece.index.is_none() && call.arguments.is_empty();
+                !(is_behind || is_beside)
             }
             (_, "") => !(object.is_closed && has_name),
             _ => !has_name && !object.is_closed,
