@@ -93,7 +93,6 @@ pub(crate) struct FailureBody {
     /// A sentence that says what to do.
     message: String,
     /// Seconds after which to ask again, where that is known.
-    #[serde(skip_serializing_if = "Option::is_none")]
     retry_after: Option<u64>,
 }
 
