@@ -59,23 +59,24 @@ pub fn fts5_text(cutter: &mut Cutter, parts: &[&str]) -> String {
     written
 }
 
+/// Row-level security binds the owner as well. For the length of this transaction it does not.
+const RLS_NOT_FOR_OWNER: &str = "ALTER TABLE chunks NO FORCE ROW LEVEL SECURITY; \
+    ALTER TABLE sources NO FORCE ROW LEVEL SECURITY; ALTER TABLE chunk_words NO FORCE ROW LEVEL SECURITY";
+const RLS_FOR_OWNER: &str = "ALTER TABLE chunks FORCE ROW LEVEL SECURITY; \
+    ALTER TABLE sources FORCE ROW LEVEL SECURITY; ALTER TABLE chunk_words FORCE ROW LEVEL SECURITY";
+
 /// Cuts the chunks of all current versions by the program's present rule, and puts their words into the empty index.
 ///
 /// Any later migration may call it: what the rule was before matters to nothing but this index.
 pub(crate) async fn index_again(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
     let connection = manager.get_connection();
     let backend = manager.get_database_backend();
-    for force in ["NO FORCE", "FORCE"] {
-        // Row-level security binds the owner as well: for the length of this transaction it does not.
-        if backend == DbBackend::Postgres {
-            for table in ["chunks", "sources", "chunk_words"] {
-                connection.execute_unprepared(&format!("ALTER TABLE {table} {force} ROW LEVEL SECURITY")).await?;
-            }
-        }
-        if force == "NO FORCE" {
-            index_all(connection, backend).await?;
-        }
+    if backend != DbBackend::Postgres {
+        return index_all(connection, backend).await;
     }
+    connection.execute_unprepared(RLS_NOT_FOR_OWNER).await?;
+    index_all(connection, backend).await?;
+    connection.execute_unprepared(RLS_FOR_OWNER).await?;
     Ok(())
 }
 

@@ -93,6 +93,8 @@ pub(crate) struct FailureBody {
     /// A sentence that says what to do.
     message: String,
     /// Seconds after which to ask again, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false)]
     retry_after: Option<u64>,
 }
 

@@ -1,7 +1,7 @@
 //! Words as they are searched: cut, folded and stemmed by this one rule for every backend, in the index and in
 //! questions.
 //!
-//! - A text is taken in NFKC, without case ([`cut`]). The quote keeps the letters of the document.
+//! - A text is taken in NFKC, without case (`cut`). The quote keeps the letters of the document.
 //! - Han, Kana, Hangul, Thai, Lao, Khmer and Burmese are cut into overlapping pairs of characters and single ones.
 //! - Other scripts are cut into runs of letters, marks and digits. Their words are reduced to stems by Snowball's
 //!   rules: Cyrillic, Greek, Arabic and Tamil by those of one language each, Latin by those of the language of the

@@ -74,6 +74,7 @@ impl<B: SqlBackend> SqlRepos<B> {
             Column::TextStorageKey,
             Column::CharacterCount,
             Column::PageCount,
+            Column::Charset,
             Column::Chunking,
             Column::ChunkCount,
             Column::EmbeddingModel,
