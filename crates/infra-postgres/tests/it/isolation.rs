@@ -59,7 +59,7 @@ const VALUES: &str = "SELECT c.relname::text, \
     string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum), \
     string_agg(CASE WHEN a.attname = 'tenant_id' THEN '$1' ELSE CASE format_type(a.atttypid, NULL) \
         WHEN 'uuid' THEN 'gen_random_uuid()' WHEN 'text' THEN 'md5(random()::text)' WHEN 'boolean' THEN 'true' \
-        WHEN 'jsonb' THEN '''{}''' WHEN 'bytea' THEN '''\\x00''' WHEN 'halfvec' THEN '''[1,2,3]''' \
+        WHEN 'jsonb' THEN '''{}''' WHEN 'bytea' THEN '''\\x00''' WHEN 'tsvector' THEN '''x''' WHEN 'halfvec' THEN '''[1,2,3]''' \
         WHEN 'timestamp with time zone' THEN 'now()' ELSE '7' END END, ', ' ORDER BY a.attnum) \
     FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped \
         AND a.attgenerated = '' \

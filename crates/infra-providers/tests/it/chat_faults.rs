@@ -148,7 +148,7 @@ async fn f17_answers_that_break_keep_their_text_and_tell_why() {
         (Fault::EarlyEnd, Kind::Interrupted),
         (Fault::HtmlInside, Kind::Interrupted),
         (Fault::BadJson, Kind::Protocol),
-        (Fault::HalfCharacter, Kind::Protocol),
+        (Fault::HalfCharacter, Kind::Interrupted),
         (Fault::LongLine(10_000_000), Kind::Protocol),
         (Fault::ErrorObject(overloaded), Kind::Failed),
         (Fault::ErrorObject(limited), Kind::RateLimited),

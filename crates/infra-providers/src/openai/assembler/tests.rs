@@ -25,6 +25,10 @@ fn call(id: &str, name: &str, arguments: &str) -> ChatDelta {
     ChatDelta::ToolCall(called(id, name, arguments))
 }
 
+fn calls_tools() -> ChatDelta {
+    ChatDelta::Finished("tool_calls".into())
+}
+
 #[test]
 fn what_peers_really_send_is_read() {
     let deltas = assemble(&[
@@ -75,8 +79,9 @@ fn the_input_of_a_custom_call_is_put_together() {
         ChatDelta::ToolCall(call) => (call.id.clone(), call.extra["custom"].clone()),
         other => panic!("{other:?}"),
     };
+    assert_eq!(deltas.last(), Some(&calls_tools()));
     assert_eq!(
-        deltas.iter().map(custom).collect::<Vec<_>>(),
+        deltas[..deltas.len() - 1].iter().map(custom).collect::<Vec<_>>(),
         [
             ("a".to_owned(), json!({ "name": "shell", "input": "ls -l\n% \u{1f332}" })),
             ("b".to_owned(), json!({ "name": "sql", "input": "SELECT 1" })),
@@ -89,7 +94,7 @@ fn tool_calls_without_an_index_or_as_objects() {
     let deltas = assemble(&[
         r#"{"choices":[{"message":{"tool_calls":[{"id":"a","function":{"name":"f","arguments":{"x":1}}},{"id":"b","function":{"name":"g"}}]}}]}"#,
     ]);
-    assert_eq!(deltas, [call("a", "f", "{\"x\":1}"), call("b", "g", "")]);
+    assert_eq!(deltas, [call("a", "f", "{\"x\":1}"), call("b", "g", ""), calls_tools()]);
 }
 
 #[test]
@@ -196,7 +201,7 @@ fn a_choice_that_is_none_takes_no_other_with_it() {
     let deltas = assemble(&[
         r#"{"choices":[null,7,{"delta":{"content":"a","tool_calls":[null,{"id":"c","function":{"name":"f","arguments":"{}"}}]}}]}"#,
     ]);
-    assert_eq!(deltas, [ChatDelta::Text("a".into()), call("c", "f", "{}")]);
+    assert_eq!(deltas, [ChatDelta::Text("a".into()), call("c", "f", "{}"), calls_tools()]);
 }
 
 #[test]
@@ -206,7 +211,7 @@ fn a_new_id_begins_a_new_call_whatever_its_index() {
         r#"{"choices":[{"delta":{"tool_calls":[{"index":0,"function":{"arguments":":1}"}}]}}]}"#,
         r#"{"choices":[{"delta":{"tool_calls":[{"index":0,"id":"a2","function":{"name":"f","arguments":"{}"}}]}}]}"#,
     ]);
-    assert_eq!(deltas, [call("a1", "f", "{\"x\":1}"), call("a2", "f", "{}")]);
+    assert_eq!(deltas, [call("a1", "f", "{\"x\":1}"), call("a2", "f", "{}"), calls_tools()]);
 }
 
 #[test]

@@ -48,7 +48,7 @@ async fn its_key_goes_as_a_bearer_below_its_own_path() {
 async fn its_refusals_are_told_and_understood() {
     let filtered = r#"{"error":{"inner_error":{"code":"ResponsibleAIPolicyViolation","content_filter_results":{"violence":{"filtered":true,"severity":"medium"}}},"code":"content_filter","message":"The response was filtered due to the prompt triggering the content management policy.","param":"prompt","type":null}}"#;
     let refused = error(Verbatim::json(400, filtered)).await;
-    check(&refused, Kind::InvalidRequest);
+    check(&refused, Kind::ContentFilter);
     assert!(refused.message.contains("content management policy"), "{}", refused.message);
     let no_key =
         r#"{"error":{"code":"401","message":"Access denied due to invalid subscription key or wrong API endpoint."}}"#;

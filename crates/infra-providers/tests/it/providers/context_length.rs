@@ -27,6 +27,6 @@ async fn a_prompt_that_does_not_fit_is_told_by_the_code_that_clients_know() {
     let other =
         r#"{"error":{"message":"max_tokens is too large: this model supports at most 16384 completion tokens"}}"#;
     check(&error(Verbatim::json(400, other)).await, Kind::InvalidRequest);
-    let broken = r#"{"error":{"message":"failed to allocate a context size of 32768"}}"#;
-    check(&error(Verbatim::json(500, broken)).await, Kind::Failed);
+    let broken = r#"{"error":{"message":"failed to allocate a context size of 32768","code":500}}"#;
+    check(&error(Verbatim::events(format!("data: {broken}\n\n"))).await, Kind::Failed);
 }

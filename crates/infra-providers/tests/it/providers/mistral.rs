@@ -22,14 +22,8 @@ data: {"id":"c1","object":"chat.completion.chunk","created":1764000000,"model":"
 data: [DONE]
 
 "#;
-    let expected = [
-        reasoning("Hm, "),
-        reasoning("so"),
-        text("Hi"),
-        text("!"),
-        finished("model_length"),
-        ChatDelta::Usage(usage(8, 12)),
-    ];
+    let expected =
+        [reasoning("Hm, "), reasoning("so"), text("Hi"), text("!"), finished("length"), ChatDelta::Usage(usage(8, 12))];
     assert_eq!(deltas(events).await, expected);
 }
 

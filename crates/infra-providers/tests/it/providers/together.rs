@@ -18,7 +18,7 @@ data: {"id":"o1","object":"chat.completion.chunk","created":1764000000,"choices"
 data: [DONE]
 
 "#;
-    assert_eq!(deltas(events).await, [text("Hi"), finished("eos"), ChatDelta::Usage(usage(36, 2))]);
+    assert_eq!(deltas(events).await, [text("Hi"), finished("stop"), ChatDelta::Usage(usage(36, 2))]);
 }
 
 #[tokio::test]
