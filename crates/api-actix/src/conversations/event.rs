@@ -94,7 +94,7 @@ pub(crate) struct FailureBody {
     message: String,
     /// Seconds after which to ask again, where that is known.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(required = false)]
+    #[schema(value_type = u64, required = false)]
     retry_after: Option<u64>,
 }
 

@@ -158,7 +158,8 @@ async fn f17_answers_that_break_keep_their_text_and_tell_why() {
         server.push(Script::fault(fault.clone()).after(3));
         let answer = answer(&chat(&server), ask("hello")).await;
         check(answer.error.as_ref().unwrap(), kind);
-        assert_eq!(answer.text, "The scripted ", "{fault:?}");
+        // Of half a character it is told that there was one.
+        assert_eq!(answer.text.trim_end_matches(char::REPLACEMENT_CHARACTER), "The scripted ", "{fault:?}");
         assert!(!answer.deltas.iter().any(|delta| matches!(delta, ChatDelta::Finished(_))));
         assert_eq!(server.requests().len() - before, 1, "{fault:?} is not tried again");
     }
