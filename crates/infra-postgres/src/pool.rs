@@ -54,9 +54,9 @@ impl PooledConnection {
     }
 
     /// Closes the connection instead of giving it back.
-    pub(crate) fn close(self) {
+    pub(crate) fn close(mut self) {
+        self.admitted.set_of_use(false);
         drop(Object::take(self.connection));
-        self.admitted.to_no_avail();
     }
 }
 
@@ -87,19 +87,23 @@ impl RolePool {
         priority: Priority,
     ) -> Result<PooledConnection, StoreError> {
         let away = |error| store_error(failed(error));
-        let admitted = self.admission.enter(tenant, priority).await.map_err(|busy| {
+        let mut admitted = self.admission.enter(tenant, priority).await.map_err(|busy| {
             let is_reachable = self.connections.manager().is_reachable.load(Ordering::Relaxed);
             if is_reachable { busy } else { away(sqlx::Error::PoolTimedOut) }
         })?;
+        // Also where whoever waits for the connection gives up.
+        admitted.set_of_use(false);
         let longest = self.connections.timeouts().wait.unwrap_or_default();
         let failure = match timeout(longest, self.connections.get()).await {
-            Ok(Ok(connection)) => return Ok(PooledConnection { connection, admitted }),
+            Ok(Ok(connection)) => {
+                admitted.set_of_use(true);
+                return Ok(PooledConnection { connection, admitted });
+            }
             Err(_) | Ok(Err(PoolError::Timeout(_))) => sqlx::Error::PoolTimedOut,
             Ok(Err(PoolError::Backend(error))) => error,
             Ok(Err(PoolError::Closed)) => sqlx::Error::PoolClosed,
             Ok(Err(other)) => sqlx::Error::Configuration(Box::new(other)),
         };
-        admitted.to_no_avail();
         Err(away(failure))
     }
 }

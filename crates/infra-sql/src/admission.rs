@@ -117,10 +117,10 @@ pub struct Admitted {
 }
 
 impl Admitted {
-    /// Gives the place back: what it is a place at does not answer. A line in which that goes round serves nobody, and
-    /// who waits is not to take it for one that moves.
-    pub fn to_no_avail(mut self) {
-        self.is_of_use = false;
+    /// Says whether the place is of use: it is of none while what it is a place at does not answer. A line in which such
+    /// places go round serves nobody, and who waits is not to take it for one that moves.
+    pub fn set_of_use(&mut self, is_of_use: bool) {
+        self.is_of_use = is_of_use;
     }
 }
 
@@ -148,13 +148,9 @@ mod tests {
         let admission = Admission::new("test", 1, STALL);
         let outcomes = join_all((0..8).map(|_| async {
             let begun = Instant::now();
-            let Ok(place) = admission.enter(None, Priority::Request).await else { return begun.elapsed() };
+            let Ok(mut place) = admission.enter(None, Priority::Request).await else { return begun.elapsed() };
+            place.set_of_use(is_of_use);
             sleep(STALL * 3 / 4).await;
-            if is_of_use {
-                drop(place)
-            } else {
-                place.to_no_avail()
-            }
             Duration::ZERO
         }));
         let refused: Vec<Duration> = outcomes.await.into_iter().filter(|waited| !waited.is_zero()).collect();
