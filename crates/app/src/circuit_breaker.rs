@@ -25,6 +25,8 @@ const MOST_FAILED: usize = JUDGED / 2;
 const OPEN: Duration = Duration::from_secs(5);
 /// Most circuits that are kept. Beyond them nobody new is judged; those without a failure are not kept.
 const MOST_CIRCUITS: usize = 10_000;
+/// Most of one tenant, so that names of models that it makes up leave room for others.
+const MOST_OF_TENANT: usize = 100;
 
 impl App {
     /// Asks a model, unless its circuit is open.
@@ -110,7 +112,8 @@ impl Passage {
             return;
         }
         if !circuits.contains_key(&self.key) {
-            if !has_failed || circuits.len() >= MOST_CIRCUITS {
+            let of_tenant = || circuits.keys().filter(|(tenant, _)| *tenant == self.key.0).count();
+            if !has_failed || circuits.len() >= MOST_CIRCUITS || of_tenant() >= MOST_OF_TENANT {
                 return;
             }
             circuits.insert(self.key.clone(), Circuit::default());
@@ -203,6 +206,19 @@ mod tests {
             assert!(call(&breakers, tenant, false, now));
         }
         assert!(breakers.circuits().is_empty());
+    }
+
+    #[test]
+    fn a_tenant_that_makes_up_names_leaves_room_for_others() {
+        let (breakers, now) = (CircuitBreakers::default(), Instant::now());
+        let flood = tenant();
+        for number in 0..2 * MOST_OF_TENANT {
+            let passage = breakers.enter(flood, &model(&format!("openai/{number}")), now).unwrap();
+            passage.end(true, now);
+        }
+        assert_eq!(breakers.circuits().len(), MOST_OF_TENANT);
+        assert!(call(&breakers, tenant(), true, now));
+        assert_eq!(breakers.circuits().len(), MOST_OF_TENANT + 1);
     }
 
     #[test]

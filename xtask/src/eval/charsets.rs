@@ -93,13 +93,9 @@ fn charset(folder: &str) -> &str {
         "EUC-KR" | "CP949" => "UHC",
         "GB2312" => "GB18030",
         "utf-8-sig" => "UTF-8",
-        _ if folder.starts_with("iso-8859") => folder
-            .splitn(4, '-')
-            .take(3)
-            .map(str::len)
-            .sum::<usize>()
-            .checked_add(2)
-            .map_or(folder, |end| &folder[..end]),
+        _ if folder.starts_with("iso-8859") => {
+            folder.match_indices('-').nth(2).map_or(folder, |(language, _)| &folder[..language])
+        }
         _ if folder.starts_with("windows-") => &folder[..12],
         other => other,
     }

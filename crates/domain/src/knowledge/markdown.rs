@@ -16,6 +16,7 @@ mod lines;
 mod markup;
 
 use lines::{Fence, Line};
+pub use markup::tag as html_tag;
 
 /// How many lines the metadata between `---` at the top of a file may have.
 const MAX_FRONT_MATTER_LINES: usize = 200;

@@ -1,68 +1,9 @@
 //! A sentence of a document as it is read aloud: without the marks of Markdown and HTML.
 
+use domain::knowledge::markdown::html_tag;
+
 /// Longest sentence that is quoted whole, in characters.
 const MAX_SENTENCE_CHARS: usize = 500;
-/// Names of HTML's elements that stand in texts. Others in angle brackets are the text's own (`/home/<name>`).
-const ELEMENTS: &[&str] = &[
-    "a",
-    "abbr",
-    "b",
-    "blockquote",
-    "br",
-    "center",
-    "cite",
-    "code",
-    "dd",
-    "del",
-    "details",
-    "div",
-    "dl",
-    "dt",
-    "em",
-    "font",
-    "h1",
-    "h2",
-    "h3",
-    "h4",
-    "h5",
-    "h6",
-    "hr",
-    "i",
-    "iframe",
-    "img",
-    "ins",
-    "kbd",
-    "li",
-    "mark",
-    "ol",
-    "p",
-    "picture",
-    "pre",
-    "q",
-    "s",
-    "samp",
-    "script",
-    "section",
-    "small",
-    "source",
-    "span",
-    "strong",
-    "style",
-    "sub",
-    "summary",
-    "sup",
-    "table",
-    "tbody",
-    "td",
-    "th",
-    "thead",
-    "tr",
-    "tt",
-    "u",
-    "ul",
-    "var",
-    "video",
-];
 
 /// A sentence without markup.
 pub(super) struct Plain {
@@ -91,7 +32,9 @@ pub(super) fn plain(sentence: &str) -> Plain {
         } else if let Some((numbers, after)) = numbers(rest) {
             text.push_str(&format!("({numbers})"));
             rest = after;
-        } else if let Some(after) = tag(rest).or_else(|| rest.strip_prefix("**")).or_else(|| rest.strip_prefix('`')) {
+        } else if let Some(after) =
+            after_markup(rest).or_else(|| rest.strip_prefix("**")).or_else(|| rest.strip_prefix('`'))
+        {
             rest = after;
         } else {
             // An escape is left out, anything else stands for itself.
@@ -126,11 +69,12 @@ fn numbers(text: &str) -> Option<(&str, &str)> {
     are_numbers.then_some((inside, after))
 }
 
-/// What follows a tag of HTML at the start.
-fn tag(text: &str) -> Option<&str> {
-    let (inside, after) = text.strip_prefix('<')?.split_once('>')?;
-    let name = inside.trim_start_matches('/').split([' ', '/']).next()?.to_ascii_lowercase();
-    (ELEMENTS.binary_search(&name.as_str()).is_ok() || inside.starts_with("!--")).then_some(after)
+/// What follows a tag or a comment of HTML at the start.
+fn after_markup(text: &str) -> Option<&str> {
+    match text.strip_prefix("<!--") {
+        Some(comment) => comment.split_once("-->").map(|(_, after)| after),
+        None => html_tag(text).map(|length| &text[length..]),
+    }
 }
 
 #[cfg(test)]
@@ -139,7 +83,6 @@ mod tests {
 
     #[test]
     fn marks_of_markdown_and_html_are_left_out() {
-        assert!(ELEMENTS.is_sorted());
         for (sentence, text) in [
             ("- **Banyan** is a `server`.", "Banyan is a server."),
             ("See [the manual](https://x.example/a) and ![a tree](t.png).", "See the manual and a tree."),

@@ -52,15 +52,18 @@ impl Calls {
             self.calls.len() - 1
         });
         let Call { call, object, is_given, .. } = &mut self.calls[position];
-        if *is_given || (object.is_closed && arguments == call.arguments) {
+        if *is_given {
             return Ok(());
         }
+        // A call that is told once more as a whole has its arguments already.
+        let is_repeated = object.is_closed && arguments == call.arguments;
+        let arguments = if is_repeated { "" } else { &arguments };
         if call.id.is_empty() {
             call.id = piece.id;
         }
         join_name(&mut call.name, &piece.function.name, call.arguments.is_empty());
-        object.take(&arguments);
-        call.arguments.push_str(&arguments);
+        object.take(arguments);
+        call.arguments.push_str(arguments);
         join_input(&mut call.extra, &mut piece.extra);
         merge(&mut call.extra, piece.extra);
         Ok(())

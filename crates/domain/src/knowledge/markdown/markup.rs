@@ -4,8 +4,8 @@ use super::lines::{self, Line};
 
 /// The end of code within a line is looked for in so many bytes, and the end of a tag.
 const MAX_INLINE_BYTES: usize = 2048;
-/// The elements whose tags stand in Markdown; a `<T>` or a `<name>` in a text is no tag.
-const ELEMENTS: [&str; 50] = [
+/// The elements whose tags stand in texts, sorted; a `<T>` or a `<name>` in a text is no tag.
+const ELEMENTS: [&str; 60] = [
     "a",
     "abbr",
     "b",
@@ -32,6 +32,7 @@ const ELEMENTS: [&str; 50] = [
     "h6",
     "hr",
     "i",
+    "iframe",
     "img",
     "ins",
     "kbd",
@@ -41,11 +42,16 @@ const ELEMENTS: [&str; 50] = [
     "p",
     "picture",
     "pre",
+    "q",
     "s",
+    "samp",
+    "script",
+    "section",
     "small",
     "source",
     "span",
     "strong",
+    "style",
     "sub",
     "summary",
     "sup",
@@ -55,7 +61,11 @@ const ELEMENTS: [&str; 50] = [
     "th",
     "thead",
     "tr",
+    "tt",
+    "u",
     "ul",
+    "var",
+    "video",
 ];
 
 /// The text without comments and tags outside of code. A line that held nothing else is empty then; a
@@ -128,8 +138,9 @@ fn clean_line(line: &Line<'_>, last_end: usize, mut in_comment: bool, clean: &mu
     false
 }
 
-/// The length of the tag that a text begins with.
-fn tag(text: &str) -> Option<usize> {
+/// The length in bytes of the tag of HTML that a text begins with, if it begins with one.
+#[must_use]
+pub fn tag(text: &str) -> Option<usize> {
     let inside = text.strip_prefix('<')?;
     let inside = inside.strip_prefix('/').unwrap_or(inside);
     let name = &inside[..inside.find(|letter: char| !letter.is_ascii_alphanumeric())?];
@@ -141,4 +152,20 @@ fn tag(text: &str) -> Option<usize> {
     // A tag that another begins in has no end.
     let mut bytes = text.bytes().take(MAX_INLINE_BYTES).enumerate().skip(1);
     bytes.find(|(_, byte)| matches!(byte, b'<' | b'>')).filter(|(_, byte)| *byte == b'>').map(|(end, _)| end + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn elements_are_sorted_and_only_theirs_are_tags() {
+        assert!(ELEMENTS.is_sorted());
+        for (text, length) in [("<br/>x", Some(5)), ("</Section >", Some(11)), ("<name>", None), ("<T>", None)] {
+            assert_eq!(tag(text), length, "{text}");
+        }
+        for text in ["<a", "<a <b>", "<ab>", "< a>", "a>"] {
+            assert_eq!(tag(text), None, "{text}");
+        }
+    }
 }

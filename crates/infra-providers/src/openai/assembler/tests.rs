@@ -333,6 +333,16 @@ fn pieces_find_their_call_however_peers_name_it() {
 }
 
 #[test]
+fn a_call_that_is_told_once_more_may_bring_its_signature_only_then() {
+    let deltas = assemble(&[
+        r#"{"choices":[{"delta":{"tool_calls":[{"index":0,"id":"a","function":{"name":"f","arguments":"{}"}}]}}]}"#,
+        r#"{"choices":[{"delta":{"tool_calls":[{"index":0,"id":"a","function":{"name":"f","arguments":"{}"},"extra_content":{"signature":"s"}}]}}]}"#,
+    ]);
+    let extra = json!({ "extra_content": { "signature": "s" } }).as_object().cloned().unwrap();
+    assert_eq!(deltas, [ChatDelta::ToolCall(ToolCall { extra, ..called("a", "f", "{}") }), calls_tools()]);
+}
+
+#[test]
 fn what_comes_behind_the_reason_to_stop_is_given_out_and_nothing_twice() {
     let call =
         r#"{"choices":[{"delta":{"tool_calls":[{"index":0,"id":"a","function":{"name":"f","arguments":"{}"}}]}}]}"#;
