@@ -85,7 +85,8 @@ impl Tokens {
     /// Tokenizer?", ACL 2021) and by the share of unknown ones.
     pub(crate) fn familiarity(&self, text: &str) -> f64 {
         let expected = expected_tokens(text);
-        let Ok(encoding) = self.tokenizer.encode_fast(text, false) else { return 0.0 };
+        // The fast way gives ids alone, and no tokens.
+        let Ok(encoding) = self.tokenizer.encode(text, false) else { return 0.0 };
         let is_word = |token: &&String| token.chars().any(char::is_alphanumeric);
         let pieces = encoding.get_tokens().iter().filter(is_word).count() as f64;
         if expected == 0.0 || pieces == 0.0 {

@@ -81,3 +81,26 @@ async fn a_text_beyond_the_window_is_refused_and_not_cut() {
         assert!(error.message.contains("257") && error.message.contains("256"), "{}", error.message);
     }
 }
+
+/// The model was made from English; of other languages and of code its tokenizer has but pieces.
+#[test]
+fn the_tokenizer_tells_what_the_model_knows() {
+    let model = model();
+    let cases = [
+        ("How do I change the password of a user on this system?", 0.9, 1.0),
+        ("Configure network interfaces before installing the packages.", 0.9, 1.0),
+        ("Как изменить пароль пользователя в этой системе?", 0.0, 0.3),
+        ("Wie ändere ich das Kennwort eines Benutzers auf diesem System?", 0.0, 0.7),
+        ("このシステムでユーザーのパスワードを変更するにはどうすればよいですか", 0.0, 0.5),
+        ("如何更改此系统上用户的密码", 0.0, 0.5),
+        ("كيف أغير كلمة مرور المستخدم في هذا النظام", 0.0, 0.3),
+        ("이 시스템에서 사용자의 비밀번호를 어떻게 변경합니까", 0.0, 0.5),
+        ("จะเปลี่ยนรหัสผ่านของผู้ใช้ในระบบนี้ได้อย่างไร", 0.0, 0.5),
+        ("", 1.0, 1.0),
+        ("?! …", 1.0, 1.0),
+    ];
+    let told: Vec<f64> = cases.iter().map(|(text, ..)| model.familiarity(text)).collect();
+    for ((text, least, most), familiarity) in cases.iter().zip(&told) {
+        assert!((least..=most).contains(&familiarity), "{text}: {familiarity}; all: {told:?}");
+    }
+}
