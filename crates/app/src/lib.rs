@@ -60,6 +60,7 @@ pub mod background;
 mod circuit_breaker;
 pub mod conversations;
 pub mod error;
+mod faults;
 pub mod idempotency;
 pub mod identity;
 pub mod knowledge;

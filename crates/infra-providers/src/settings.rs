@@ -162,6 +162,27 @@ pub fn check_name(setting: &str, name: &str) -> Result<(), SettingsError> {
     }
 }
 
+/// Providers whose address is known to end in something: the end of the host's name, that of the path, and what to write.
+const KNOWN_HOSTS: &[(&str, &str, &str)] = &[
+    (".openai.azure.com", "/openai/v1", AZURE),
+    (".cognitiveservices.azure.com", "/openai/v1", AZURE),
+    (".services.ai.azure.com", "/openai/v1", AZURE),
+    (
+        "generativelanguage.googleapis.com",
+        "/openai",
+        "must be 'https://generativelanguage.googleapis.com/v1beta/openai' at Gemini, which speaks OpenAI's dialect there",
+    ),
+    ("openrouter.ai", "/v1", "must be 'https://openrouter.ai/api/v1' at OpenRouter"),
+    ("api.groq.com", "/v1", "must be 'https://api.groq.com/openai/v1' at Groq"),
+];
+const AZURE: &str = "must be 'https://<resource>.openai.azure.com/openai/v1' at Azure: leave out the deployment, whose \
+                     name is that of the model, and 'api-version', which this way does without";
+
+fn known_host(url: &Url) -> Option<&'static (&'static str, &'static str, &'static str)> {
+    let host = url.host_str()?;
+    KNOWN_HOSTS.iter().find(|(known, ..)| host.ends_with(known))
+}
+
 /// Parses the base URL of a provider for the setting `setting`.
 ///
 /// # Errors
@@ -174,6 +195,10 @@ pub fn parse_base_url(setting: &str, value: &str) -> Result<Url, SettingsError> 
     }
     if !url.username().is_empty() || url.password().is_some() {
         return Err(fail("must not hold credentials; set the key by itself"));
+    }
+    if let Some((_, _, form)) = known_host(&url).filter(|(_, end, _)| !url.path().trim_end_matches('/').ends_with(end))
+    {
+        return Err(fail(form));
     }
     if url.query().is_some() || url.fragment().is_some() {
         return Err(fail("must not have a query or a fragment"));
@@ -233,6 +258,34 @@ mod tests {
         {
             let error = read(&[("OPENAI_BASE_URL", wrong)]).unwrap_err().to_string();
             assert!(error.starts_with("OPENAI_BASE_URL ") && !error.contains(wrong), "{error}");
+        }
+    }
+
+    #[test]
+    fn addresses_of_known_providers_are_told_in_their_right_form() {
+        for (wrong, right) in [
+            ("https://x.openai.azure.com", "<resource>.openai.azure.com/openai/v1'"),
+            ("https://x.openai.azure.com/openai", "/openai/v1'"),
+            ("https://x.openai.azure.com/openai/deployments/d?api-version=2024-10-21", "/openai/v1'"),
+            ("https://x.openai.azure.com/openai/deployments/d/chat/completions?api-version=2024-10-21", "/openai/v1'"),
+            ("https://x.openai.azure.com/openai/v1?api-version=preview", "query"),
+            ("https://x.cognitiveservices.azure.com/", "/openai/v1'"),
+            ("https://x.services.ai.azure.com/models", "/openai/v1'"),
+            ("https://generativelanguage.googleapis.com/v1beta", "/v1beta/openai'"),
+            ("https://openrouter.ai", "/api/v1'"),
+            ("https://api.groq.com", "/openai/v1'"),
+        ] {
+            let error = read(&[("OPENAI_BASE_URL", wrong)]).unwrap_err().to_string();
+            assert!(error.starts_with("OPENAI_BASE_URL ") && error.contains(right), "{wrong}: {error}");
+        }
+        for right in [
+            "https://x.openai.azure.com/openai/v1/",
+            "https://generativelanguage.googleapis.com/v1beta/openai/",
+            "https://openrouter.ai/api/v1",
+            "https://api.groq.com/openai/v1",
+            "https://notazure.example/openai",
+        ] {
+            assert!(read(&[("OPENAI_BASE_URL", right)]).is_ok(), "{right}");
         }
     }
 

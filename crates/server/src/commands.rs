@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand};
 use crate::{
     config::{Config, Options},
     error::StartError,
+    telemetry::Logged,
 };
 
 pub(crate) mod admin;
@@ -58,6 +59,17 @@ pub(crate) enum Command {
     /// Parse a document from standard input (used by the server itself)
     #[command(hide = true)]
     Parse,
+}
+
+impl Command {
+    /// Whose log it writes.
+    pub(crate) const fn logged(&self) -> Logged {
+        match self {
+            Self::Serve => Logged::Server,
+            Self::Doctor => Logged::Doctor,
+            _ => Logged::Command,
+        }
+    }
 }
 
 /// Runs a command.

@@ -21,6 +21,7 @@ mod sections;
 mod tests;
 mod words;
 
+pub(crate) use environment::secret_text;
 use environment::{Environment, FROM_FILE, variable};
 use file::SettingsFile;
 pub(crate) use limits::LimitsConfig;
@@ -122,37 +123,43 @@ impl Default for Config {
     }
 }
 
-/// The settings, and a sentence about whatever in the environment looks like one but is none.
-#[derive(Debug)]
-pub(crate) struct Loaded {
-    pub(crate) config: Config,
-    pub(crate) hints: Vec<String>,
-}
-
-/// Reads the settings.
+/// Reads the settings. Whatever comes of it, there is a sentence about each variable that looks like a setting and is
+/// none.
 ///
 /// # Errors
-/// [`StartError::Setting`] for unknown keys in the file and for values that do not fit, by the names that the operator
-/// gave them; [`StartError::File`].
-pub(crate) fn load(options: &Options) -> Result<Loaded, StartError> {
+/// [`StartError`] that tells all that cannot be used, by the names that the operator gave it: unknown keys in the file,
+/// values that do not fit, files that cannot be read.
+pub(crate) fn load(options: &Options) -> (Result<Config, StartError>, Vec<String>) {
     read(options, std::env::vars_os())
 }
 
 /// The same with these variables.
-fn read(options: &Options, variables: impl IntoIterator<Item = (OsString, OsString)>) -> Result<Loaded, StartError> {
+fn read(
+    options: &Options,
+    variables: impl IntoIterator<Item = (OsString, OsString)>,
+) -> (Result<Config, StartError>, Vec<String>) {
     let known = known_keys();
+    let mut environment = Environment::read(variables, &known);
+    let hints = std::mem::take(&mut environment.hints);
+    (combine(options, environment, &known), hints)
+}
+
+/// Puts together what the file, the environment and the flags set, each over the one before.
+fn combine(options: &Options, environment: Environment, known: &[String]) -> Result<Config, StartError> {
+    let mut faults = Vec::new();
     let mut figment = Figment::from(Serialized::defaults(Config::default()));
     let mut names = BTreeMap::new();
-    if let Some(file) = settings_file(options)? {
-        figment = figment.merge(Serialized::defaults(&file.values));
-        // By itself, so that what is wrong in it is told with its place.
-        figment.extract::<Config>().map_err(|error| {
-            let key = error.path.join(".");
-            words::refusal(&key, file.name_of(&key), &error.kind, &known)
-        })?;
-        names.extend(known.iter().filter(|key| file.sets(key)).map(|key| (key.clone(), file.name_of(key))));
+    match settings_file(options) {
+        Ok(Some(mut file)) => {
+            names.extend(known.iter().filter(|key| file.sets(key)).map(|key| (key.clone(), file.name_of(key))));
+            // By itself, so that what is wrong in it is told with its place.
+            faults.extend(file.take_faults(known));
+            figment = figment.merge(Serialized::defaults(&file.values));
+        }
+        Ok(None) => {}
+        Err(error) => faults.push(error),
     }
-    let environment = Environment::read(variables, &known)?;
+    faults.extend(environment.faults);
     for (key, name, value) in environment.values {
         figment = figment.merge(Serialized::default(&key, value));
         names.insert(key, name);
@@ -166,10 +173,17 @@ fn read(options: &Options, variables: impl IntoIterator<Item = (OsString, OsStri
             names.insert(key.to_owned(), format!("--{}", key.replace('_', "-")));
         }
     }
-    let mut config: Config = figment.extract().map_err(StartError::part)?;
-    config.names = names;
-    check::check(&mut config)?;
-    Ok(Loaded { config, hints: environment.hints })
+    match figment.extract::<Config>() {
+        Ok(mut config) => {
+            config.names = names;
+            faults.extend(check::faults(&mut config));
+            if faults.is_empty() { Ok(config) } else { Err(StartError::all(faults)) }
+        }
+        Err(error) => {
+            faults.push(StartError::part(error));
+            Err(StartError::all(faults))
+        }
+    }
 }
 
 fn settings_file(options: &Options) -> Result<Option<SettingsFile>, StartError> {

@@ -13,6 +13,9 @@ pub(crate) enum StartError {
         /// What is wrong, and what to do.
         problem: String,
     },
+    /// Several settings cannot be used.
+    #[error("{}", .0.iter().map(|error| sentence(error)).collect::<Vec<_>>().join("\nbanyan: "))]
+    All(Vec<StartError>),
     /// A file or folder cannot be used.
     #[error("{what} '{}' cannot be used", .path.display())]
     File {
@@ -51,6 +54,14 @@ impl StartError {
     /// A part's refusal; its own words are the sentence.
     pub(crate) fn part(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self::Part(error.into())
+    }
+
+    /// These together, each on a line of its own.
+    pub(crate) fn all(mut errors: Vec<Self>) -> Self {
+        match errors.len() {
+            1 => errors.remove(0),
+            _ => Self::All(errors),
+        }
     }
 
     /// A setting that cannot be used.

@@ -16,6 +16,7 @@ mod telemetry;
 mod wiring;
 
 use commands::{Arguments, Command};
+use config::Config;
 use error::StartError;
 
 fn main() -> ExitCode {
@@ -26,8 +27,12 @@ fn main() -> ExitCode {
     }
     let arguments = Arguments::parse();
     let command = arguments.command.unwrap_or(Command::Serve);
-    let outcome = config::load(&arguments.options).and_then(|loaded| run(command, loaded));
-    match outcome {
+    let (loaded, hints) = config::load(&arguments.options);
+    if loaded.is_err() {
+        // There is no log yet, and one of them may be what is missing.
+        hints.iter().for_each(|hint| eprintln!("banyan: {hint}"));
+    }
+    match loaded.and_then(|config| run(command, config, &hints)) {
         Ok(code) => code,
         Err(error) => {
             eprintln!("banyan: {}", error::sentence(&error));
@@ -36,9 +41,9 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(command: Command, loaded: config::Loaded) -> Result<ExitCode, StartError> {
-    telemetry::init(&loaded.config)?;
-    for hint in &loaded.hints {
+fn run(command: Command, config: Config, hints: &[String]) -> Result<ExitCode, StartError> {
+    telemetry::init(&config, command.logged())?;
+    for hint in hints {
         tracing::warn!("{hint}");
     }
     // One provider of cryptography for all of TLS; a second installation is refused, which is fine.
@@ -46,5 +51,5 @@ fn run(command: Command, loaded: config::Loaded) -> Result<ExitCode, StartError>
         tracing::debug!("a provider of cryptography was installed before");
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(StartError::Runtime)?;
-    runtime.block_on(commands::run(command, loaded.config))
+    runtime.block_on(commands::run(command, config))
 }

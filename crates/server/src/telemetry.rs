@@ -18,11 +18,27 @@ const DATABASE_SECONDS: &[f64] = &[0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1
 
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 
-/// Starts the log.
+/// What a command of the operator logs that tells its findings by itself: what this program says of the settings.
+const OF_THE_DOCTOR: &str = "off,banyan=warn";
+/// What other commands of the operator log.
+const OF_COMMANDS: &str = "warn";
+
+/// Whose log it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Logged {
+    /// The server's.
+    Server,
+    /// That of a command, read by the person who gave it.
+    Command,
+    /// That of the doctor, who tells what is wrong by itself.
+    Doctor,
+}
+
+/// Starts the log. A command's is a text of warnings, unless the operator says otherwise.
 ///
 /// # Errors
 /// [`StartError::Setting`] for a filter that is none.
-pub(crate) fn init(config: &Config) -> Result<(), StartError> {
+pub(crate) fn init(config: &Config, logged: Logged) -> Result<(), StartError> {
     let written = config.log.filter.trim();
     let is_word = written.chars().all(|letter| letter.is_ascii_alphabetic());
     let meant = nearest(written, LEVELS).filter(|level| is_word && !level.eq_ignore_ascii_case(written));
@@ -30,13 +46,23 @@ pub(crate) fn init(config: &Config) -> Result<(), StartError> {
         // The name of a part is a filter as well: this one would let nothing through.
         return Err(config.refuse("log.filter", format!("must be a level; did you mean '{level}'?")));
     }
-    let filter = EnvFilter::try_new(&config.log.filter).map_err(|error| {
+    let is_set = |key: &str| config.names.contains_key(key);
+    let filter = match logged {
+        Logged::Command if !is_set("log.filter") => OF_COMMANDS,
+        Logged::Doctor if !is_set("log.filter") => OF_THE_DOCTOR,
+        _ => &config.log.filter,
+    };
+    let format = match logged {
+        Logged::Command | Logged::Doctor if !is_set("log.format") => LogFormat::Text,
+        _ => config.log.format,
+    };
+    let filter = EnvFilter::try_new(filter).map_err(|error| {
         let problem =
             format!("must be a level, such as 'info', or levels of parts, such as 'info,app=debug' ({error})");
         config.refuse("log.filter", problem)
     })?;
     let registry = tracing_subscriber::registry().with(filter);
-    let started = match config.log.format {
+    let started = match format {
         LogFormat::Json => registry.with(fmt::layer().json().flatten_event(true).with_writer(stderr)).try_init(),
         LogFormat::Text => {
             let layer = fmt::layer().with_writer(stderr);

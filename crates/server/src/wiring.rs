@@ -5,13 +5,13 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use app::{App, AppBuilder, Settings};
 use domain::{
     clock::{Clock, SystemClock},
-    gateways::{Embedder, Wakeups},
+    gateways::{ChatModels, Embedder, ModelName, Wakeups},
     ids::{IdGen, RandomIds},
     store::Store,
 };
 use infra_documents::{ChildParser, ChildParserSettings};
 use infra_embeddings::LocalEmbedder;
-use infra_memory::{MemoryStore, MemoryWakeups};
+use infra_memory::{MemoryBlobStore, MemoryStore, MemoryWakeups};
 use infra_postgres::{PostgresError, PostgresOptions, PostgresStore, PostgresUrls, PostgresWakeups, migrate_up};
 use infra_providers::{ObjectBlobStore, OpenAiConnection, OpenAiEmbedder, ProviderRegistry, ProviderSettings};
 use infra_sqlite::{SqliteOptions, SqliteStore, SqliteWakeups};
@@ -19,7 +19,7 @@ use infra_sqlite::{SqliteOptions, SqliteStore, SqliteWakeups};
 use crate::{
     config::{self, Config, DatabaseConfig},
     data_folder,
-    error::StartError,
+    error::{StartError, sentence},
     secret,
 };
 
@@ -77,19 +77,79 @@ impl Backend {
     }
 }
 
+/// The providers of these settings, with their models. It makes nothing.
+///
+/// # Errors
+/// [`StartError`] that names what cannot be used.
+pub(crate) fn models(config: &Config) -> Result<Models, StartError> {
+    let providers = config::providers::settings(&config.providers).map_err(StartError::part)?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let registry = Arc::new(ProviderRegistry::new(&providers, &clock).map_err(StartError::part)?);
+    Ok(Models { providers, registry })
+}
+
+/// Providers with their models.
+pub(crate) struct Models {
+    providers: ProviderSettings,
+    registry: Arc<ProviderRegistry>,
+}
+
+impl Models {
+    /// What is wrong with the model that conversations use by default, as far as that is known without asking a provider
+    /// for its models: whether its provider has it, the doctor finds out.
+    pub(crate) async fn fault_of_default(&self, config: &Config) -> Option<String> {
+        let model = config.chat.model.as_deref()?;
+        let provider = ModelName::parse(model).map(|name| name.provider).unwrap_or_default();
+        if self.providers.providers.iter().any(|known| known.name == provider) {
+            return None;
+        }
+        let error = self.registry.resolve(model).await.err()?;
+        let setting = config.name_of("chat.model");
+        Some(format!(
+            "{setting} names no model that there is, so chats that name none get no answer: {}",
+            error.message
+        ))
+    }
+}
+
+/// An application on the database alone, for who looks at it: nothing but the database is opened, and none is made.
+///
+/// # Errors
+/// [`StartError`], also where there is no database yet.
+pub(crate) async fn books(config: &Config) -> Result<App, StartError> {
+    match Backend::of(config)? {
+        Backend::Sqlite(path) if !path.is_file() => {
+            let problem = format!(
+                "is not there, so there is nothing to look at; name the one that the server uses ({}, {})",
+                config.name_of("data_dir"),
+                config.name_of("database_url")
+            );
+            return Err(StartError::setting(format!("the database '{}'", path.display()), problem));
+        }
+        Backend::Memory => {
+            let problem = "keeps nothing when this command ends; name the database that the server uses";
+            return Err(config.refuse("database_url", problem));
+        }
+        Backend::Sqlite(_) | Backend::Postgres(_) => {}
+    }
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let (store, wakeups) = open(config, &clock).await?;
+    let (models, blobs) = (Arc::new(ProviderRegistry::default()), Arc::new(MemoryBlobStore::default()));
+    Ok(AppBuilder::new(store, models, blobs, wakeups).build())
+}
+
 /// The application of these settings.
 ///
 /// # Errors
 /// [`StartError`] with a sentence that says what to do.
-pub(crate) async fn build(config: &Config) -> Result<App, StartError> {
+pub(crate) async fn build(config: &Config, models: Models) -> Result<App, StartError> {
+    let Models { providers, registry: models } = models;
     data_folder::make(&config.data_dir)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let (store, wakeups) = open(config, &clock).await?;
-    let providers = config::providers::settings(&config.providers).map_err(StartError::part)?;
     let blobs = ObjectBlobStore::open(&config.data_file(FILES_FOLDER), Arc::clone(&clock)).await;
     let blobs = Arc::new(blobs.map_err(StartError::part)?);
     let embedder = embedder(config, &providers, &clock).await?;
-    let models = Arc::new(ProviderRegistry::new(&providers, &clock).map_err(StartError::part)?);
     let parallel = std::thread::available_parallelism().map_or(2, usize::from);
     let parser =
         ChildParser::new(ChildParserSettings { max_children: parallel, ..ChildParserSettings::new(OWN_EXECUTABLE) });
@@ -174,7 +234,11 @@ pub(crate) async fn embedder(
         (None, Some(path)) => {
             let path = path.clone();
             let loading = tokio::task::spawn_blocking(move || LocalEmbedder::load(&path, None));
-            Some(Arc::new(loading.await.map_err(StartError::part)?.map_err(StartError::part)?))
+            let loaded = loading.await.map_err(StartError::part)?;
+            Some(Arc::new(loaded.map_err(|error| {
+                let problem = format!("names no model that can be used: {}", sentence(&error));
+                config.refuse("embeddings.path", problem)
+            })?))
         }
         (None, None) => None,
     })

@@ -12,7 +12,12 @@ use domain::{
 use serde_json::json;
 
 use super::{Identity, RequestContext, SignedIn, keys::hash_of, password, session::acting};
-use crate::{App, Error, ErrorKind, Result, audit::Act, unit_of_work::Uow};
+use crate::{
+    App, Error, ErrorKind, Result,
+    audit::Act,
+    faults::{Faults, there},
+    unit_of_work::Uow,
+};
 
 /// The first tenant and its admin.
 #[derive(Debug, Clone)]
@@ -92,6 +97,15 @@ pub(super) struct NewAccount {
     password_hash: Option<String>,
 }
 
+/// A user that is to be made.
+pub(super) struct AccountDetails<'a> {
+    pub(super) email: &'a str,
+    pub(super) username: &'a str,
+    pub(super) password: Option<String>,
+    /// Names that its password must not be.
+    pub(super) names: &'a [&'a str],
+}
+
 impl NewAccount {
     /// Stores both.
     pub(super) async fn store(&self, tx: &Uow) -> Result<()> {
@@ -131,9 +145,11 @@ impl App {
         username: &str,
         password: Option<String>,
     ) -> Result<(Tenant, NewAccount)> {
-        let name = text::name("tenant_name", tenant_name)?;
+        let mut faults = Faults::default();
+        let name = faults.take(text::name("tenant_name", tenant_name)).unwrap_or_default();
         let tenant = self.new_tenant(&name, Slug::from_name(&name));
-        let account = self.new_account(Some(tenant.id), email, username, password, &[&name]).await?;
+        let new = AccountDetails { email, username, password, names: &[&name] };
+        let account = self.new_account(Some(tenant.id), new, faults).await?;
         Ok((tenant, account))
     }
 
@@ -179,26 +195,28 @@ impl App {
         Ok(())
     }
 
-    /// A user that is not stored yet, with its password hashed; without one nobody signs in as it.
+    /// A user that is not stored yet, with its password hashed; without one nobody signs in as it. All that is wrong with
+    /// it is told at once, with the faults that were found before.
     pub(super) async fn new_account(
         &self,
         tenant_id: Option<TenantId>,
-        email: &str,
-        username: &str,
-        password: Option<String>,
-        names: &[&str],
+        new: AccountDetails<'_>,
+        mut faults: Faults,
     ) -> Result<NewAccount> {
-        let email = Email::parse(email)?;
-        let username = Username::parse(username)?;
-        let password_hash = match password {
+        let email = faults.take(Email::parse(new.email));
+        let username = faults.take(Username::parse(new.username));
+        if let Some(password) = &new.password {
+            let address = email.as_ref().map(Email::as_str).unwrap_or_default();
+            let local = address.split('@').next().unwrap_or_default();
+            let mut known = vec!["banyan", address, local, new.username];
+            known.extend_from_slice(new.names);
+            faults.take(password::check_new(password, &known));
+        }
+        faults.told()?;
+        let (email, username) = (there(email)?, there(username)?);
+        let password_hash = match new.password {
             None => None,
-            Some(password) => {
-                let local = email.as_str().split('@').next().unwrap_or_default();
-                let mut known = vec!["banyan", email.as_str(), local, username.as_str()];
-                known.extend_from_slice(names);
-                password::check_new(&password, &known)?;
-                Some(self.parts.passwords.hash(password).await?)
-            }
+            Some(password) => Some(self.parts.passwords.hash(password).await?),
         };
         let now = self.now();
         let user = User {

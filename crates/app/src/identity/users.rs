@@ -12,8 +12,8 @@ use domain::{
 };
 use serde_json::json;
 
-use super::Identity;
-use crate::{Error, Idempotent, Outcome, Result, audit::Act, unit_of_work::Uow};
+use super::{Identity, setup::AccountDetails};
+use crate::{Error, Idempotent, Outcome, Result, audit::Act, faults::Faults, unit_of_work::Uow};
 
 /// A user to be created.
 #[derive(Debug, Clone)]
@@ -94,8 +94,9 @@ impl Identity {
         let (app, actor) = (self.app.clone(), Arc::new(actor.clone()));
         let create = async move {
             // The password is hashed before the unit of work begins.
-            let account =
-                app.new_account(scope.tenant_id(), &new.email, &new.username, Some(new.password), &[]).await?;
+            let (email, username) = (new.email.as_str(), new.username.as_str());
+            let details = AccountDetails { email, username, password: Some(new.password), names: &[] };
+            let account = app.new_account(scope.tenant_id(), details, Faults::default()).await?;
             let (app, actor, account) = (&app, &actor, &account);
             app.change_once(actor, &scope, idempotent.as_ref(), |tx| async move {
                 app.insert_account(&tx, account, role, actor.owner()).await.map_err(taken)?;
@@ -124,7 +125,8 @@ impl Identity {
     /// # Errors
     /// `invalid`; `user_exists`.
     pub async fn create_superadmin(&self, email: &str, username: &str, password: String) -> Result<User> {
-        let account = &self.app.new_account(None, email, username, Some(password), &[]).await?;
+        let details = AccountDetails { email, username, password: Some(password), names: &[] };
+        let account = &self.app.new_account(None, details, Faults::default()).await?;
         let work = |tx: Uow| async move {
             account.store(&tx).await.map_err(taken)?;
             let user = &account.user;

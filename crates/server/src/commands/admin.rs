@@ -1,16 +1,16 @@
 //! `banyan admin`.
 
 use std::{
-    fs,
     path::{Path, PathBuf},
     process::ExitCode,
 };
 
 use app::identity::NewInstallation;
 use clap::Subcommand;
+use domain::error::ValueError;
 
 use crate::{
-    config::Config,
+    config::{Config, secret_text},
     error::StartError,
     wiring::{self, Backend},
 };
@@ -44,8 +44,8 @@ pub(super) async fn run(command: AdminCommand, config: &Config) -> Result<ExitCo
         let problem = "keeps nothing when this command ends; name the database that the server uses";
         return Err(config.refuse("database_url", problem));
     }
-    let password = password_in(&password_file)?;
-    let app = wiring::build(config).await?;
+    let password = password_in("--password-file", &password_file)?;
+    let app = wiring::build(config, wiring::models(config)?).await?;
     let by_flag = |error| by_name(error, |field| format!("--{}", field.replace('_', "-")));
     if superadmin {
         let user = app.identity().create_superadmin(&email, &username, password).await.map_err(by_flag)?;
@@ -65,26 +65,29 @@ pub(super) async fn run(command: AdminCommand, config: &Config) -> Result<ExitCo
     Ok(ExitCode::SUCCESS)
 }
 
-/// The password that a file holds, without the line break that editors leave.
+/// The password that the file of the setting `name` holds, without the line break that editors leave.
 ///
 /// # Errors
-/// [`StartError::File`].
-pub(super) fn password_in(file: &Path) -> Result<String, StartError> {
-    let read = fs::read_to_string(file);
-    let text = read.map_err(|source| StartError::File { what: "the password file", path: file.to_owned(), source })?;
-    Ok(text.trim_end_matches(['\r', '\n']).to_owned())
+/// [`StartError::Setting`].
+pub(super) fn password_in(name: &str, file: &Path) -> Result<String, StartError> {
+    let text = secret_text(name, file)?;
+    match text.trim_end_matches(['\r', '\n']) {
+        "" => Err(StartError::setting(name, format!("names '{}', which is empty", file.display()))),
+        password => Ok(password.to_owned()),
+    }
 }
 
-/// What is wrong with the account that is made, by the name under which it was told.
+/// What is wrong with the account that is made, by the names under which it was told.
 pub(super) fn by_name(error: app::Error, name_of: impl Fn(&str) -> String) -> StartError {
-    match error.fields.first() {
-        Some(field) => {
-            let name = match field.field.as_str() {
-                "password" => format!("the password in the file of {}", name_of("password_file")),
-                field => name_of(field),
-            };
-            StartError::setting(name, field.message.clone())
-        }
-        None => error.into(),
+    let told = |field: &ValueError| {
+        let name = match field.field.as_str() {
+            "password" => format!("the password in the file of {}", name_of("password_file")),
+            field => name_of(field),
+        };
+        StartError::setting(name, field.message.clone())
+    };
+    match error.fields.as_slice() {
+        [] => error.into(),
+        fields => StartError::all(fields.iter().map(told).collect()),
     }
 }

@@ -17,7 +17,7 @@ use tokio::time::MissedTickBehavior;
 
 use super::admin::{by_name, password_in};
 use crate::{
-    config::{Config, providers},
+    config::Config,
     connections, data_folder,
     error::StartError,
     listeners::listen,
@@ -37,13 +37,16 @@ pub(crate) async fn run(config: Config) -> Result<ExitCode, StartError> {
     let mut signals = Signals::new()?;
     let figures = telemetry::metrics()?;
     // Told before anything is made.
-    providers::settings(&config.providers).map_err(StartError::part)?;
+    let models = wiring::models(&config)?;
+    if let Some(fault) = models.fault_of_default(&config).await {
+        tracing::warn!("{fault}");
+    }
     data_folder::make(&config.data_dir)?;
     // Held to the end of the process.
     let _served = data_folder::serve(&config, &Backend::of(&config)?)?;
     let listener = listen(config.name_of("listen"), &config.listen)?;
     let metrics_listener = listen(config.name_of("metrics_listen"), &config.metrics_listen)?;
-    let app = wiring::build(&config).await?;
+    let app = wiring::build(&config, models).await?;
     let https = config.public_url.as_deref().is_some_and(|url| url.starts_with("https://"));
     let api = Api::new(app.clone(), ApiSettings { https, ..ApiSettings::default() });
     let address = listener.local_addr().map_err(StartError::part)?;
@@ -98,7 +101,7 @@ async fn set_up(app: &App, config: &Config, address: SocketAddr) -> Result<(), S
                 Some(name) => name.clone(),
                 None => Username::of_email(&Email::parse(email).map_err(app::Error::from)?).as_str().to_owned(),
             },
-            password: password_in(file)?,
+            password: password_in(&config.name_of("admin_password_file"), file)?,
         };
         match app.identity().set_up_on_host(new).await {
             Ok(set_up) => tracing::info!(tenant = set_up.tenant.slug.as_str(), "set up"),

@@ -17,7 +17,7 @@ pub(crate) enum UsageCommand {
 
 pub(super) async fn run(command: UsageCommand, config: &Config) -> Result<ExitCode, StartError> {
     let UsageCommand::Reconcile = command;
-    let app = wiring::build(config).await?;
+    let app = wiring::books(config).await?;
     let differences = discrepancies_of(&app).await?;
     for (tenant, conversation, money) in &differences {
         println!("tenant {tenant} conversation {conversation} differs by {} USD", money.to_usd());

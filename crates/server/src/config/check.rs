@@ -2,7 +2,10 @@
 
 use std::net::SocketAddr;
 
-use domain::identity::{Email, Username};
+use domain::{
+    error::ValueError,
+    identity::{Email, Username},
+};
 use url::Url;
 
 use super::{Config, words::instead_of};
@@ -16,36 +19,35 @@ const MAX_THREADS: u64 = 1024;
 const MAX_DATABASE_CONNECTIONS: u64 = 10_000;
 const MAX_CONNECTIONS: u64 = 1_000_000;
 
-/// Refuses what cannot be meant, by the name of the setting. Writes the public URL in its one form.
-///
-/// # Errors
-/// [`StartError::Setting`].
-pub(super) fn check(config: &mut Config) -> Result<(), StartError> {
-    numbers(config)?;
-    super::providers::check(&config.providers).map_err(StartError::part)?;
+/// What cannot be meant, each by the name of its setting. Writes the public URL in its one form.
+pub(super) fn faults(config: &mut Config) -> Vec<StartError> {
+    let mut faults = numbers(config);
+    faults.extend(super::providers::faults(&config.providers).into_iter().map(StartError::part));
     for (key, value) in [("listen", &config.listen), ("metrics_listen", &config.metrics_listen)] {
         if !is_address(value) {
             let problem = "must be an address and a port, such as '127.0.0.1:8080', or '0.0.0.0:8080' for all networks";
-            return Err(config.refuse(key, format!("{problem}{}", instead_of(key, value))));
+            faults.push(config.refuse(key, format!("{problem}{}", instead_of(key, value))));
         }
     }
-    if let Some(url) = &config.public_url {
-        config.public_url = Some(public_url(url).map_err(|problem| config.refuse("public_url", problem))?);
+    match config.public_url.as_deref().map(public_url) {
+        Some(Ok(url)) => config.public_url = Some(url),
+        Some(Err(problem)) => faults.push(config.refuse("public_url", problem)),
+        None => {}
     }
-    first_admin(config)?;
+    faults.extend(first_admin(config));
     let embeddings = &config.embeddings;
     if embeddings.path.is_some() && (embeddings.model.is_some() || embeddings.base_url.is_some()) {
         let [model, base_url] = ["embeddings.model", "embeddings.base_url"].map(|key| config.name_of(key));
         let problem = format!("cannot be set together with {model} or {base_url}; choose one");
-        return Err(config.refuse("embeddings.path", problem));
+        faults.push(config.refuse("embeddings.path", problem));
     }
-    Ok(())
+    faults
 }
 
-fn numbers(config: &Config) -> Result<(), StartError> {
+fn numbers(config: &Config) -> Vec<StartError> {
     let (database, limits) = (&config.database, &config.limits);
     let given = |number: Option<u32>| number.map_or(1, u64::from);
-    for (key, number, least, most) in [
+    let bounds = [
         ("http_workers", config.http_workers as u64, 0, MAX_THREADS),
         ("shutdown_seconds", config.shutdown_seconds, 0, MAX_SHUTDOWN_SECONDS),
         ("database.connections", given(database.connections), 1, MAX_DATABASE_CONNECTIONS),
@@ -56,12 +58,10 @@ fn numbers(config: &Config) -> Result<(), StartError> {
         ("limits.events_kept_seconds", limits.events_kept_seconds, 0, MAX_EVENTS_KEPT_SECONDS),
         ("limits.ingest_workers", limits.ingest_workers as u64, 0, MAX_THREADS),
         ("limits.connections", limits.connections as u64, 1, MAX_CONNECTIONS),
-    ] {
-        if !(least..=most).contains(&number) {
-            return Err(config.refuse(key, format!("must be {least} to {most}, and not {number}")));
-        }
-    }
-    Ok(())
+    ];
+    let outside = bounds.into_iter().filter(|(_, number, least, most)| !(least..=most).contains(&number));
+    let fault = |(key, number, least, most)| config.refuse(key, format!("must be {least} to {most}, and not {number}"));
+    outside.map(fault).collect()
 }
 
 /// `<host>:<port>`: a name, an IPv4 address, or an IPv6 address in brackets.
@@ -97,23 +97,27 @@ fn public_url(value: &str) -> Result<String, String> {
 }
 
 /// The first admin, where it is made without the setup URL.
-fn first_admin(config: &Config) -> Result<(), StartError> {
+fn first_admin(config: &Config) -> Vec<StartError> {
+    let mut faults = Vec::new();
     if config.admin_email.is_some() != config.admin_password_file.is_some() {
         let [email, file] = ["admin_email", "admin_password_file"].map(|key| config.name_of(key));
-        return Err(StartError::setting(format!("{email} and {file}"), "belong together; set both or none"));
+        faults.push(StartError::setting(format!("{email} and {file}"), "belong together; set both or none"));
     }
-    let Some(email) = &config.admin_email else {
-        return match config.admin_username {
-            Some(_) => Err(config.refuse("admin_username", "is set without BANYAN_ADMIN_EMAIL; set both or none")),
-            None => Ok(()),
-        };
+    if config.admin_email.is_none() && config.admin_username.is_some() {
+        let problem = format!("is set without {}; set both or none", config.name_of("admin_email"));
+        faults.push(config.refuse("admin_username", problem));
+    }
+    let mut check = |key: &str, found: Result<(), ValueError>| {
+        faults.extend(found.err().map(|error| config.refuse(key, error.message)));
     };
-    Email::parse(email).map_err(|error| config.refuse("admin_email", error.message))?;
+    if let Some(email) = &config.admin_email {
+        check("admin_email", Email::parse(email).map(drop));
+    }
     if let Some(name) = &config.admin_username {
-        Username::parse(name).map_err(|error| config.refuse("admin_username", error.message))?;
+        check("admin_username", Username::parse(name).map(drop));
     }
-    if let Some(name) = &config.tenant_name {
-        domain::text::name("tenant_name", name).map_err(|error| config.refuse("tenant_name", error.message))?;
+    if let Some(name) = config.tenant_name.as_ref().filter(|_| config.admin_email.is_some()) {
+        check("tenant_name", domain::text::name("tenant_name", name).map(drop));
     }
-    Ok(())
+    faults
 }

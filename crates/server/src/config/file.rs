@@ -6,10 +6,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use figment::{Figment, providers::Serialized};
 use toml::{Table, Value};
 
+use super::{Config, words::refusal};
 use crate::error::StartError;
 
+/// Most faults that are told at once.
+const MAX_FAULTS: usize = 20;
 /// Most bytes of a file with settings.
 const MAX_BYTES: u64 = 64 * 1024;
 
@@ -44,6 +48,21 @@ impl SettingsFile {
         is_in(&self.values, key)
     }
 
+    /// Takes out what cannot be used, and says what is wrong with it.
+    pub(super) fn take_faults(&mut self, known: &[String]) -> Vec<StartError> {
+        let mut faults = Vec::new();
+        while faults.len() < MAX_FAULTS {
+            let defaults = Figment::from(Serialized::defaults(Config::default()));
+            let Err(error) = defaults.merge(Serialized::defaults(&self.values)).extract::<Config>() else { break };
+            let key = error.path.join(".");
+            faults.push(refusal(&key, self.name_of(&key), &error.kind, known));
+            if !take(&mut self.values, &error.path) {
+                break;
+            }
+        }
+        faults
+    }
+
     /// The key with its place, as an error names it.
     pub(super) fn name_of(&self, key: &str) -> String {
         let line = self.line_of(key).map(|line| format!(", line {line}")).unwrap_or_default();
@@ -59,6 +78,15 @@ impl SettingsFile {
             let head: Table = toml::from_str(&self.text[..end]).ok()?;
             is_in(&head, key).then_some(index + 1)
         })
+    }
+}
+
+/// Takes a key out of a table; `false`: it is not there.
+fn take(values: &mut Table, path: &[String]) -> bool {
+    match path {
+        [] => false,
+        [key] => values.remove(key).is_some(),
+        [key, rest @ ..] => values.get_mut(key).and_then(Value::as_table_mut).is_some_and(|inner| take(inner, rest)),
     }
 }
 

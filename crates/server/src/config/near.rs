@@ -17,7 +17,10 @@ pub(crate) fn nearest<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>)
         if is_part { usize::from(name != wrong) } else { damerau_levenshtein(&name, &wrong) }
     };
     let near = known.into_iter().map(|name| (distance(name), name.len(), name));
-    near.filter(|(distance, ..)| *distance <= wrong.len() / LETTERS_FOR_A_MISTAKE).min().map(|(.., name)| name)
+    let is_near = |(distance, length, _): &(usize, usize, &str)| {
+        !wrong.is_empty() && *distance <= wrong.len().max(*length) / LETTERS_FOR_A_MISTAKE
+    };
+    near.filter(is_near).min().map(|(.., name)| name)
 }
 
 fn letters(name: &str) -> String {
@@ -30,7 +33,8 @@ mod tests {
 
     #[test]
     fn a_name_is_found_by_what_is_left_of_it() {
-        let known = ["chat.model", "embeddings.model", "listen", "metrics_listen", "database_url", "public_url"];
+        let known =
+            ["limits", "chat.model", "embeddings.model", "listen", "metrics_listen", "database_url", "public_url"];
         for (wrong, meant) in [
             ("CHAT_MODEL", Some("chat.model")),
             ("chat.modle", Some("chat.model")),
@@ -39,6 +43,8 @@ mod tests {
             ("EMBEDDING_MODEL", Some("embeddings.model")),
             ("DATABASE", Some("database_url")),
             ("publicurl", Some("public_url")),
+            ("limt", Some("limits")),
+            ("lmits", Some("limits")),
             ("port", None),
             ("url", None),
             ("", None),

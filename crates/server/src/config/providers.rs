@@ -111,12 +111,9 @@ pub(crate) fn settings(entries: &[Entry]) -> Result<ProviderSettings, SettingsEr
     combine(entries, |name| env::var(name).ok())
 }
 
-/// Checks that each entry has the keys that there are.
-///
-/// # Errors
-/// [`SettingsError`] that names the key.
-pub(super) fn check(entries: &[Entry]) -> Result<(), SettingsError> {
-    entries.iter().enumerate().try_for_each(|(index, entry)| read_entry(index, entry).map(drop))
+/// What is wrong with entries that do not have the keys that there are.
+pub(super) fn faults(entries: &[Entry]) -> Vec<SettingsError> {
+    entries.iter().enumerate().filter_map(|(index, entry)| read_entry(index, entry).err()).collect()
 }
 
 fn read_entry(index: usize, entry: &Entry) -> Result<&ProviderConfig, SettingsError> {

@@ -9,23 +9,32 @@ fn variables(pairs: &[(&str, &str)]) -> Vec<(OsString, OsString)> {
     pairs.iter().map(|(name, value)| (OsString::from(name), OsString::from(value))).collect()
 }
 
+struct Loaded {
+    config: Config,
+    hints: Vec<String>,
+}
+
+fn loaded((config, hints): (Result<Config, StartError>, Vec<String>)) -> Result<Loaded, StartError> {
+    Ok(Loaded { config: config?, hints })
+}
+
 fn of_environment(pairs: &[(&str, &str)]) -> Result<Loaded, StartError> {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("banyan.toml");
     std::fs::write(&file, "").unwrap();
-    read(&Options { config: Some(file), ..Options::default() }, variables(pairs))
+    loaded(read(&Options { config: Some(file), ..Options::default() }, variables(pairs)))
 }
 
 fn of_file(text: &str) -> Result<Loaded, StartError> {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("banyan.toml");
     std::fs::write(&file, text).unwrap();
-    read(&Options { config: Some(file), ..Options::default() }, [])
+    loaded(read(&Options { config: Some(file), ..Options::default() }, []))
 }
 
 /// What a refusal says; no name of Rust stands in it.
 fn told(refused: Result<Loaded, StartError>) -> String {
-    let told = sentence(&refused.expect_err("must be refused"));
+    let told = sentence(&refused.err().expect("must be refused"));
     for word in ["u8", "u32", "u64", "usize", "unsigned", "struct", "enum ", "sequence", "invalid type"] {
         assert!(!told.contains(word), "{told}");
     }
@@ -39,7 +48,7 @@ fn a_file_overrides_defaults_variables_a_file_and_flags_both() {
     std::fs::write(&file, "listen = '127.0.0.1:1'\ntenant_name = 'x'\n[chat]\nmodel = 'openai/x'\n").unwrap();
     let options = Options { config: Some(file), listen: Some("127.0.0.1:3".into()), ..Options::default() };
     let set = variables(&[("BANYAN_LISTEN", "127.0.0.1:2"), ("BANYAN_TENANT_NAME", "y")]);
-    let config = read(&options, set).unwrap().config;
+    let config = read(&options, set).0.unwrap();
     assert_eq!((config.listen.as_str(), config.chat.model.as_deref()), ("127.0.0.1:3", Some("openai/x")));
     assert_eq!((config.metrics_listen.as_str(), config.tenant_name.as_deref()), ("127.0.0.1:9090", Some("y")));
     assert_eq!(config.name_of("listen"), "--listen");
@@ -202,7 +211,7 @@ fn a_secret_comes_from_a_file() {
     assert!(told(loaded("\n")).starts_with("BANYAN_SECRET_KEY_FILE names '"));
     std::fs::remove_file(&file).unwrap();
     let missing = of_environment(&[("BANYAN_SECRET_KEY_FILE", file.to_str().unwrap())]);
-    assert!(told(missing).starts_with("the secret file '"));
+    assert!(told(missing).starts_with("BANYAN_SECRET_KEY_FILE names '"));
 }
 
 #[test]
@@ -289,6 +298,43 @@ fn the_first_admin_is_told_whole_or_not_at_all() {
 }
 
 #[test]
+fn all_that_is_wrong_is_told_at_once_each_by_its_name() {
+    let told = told(of_environment(&[
+        ("BANYAN_LISTEN", "8080"),
+        ("BANYAN_LIMITS__UPLOAD_BYTES", "100MB"),
+        ("BANYAN_DATABASE__READERS", "0"),
+        ("BANYAN_ADMIN_EMAIL", "ada"),
+        ("BANYAN_SECRET_KEY_FILE", "/no/such/file"),
+    ]));
+    for name in [
+        "BANYAN_LISTEN must",
+        "BANYAN_LIMITS__UPLOAD_BYTES must",
+        "BANYAN_DATABASE__READERS must",
+        "BANYAN_ADMIN_EMAIL must be an e-mail",
+        "BANYAN_ADMIN_EMAIL and BANYAN_ADMIN_PASSWORD_FILE belong together",
+        "BANYAN_SECRET_KEY_FILE names '/no/such/file', which cannot be read",
+    ] {
+        assert_eq!(told.matches(name).count(), 1, "{name}: {told}");
+    }
+    let told = self::told(of_file("lisen = 1\nhttp_workers = 'x'\n[limt]\nupload_bytes = 7\n[log]\nformat = 'x'\n"));
+    for said in ["did you mean 'listen'?", "'http_workers'", "did you mean 'limits'?", "'log.format'"] {
+        assert!(told.contains(said), "{said}: {told}");
+    }
+}
+
+#[test]
+fn a_password_in_a_variable_is_told_where_to_go_whatever_else_is_wrong() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("banyan.toml");
+    std::fs::write(&file, "").unwrap();
+    let set = variables(&[("BANYAN_ADMIN_EMAIL", "ada@example.com"), ("BANYAN_ADMIN_PASSWORD", "s3cr3t")]);
+    let (refused, hints) = read(&Options { config: Some(file), ..Options::default() }, set);
+    assert!(refused.is_err());
+    assert!(hints.len() == 1 && hints[0].contains("set BANYAN_ADMIN_PASSWORD_FILE to"), "{hints:?}");
+    assert!(!hints[0].contains("s3cr3t"));
+}
+
+#[test]
 fn settings_that_contradict_each_other_are_refused() {
     let told = told(of_file("[embeddings]\npath = 'x'\nmodel = 'y'"));
     assert!(told.contains("'embeddings.path' (in '") && told.contains("'embeddings.model' (in '"), "{told}");
@@ -299,8 +345,9 @@ fn settings_that_contradict_each_other_are_refused() {
 fn variables_that_are_no_text_are_refused_and_those_of_others_left_alone() {
     use std::os::unix::ffi::OsStringExt;
     let bytes = || OsString::from_vec(vec![b'a', 0xff]);
-    assert!(read(&Options::default(), [(bytes(), bytes()), (OsString::from("OTHER"), bytes())]).is_ok());
+    assert!(read(&Options::default(), [(bytes(), bytes()), (OsString::from("OTHER"), bytes())]).0.is_ok());
     assert!(
-        told(read(&Options::default(), [(OsString::from("BANYAN_LISTEN"), bytes())])).starts_with("BANYAN_LISTEN ")
+        told(loaded(read(&Options::default(), [(OsString::from("BANYAN_LISTEN"), bytes())])))
+            .starts_with("BANYAN_LISTEN ")
     );
 }

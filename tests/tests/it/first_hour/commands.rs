@@ -1,4 +1,4 @@
-//! `banyan migrate` and `banyan admin`.
+//! `banyan migrate`, `banyan admin` and the other commands of an operator.
 
 use anyhow::{Result, ensure};
 use e2e::{Database, program};
@@ -84,5 +84,59 @@ async fn what_is_wrong_with_an_account_is_told_by_its_flag() -> Result<()> {
     let arguments = ["admin", "create", "--email", "a@b.cd", "--username", "a", "--password-file", &file];
     let said = failure(&arguments, &[("BANYAN_DATABASE_URL", "memory://")]).await?;
     ensure!(said.contains("BANYAN_DATABASE_URL keeps nothing"), "{said}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_only_looks_makes_nothing_where_nothing_is() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let data = folder.path().join("data").display().to_string();
+    let postgres = Database::create().await?;
+    let sqlite = [("BANYAN_DATA_DIR", data.as_str())];
+    let on_postgres = [("BANYAN_DATA_DIR", data.as_str()), ("BANYAN_DATABASE_URL", postgres.url())];
+    for command in [&["config"][..], &["openapi"], &["doctor"], &["migrate", "status"], &["usage", "reconcile"]] {
+        for variables in [&sqlite[..], &on_postgres] {
+            program::output(command, variables).await?;
+            assert_eq!(std::fs::read_dir(folder.path())?.count(), 0, "{command:?} makes something");
+        }
+    }
+    for command in [&["migrate", "down"][..], &["usage", "reconcile"]] {
+        let said = failure(command, &sqlite).await?;
+        ensure!(said.contains("banyan.db'"), "{said}");
+        let said = failure(command, &[("BANYAN_DATABASE_URL", "memory://")]).await?;
+        ensure!(said.contains("BANYAN_DATABASE_URL keeps nothing"), "{said}");
+        assert_eq!(std::fs::read_dir(folder.path())?.count(), 0, "{command:?} makes something");
+    }
+    let said = failure(&["usage", "reconcile"], &sqlite).await?;
+    ensure!(said.contains("is not there") && said.contains("BANYAN_DATA_DIR"), "{said}");
+    let account = ["admin", "create", "--email", "a@b.cd", "--username", "a", "--password-file", "/no/such/file"];
+    let said = failure(&account, &sqlite).await?;
+    ensure!(said.contains("--password-file names '/no/such/file', which cannot be read"), "{said}");
+    assert_eq!(std::fs::read_dir(folder.path())?.count(), 0, "admin create makes something");
+    Ok(())
+}
+
+#[tokio::test]
+async fn commands_speak_in_plain_text_and_the_doctor_alone() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let data = folder.path().join("data").display().to_string();
+    let dead = [
+        ("BANYAN_DATA_DIR", data.as_str()),
+        ("OPENAI_BASE_URL", "http://127.0.0.1:1/v1"),
+        ("BANYAN_CHAT__MODEL", "openai/gpt-4.1-mini"),
+        ("BANYAN_CHAT_MODEL", "x"),
+    ];
+    let examined = program::output(&["doctor"], &dead).await?;
+    let (said, log) = (String::from_utf8_lossy(&examined.stdout), String::from_utf8_lossy(&examined.stderr));
+    ensure!(said.lines().all(|line| line.starts_with("ok    ") || line.starts_with("wrong ")), "{said}");
+    let lines: Vec<&str> = log.lines().collect();
+    ensure!(lines.len() == 1 && lines[0].contains("did you mean BANYAN_CHAT__MODEL?"), "{log}");
+    ensure!(!lines[0].starts_with('{'), "{log}");
+    let up = program::output(&["migrate", "up"], &[("BANYAN_DATA_DIR", data.as_str())]).await?;
+    ensure!(up.status.success() && up.stderr.is_empty(), "{}", String::from_utf8_lossy(&up.stderr));
+    // What an operator sets goes for commands, too.
+    let set = [("BANYAN_LOG__FORMAT", "json"), ("BANYAN_CHAT_MODEL", "x")];
+    let log = program::output(&["config"], &set).await?;
+    ensure!(String::from_utf8_lossy(&log.stderr).starts_with('{'), "{}", String::from_utf8_lossy(&log.stderr));
     Ok(())
 }

@@ -113,3 +113,47 @@ async fn a_first_admin_that_cannot_be_made_is_told_by_the_setting() -> Result<()
     ensure!(said.contains("BANYAN_ADMIN_USERNAME must be"), "{said}");
     Ok(())
 }
+
+#[tokio::test]
+async fn a_file_or_model_that_is_not_there_is_told_by_its_setting() -> Result<()> {
+    let secrets = tempfile::tempdir()?;
+    let empty = secrets.path().join("empty");
+    std::fs::write(&empty, "\n")?;
+    let missing = secrets.path().join("missing").display().to_string();
+    let admin = |file: &str| {
+        let builder = Server::builder().variable("BANYAN_ADMIN_EMAIL", "ada@example.com");
+        builder.variable("BANYAN_ADMIN_PASSWORD_FILE", file.to_owned())
+    };
+    for (builder, expected) in [
+        (admin(&empty.display().to_string()), "BANYAN_ADMIN_PASSWORD_FILE names '"),
+        (admin(&missing), "BANYAN_ADMIN_PASSWORD_FILE names '"),
+        (
+            Server::builder().variable("BANYAN_EMBEDDINGS__PATH", missing.clone()),
+            "BANYAN_EMBEDDINGS__PATH names no model",
+        ),
+        (Server::builder().variable("BANYAN_SECRET_KEY_FILE", missing.clone()), "BANYAN_SECRET_KEY_FILE names '"),
+    ] {
+        let (status, said) = builder.refusal().await?;
+        ensure!(!status.success() && said.contains(expected), "{said}");
+    }
+    // A password by itself is no setting, and is told so though the start fails for something else.
+    let alone = Server::builder().variable("BANYAN_ADMIN_EMAIL", "ada@example.com");
+    let (_, said) = alone.variable("BANYAN_ADMIN_PASSWORD", PASSWORD).refusal().await?;
+    ensure!(said.contains("set BANYAN_ADMIN_PASSWORD_FILE to the path") && !said.contains(PASSWORD), "{said}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_default_model_of_nobody_is_told_at_the_start() -> Result<()> {
+    for (model, is_told) in
+        [("nobody/gpt", true), ("openai/gpt", false), ("banyan/extractive", false), ("banyan/x", true)]
+    {
+        let builder = Server::builder()
+            .variable("BANYAN_CHAT__MODEL", model)
+            .variable("OPENAI_BASE_URL", "http://127.0.0.1:1/v1");
+        let server = builder.start().await?;
+        let log = server.logs().join("\n");
+        assert_eq!(log.contains("BANYAN_CHAT__MODEL names no model that there is"), is_told, "{model}: {log}");
+    }
+    Ok(())
+}

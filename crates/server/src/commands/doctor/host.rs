@@ -18,7 +18,7 @@ pub(super) fn look(report: &mut Report, config: &Config) {
     let text = |found: bool| if found { "is kept" } else { "would be made at the first start" };
     report.tell("secret", secret.map(|secret| text(secret.is_some()).to_owned()));
     if let Some(file) = &config.admin_password_file {
-        let read = crate::commands::admin::password_in(file).map_err(told);
+        let read = crate::commands::admin::password_in(&config.name_of("admin_password_file"), file).map_err(told);
         report.tell("first admin", read.map(|_| format!("its password is in '{}'", file.display())));
     }
 }
