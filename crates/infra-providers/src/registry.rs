@@ -29,9 +29,11 @@ struct Served {
 }
 
 impl Served {
-    async fn list(&self) -> Vec<ModelDescription> {
+    /// Its models as far as they are known, or `anew`.
+    async fn list(&self, anew: bool) -> Vec<ModelDescription> {
         let listed = match &self.allowed {
             Some(allowed) => allowed.iter().map(|model| (model.clone(), 0)).collect(),
+            None if anew => self.models.list_anew().await.unwrap_or_default(),
             None => self.models.list().await.unwrap_or_default(),
         };
         let named = |model| ModelName { provider: self.name.clone(), model };
@@ -79,6 +81,13 @@ impl ProviderRegistry {
         join_all(asked).await
     }
 
+    /// The models on offer, as far as they are known, or `anew`.
+    async fn offered(&self, anew: bool) -> Vec<ModelDescription> {
+        let lists = join_all(self.providers.iter().map(|provider| provider.list(anew))).await;
+        let extractive = ModelDescription { name: extractive::name(), created: 0 };
+        std::iter::once(extractive).chain(lists.into_iter().flatten()).collect()
+    }
+
     fn provider(&self, name: &str) -> Option<&Served> {
         self.providers.iter().find(|provider| provider.name == name)
     }
@@ -94,12 +103,19 @@ impl ProviderRegistry {
     }
 }
 
+/// Those of a list that a bare name means.
+fn meant<'a>(offered: &'a [ModelDescription], name: &str) -> Vec<&'a ModelName> {
+    let those = |is_meant: fn(&str, &str) -> bool| -> Vec<&ModelName> {
+        offered.iter().map(|model| &model.name).filter(|offered| is_meant(&offered.model, name)).collect()
+    };
+    let exact = those(|listed, name| listed == name);
+    if exact.is_empty() { those(is_called) } else { exact }
+}
+
 #[async_trait]
 impl ChatModels for ProviderRegistry {
     async fn list(&self) -> Vec<ModelDescription> {
-        let lists = join_all(self.providers.iter().map(Served::list)).await;
-        let extractive = ModelDescription { name: extractive::name(), created: 0 };
-        std::iter::once(extractive).chain(lists.into_iter().flatten()).collect()
+        self.offered(false).await
     }
 
     async fn resolve(&self, name: &str) -> Result<(ModelName, Arc<dyn ChatModel>), GatewayError> {
@@ -111,12 +127,11 @@ impl ChatModels for ProviderRegistry {
         {
             return Ok(found);
         }
-        let offered = self.list().await;
-        let those = |is_meant: fn(&str, &str) -> bool| -> Vec<&ModelName> {
-            offered.iter().map(|model| &model.name).filter(|offered| is_meant(&offered.model, name)).collect()
-        };
-        let exact = those(|listed, name| listed == name);
-        let matching = if exact.is_empty() { those(is_called) } else { exact };
+        let mut offered = self.offered(false).await;
+        if meant(&offered, name).is_empty() {
+            offered = self.offered(true).await;
+        }
+        let matching = meant(&offered, name);
         let unknown = |message: String| GatewayError::new(GatewayErrorKind::UnknownModel, message);
         match matching.as_slice() {
             [] => Err(unknown(format!("no model '{name}' is on offer; choose one of: {}", named(&offered)))),

@@ -12,6 +12,7 @@ use std::{
     io,
     net::SocketAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use futures::future::BoxFuture;
@@ -117,6 +118,11 @@ impl ScriptedServer {
         self.state.scripts().models = models.into_iter().map(Into::into).collect();
     }
 
+    /// How long it thinks before it tells its list.
+    pub fn set_list_delay(&self, delay: Duration) {
+        self.state.scripts().list_delay = delay;
+    }
+
     /// How its list of models is told, in place of those.
     pub fn set_list(&self, list: Verbatim) {
         self.state.scripts().list = Some(list);
@@ -202,6 +208,7 @@ struct Scripts {
     embeddings: EmbeddingScript,
     embedding_queue: VecDeque<EmbeddingScript>,
     models: Vec<String>,
+    list_delay: Duration,
     list: Option<Verbatim>,
     path: String,
     hook: Option<Hook>,
@@ -216,6 +223,7 @@ impl Default for Scripts {
             embeddings: EmbeddingScript::default(),
             embedding_queue: VecDeque::new(),
             models: vec!["scripted".to_owned()],
+            list_delay: Duration::ZERO,
             list: None,
             path: "/v1".to_owned(),
             hook: None,
@@ -289,6 +297,8 @@ async fn answer(connection: &mut Connection, number: u64, state: &State, incomin
     let prefix = state.scripts().path.clone();
     let path = incoming.path.strip_prefix(&prefix).unwrap_or_default();
     if path == "/models" && incoming.method == "GET" {
+        let delay = state.scripts().list_delay;
+        tokio::time::sleep(delay).await;
         state.ledger().lists += 1;
         let list = state.scripts().list.clone();
         if let Some(list) = list {

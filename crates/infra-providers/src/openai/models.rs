@@ -1,6 +1,9 @@
 //! The list of a provider's models, kept for a minute.
 
-use std::sync::Arc;
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use chrono::TimeDelta;
 use domain::{
@@ -9,7 +12,10 @@ use domain::{
 };
 use hyper::Method;
 use serde_json::Value;
-use tokio::sync::Mutex;
+use tokio::{
+    sync::Mutex as CallMutex,
+    time::{Instant, timeout},
+};
 
 use super::{OpenAiConnection, json, wire::error_in};
 use crate::egress::Limits;
@@ -18,6 +24,8 @@ use crate::egress::Limits;
 const KEEP_SECONDS: i64 = 60;
 /// How long a failure to list is kept, so that a dead provider is not waited for each time.
 const KEEP_FAILURE_SECONDS: i64 = 5;
+/// How long a provider takes at most that is waited for once more.
+const PATIENCE: Duration = Duration::from_millis(250);
 /// Most bytes of a list.
 const MAX_LIST_BYTES: u64 = 4 * 1024 * 1024;
 /// Most models that are taken from a list.
@@ -28,37 +36,59 @@ const MAX_NAME_BYTES: usize = 200;
 /// A model of a list: its name, and when it was created (Unix seconds, 0 when unknown).
 pub(crate) type ListedModel = (String, i64);
 
-/// Lists the models of a provider; one call at a time, and none while a list is fresh.
-pub(crate) struct ModelLister {
+/// Lists the models of a provider; one call at a time, and none while a list is fresh. A call goes on when who asked for
+/// it has gone, and nobody waits for a provider that was slow the last time.
+pub(crate) struct ModelLister(Arc<Shared>);
+
+struct Shared {
     connection: Arc<OpenAiConnection>,
-    last: Mutex<Option<(Timestamp, Option<Vec<ListedModel>>)>>,
+    last: Mutex<Option<Last>>,
+    /// Held by the call under way.
+    calling: Arc<CallMutex<()>>,
+}
+
+/// The outcome of a call.
+#[derive(Clone)]
+struct Last {
+    at: Timestamp,
+    took: Duration,
+    /// `None`: the provider did not tell.
+    models: Option<Vec<ListedModel>>,
 }
 
 impl ModelLister {
     /// A lister without a list yet.
     pub(crate) fn new(connection: Arc<OpenAiConnection>) -> Self {
-        Self { connection, last: Mutex::new(None) }
+        Self(Arc::new(Shared { connection, last: Mutex::default(), calling: Arc::default() }))
     }
 
-    /// The models; `None` when the provider does not tell, which is logged.
+    /// The models as far as they are known; `None` when the provider does not tell. Only the first call waits for it, and
+    /// one after which it is due to be asked again, if it was quick the last time.
     pub(crate) async fn list(&self) -> Option<Vec<ListedModel>> {
-        let mut last = self.last.lock().await;
-        if let Some((at, models)) = last.as_ref() {
-            let keep = if models.is_some() { KEEP_SECONDS } else { KEEP_FAILURE_SECONDS };
-            if self.is_younger(*at, keep) {
-                return models.clone();
+        match self.0.last() {
+            Some(last) if self.0.is_fresh(&last) => return last.models,
+            Some(last) => {
+                self.0.ask();
+                if last.took <= PATIENCE {
+                    // Whether it has ended in time or not, what is known then is told.
+                    drop(timeout(PATIENCE, self.0.asked()).await);
+                }
+            }
+            None => {
+                self.0.ask();
+                self.0.asked().await;
             }
         }
-        let models = match self.fetch().await {
-            Ok(models) => Some(models),
-            Err(error) => {
-                let source = error.source.as_deref().map(tracing::field::display);
-                tracing::warn!(provider = self.connection.provider(), %error, source, "a provider does not list its models");
-                None
-            }
-        };
-        *last = Some((self.connection.clock.now(), models.clone()));
-        models
+        self.0.last()?.models
+    }
+
+    /// The same, where a list of before does not do: it is waited for, unless the provider has failed the last time.
+    pub(crate) async fn list_anew(&self) -> Option<Vec<ListedModel>> {
+        if self.0.last().is_some_and(|last| last.models.is_some() && !self.0.is_fresh(&last)) {
+            self.0.ask();
+            self.0.asked().await;
+        }
+        self.list().await
     }
 
     /// The provider's own name of the model that is called `bare` at it, or `whole` with the provider's name before it:
@@ -71,19 +101,56 @@ impl ModelLister {
         };
         // A list of before does as well as long as it knows the name, and a provider that does not list is not asked
         // with every call.
-        let before = {
-            let last = self.last.lock().await;
-            let is_fresh = |at: Timestamp| self.is_younger(at, KEEP_SECONDS);
-            match last.as_ref() {
-                Some((_, Some(models))) => known(models),
-                Some((at, None)) if is_fresh(*at) => Some(bare),
-                _ => None,
-            }
+        let before = match self.0.last() {
+            Some(Last { models: Some(models), .. }) => known(&models),
+            Some(last) if self.0.is_younger(last.at, KEEP_SECONDS) => Some(bare),
+            _ => None,
         };
         match before {
             Some(name) => name,
-            None => self.list().await.and_then(|models| known(&models)).unwrap_or(bare),
+            None => self.list_anew().await.and_then(|models| known(&models)).unwrap_or(bare),
         }
+    }
+
+    /// Asks for them now.
+    pub(crate) async fn fetch(&self) -> Result<Vec<ListedModel>, GatewayError> {
+        self.0.fetch().await
+    }
+}
+
+impl Shared {
+    fn last(&self) -> Option<Last> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn is_fresh(&self, last: &Last) -> bool {
+        self.is_younger(last.at, if last.models.is_some() { KEEP_SECONDS } else { KEEP_FAILURE_SECONDS })
+    }
+
+    /// Asks the provider, unless a call is under way.
+    fn ask(self: &Arc<Self>) {
+        let Ok(calling) = Arc::clone(&self.calling).try_lock_owned() else { return };
+        let this = Arc::clone(self);
+        tokio::spawn(async move {
+            let begun = Instant::now();
+            let models = match this.fetch().await {
+                Ok(models) => Some(models),
+                Err(error) => {
+                    let source = error.source.as_deref().map(tracing::field::display);
+                    let provider = this.connection.provider();
+                    tracing::warn!(provider, %error, source, "a provider does not list its models");
+                    None
+                }
+            };
+            let last = Last { at: this.connection.clock.now(), took: begun.elapsed(), models };
+            *this.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(last);
+            drop(calling);
+        });
+    }
+
+    /// Waits for the end of the call under way, which [`Timeouts::list`](super::Timeouts::list) bounds.
+    async fn asked(&self) {
+        drop(self.calling.lock().await);
     }
 
     // A clock that was set back makes a list stale, not eternal.
@@ -91,8 +158,7 @@ impl ModelLister {
         (TimeDelta::zero()..TimeDelta::seconds(seconds)).contains(&(self.connection.clock.now() - at))
     }
 
-    /// Asks for them now.
-    pub(crate) async fn fetch(&self) -> Result<Vec<ListedModel>, GatewayError> {
+    async fn fetch(&self) -> Result<Vec<ListedModel>, GatewayError> {
         let longest = self.connection.timeouts.list;
         let limits = Limits { headers: longest, idle: longest, total: longest, max_bytes: MAX_LIST_BYTES };
         let request = self.connection.request(Method::GET, "models")?;

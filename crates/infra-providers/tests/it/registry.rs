@@ -1,6 +1,9 @@
 //! Which model a name means, and what is on offer.
 
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use domain::{
     clock::Clock,
@@ -221,5 +224,39 @@ async fn bare_names_leave_out_what_providers_put_around_them() {
         ("qwen", "qwen"),
     ] {
         assert_eq!(registry.resolve(name).await.unwrap().0.model, model, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn nobody_waits_for_a_provider_that_was_slow_before() {
+    let (slow, quick) = (ScriptedServer::start().await.unwrap(), ScriptedServer::start().await.unwrap());
+    let (registry, clock) = registry(Some(&slow.base_url()), Some(&quick.base_url()));
+    slow.set_list_delay(Duration::from_millis(400));
+    assert_eq!(listed(&registry).await.len(), 3, "the first waits");
+    slow.set_models(["a", "b"]);
+    clock.advance(60);
+    let begun = Instant::now();
+    assert_eq!(listed(&registry).await.len(), 3, "what is known is told");
+    assert!(begun.elapsed() < Duration::from_millis(350), "{:?}", begun.elapsed());
+    // A bare name that no list knows is looked for in new ones.
+    assert_eq!(registry.resolve("b").await.unwrap().0.to_string(), "openai/b");
+    assert_eq!(listed(&registry).await.len(), 4);
+    // One that fails slowly is left out, and costs nobody anything.
+    slow.set_list_delay(Duration::from_secs(60));
+    clock.advance(60);
+    assert_eq!(listed(&registry).await.len(), 4);
+    until(|| async { listed(&registry).await.len() == 2 }).await;
+    clock.advance(5);
+    let begun = Instant::now();
+    assert_eq!(listed(&registry).await.len(), 2);
+    assert_eq!(registry.resolve("scripted").await.unwrap().0.to_string(), "ollama/scripted");
+    assert!(begun.elapsed() < Duration::from_millis(350), "{:?}", begun.elapsed());
+}
+
+async fn until<F: Future<Output = bool>>(is_so: impl Fn() -> F) {
+    let begun = Instant::now();
+    while !is_so().await {
+        assert!(begun.elapsed() < Duration::from_secs(10));
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
