@@ -39,15 +39,19 @@ impl Payer {
 
 /// In what form vectors are wanted.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct VectorForm {
-    pub(crate) purpose: EmbeddingPurpose,
-    /// Their length, where it is not to be the model's own. Whoever asks for one looks whether it came.
-    pub(crate) dimensions: Option<u32>,
+pub(crate) enum VectorForm {
+    /// Of length 1 each, as the index compares them.
+    Normalised(EmbeddingPurpose),
+    /// As the model gives them.
+    AsGiven {
+        /// How many numbers, where it is not to be the model's own count. Whoever asks for one looks whether it came.
+        dimensions: Option<u32>,
+    },
 }
 
 impl From<EmbeddingPurpose> for VectorForm {
     fn from(purpose: EmbeddingPurpose) -> Self {
-        Self { purpose, dimensions: None }
+        Self::Normalised(purpose)
     }
 }
 

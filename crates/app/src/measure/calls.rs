@@ -57,15 +57,16 @@ pub(crate) async fn chat(
 pub(crate) async fn embed(
     embedder: &Arc<dyn Embedder>,
     input: &EmbeddingInput,
-    VectorForm { purpose, dimensions }: VectorForm,
+    form: VectorForm,
 ) -> Result<Embeddings, GatewayError> {
     let (provider, model) = (&embedder.model().provider, &embedder.model().model);
     let span = tracing::info_span!("provider.embed", provider, model, outcome = field::Empty);
     let mut call = Call::begin("embed", provider, model, span);
-    let embedded = match dimensions {
-        None => embedder.embed(input, purpose).instrument(call.span.clone()).await,
-        Some(dimensions) => embedder.embed_shortened(input, dimensions).instrument(call.span.clone()).await,
+    let asked = match form {
+        VectorForm::Normalised(purpose) => embedder.embed(input, purpose),
+        VectorForm::AsGiven { dimensions } => embedder.embed_as_given(input, dimensions),
     };
+    let embedded = asked.instrument(call.span.clone()).await;
     call.outcome = embedded.as_ref().map_or_else(|error| error.kind.code(), |_| COMPLETED);
     embedded.map(|embeddings| match embeddings.input_tokens {
         0..=MOST_TOKENS => embeddings,

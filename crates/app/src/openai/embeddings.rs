@@ -3,7 +3,7 @@
 use domain::{
     access::{Actor, Permission},
     error::ValueError,
-    gateways::{EmbeddingInput, EmbeddingModel, EmbeddingPurpose, GatewayErrorKind},
+    gateways::{EmbeddingInput, EmbeddingModel, GatewayErrorKind},
     store::Priority,
 };
 
@@ -33,7 +33,7 @@ pub struct EmbeddingRequest {
 pub struct EmbeddingResult {
     /// The model.
     pub model: EmbeddingModel,
-    /// One vector an input, in order.
+    /// One vector an input, in order, as the model gives them.
     pub vectors: Vec<Vec<f32>>,
     /// Tokens read.
     pub input_tokens: u64,
@@ -69,7 +69,7 @@ impl OpenAi {
                 let mut input_tokens = 0;
                 for batch in input.batches(embedder.max_batch()) {
                     let payer = Payer::of(&actor, tenant_id);
-                    let form = VectorForm { purpose: EmbeddingPurpose::Document, dimensions };
+                    let form = VectorForm::AsGiven { dimensions };
                     let embedded = app.embed(&embedder, payer, &batch, form).await;
                     let (embedded, spent) = embedded.map_err(|error| about_request(error, dimensions))?;
                     input_tokens += embedded.input_tokens;

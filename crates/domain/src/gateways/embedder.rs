@@ -83,7 +83,7 @@ pub enum EmbeddingPurpose {
 /// Vectors in the order of the inputs.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Embeddings {
-    /// One L2-normalised vector per input, all of the same length, from every call that does not ask for another.
+    /// One L2-normalised vector per input, all of the same length, from every call that does not ask for others.
     pub vectors: Vec<Vec<f32>>,
     /// Tokens read, over all inputs.
     pub input_tokens: u64,
@@ -104,12 +104,17 @@ pub trait Embedder: Send + Sync + 'static {
     /// [`GatewayError`]; a wrong number or length of vectors is a protocol error.
     async fn embed(&self, input: &EmbeddingInput, purpose: EmbeddingPurpose) -> Result<Embeddings, GatewayError>;
 
-    /// Embeds a batch of documents in vectors of this length, where the model can shorten its own. One that cannot gives
-    /// its own length: callers look.
+    /// Embeds a batch of documents for who wants the model's own numbers: they are not normalised where the model does not
+    /// do so. In vectors of this length, where one is wanted and the model can shorten its own; one that cannot gives its
+    /// own length: callers look.
     ///
     /// # Errors
     /// As [`Embedder::embed`].
-    async fn embed_shortened(&self, input: &EmbeddingInput, _dimensions: u32) -> Result<Embeddings, GatewayError> {
+    async fn embed_as_given(
+        &self,
+        input: &EmbeddingInput,
+        _dimensions: Option<u32>,
+    ) -> Result<Embeddings, GatewayError> {
         self.embed(input, EmbeddingPurpose::Document).await
     }
 

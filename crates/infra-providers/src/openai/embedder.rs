@@ -34,6 +34,14 @@ pub struct OpenAiEmbedder {
     dimension: OnceLock<usize>,
 }
 
+/// In what form vectors are wanted.
+#[derive(Debug, Clone, Copy)]
+struct Form {
+    /// How many numbers, where it is not the model's own count.
+    dimensions: Option<u32>,
+    is_normalised: bool,
+}
+
 impl OpenAiEmbedder {
     /// The embedding model of that name. Its window is `max_tokens`, or what is known of the model,
     /// or 512.
@@ -45,7 +53,8 @@ impl OpenAiEmbedder {
         Self { connection, model, dimension: OnceLock::new() }
     }
 
-    async fn call(&self, input: &EmbeddingInput, dimensions: Option<u32>) -> Result<Embeddings, GatewayError> {
+    async fn call(&self, input: &EmbeddingInput, form: Form) -> Result<Embeddings, GatewayError> {
+        let Form { dimensions, is_normalised } = form;
         if input.count() == 0 {
             return Ok(Embeddings { vectors: Vec::new(), input_tokens: 0, is_estimated: false });
         }
@@ -65,7 +74,10 @@ impl OpenAiEmbedder {
         let body = response.bytes().await.map_err(|error| self.connection.egress_error(error))?;
         let list: EmbeddingList = json::read(&body).map_err(|error| self.no_vectors(&body).because(error))?;
         let tokens = list.usage.as_ref().and_then(|usage| usage.input());
-        let vectors = self.vectors(list, input.count())?;
+        let mut vectors = self.vectors(list, input.count())?;
+        if is_normalised {
+            vectors.iter_mut().try_for_each(|vector| self.normalise(vector))?;
+        }
         if let Some(first) = vectors.first() {
             // A length that was asked for says nothing of the model's own.
             let known = if dimensions.is_some() { first.len() } else { *self.dimension.get_or_init(|| first.len()) };
@@ -108,7 +120,7 @@ impl OpenAiEmbedder {
         error_in(&body).map_or_else(|| self.lie("that are no embeddings"), |error| self.connection.stream_error(error))
     }
 
-    /// The vectors in the order of the inputs, normalised.
+    /// The vectors in the order of the inputs.
     fn vectors(&self, list: EmbeddingList, count: usize) -> Result<Vec<Vec<f32>>, GatewayError> {
         if list.data.len() != count {
             return Err(self.lie("in another number than there are inputs"));
@@ -121,7 +133,13 @@ impl OpenAiEmbedder {
                 Vector::Floats(numbers) => numbers,
                 Vector::Base64(text) => self.decode(&text)?,
             };
-            *slot = Some(self.normalise(numbers)?);
+            if numbers.is_empty() || numbers.len() > MAX_DIMENSION {
+                return Err(self.lie("that are empty or too long"));
+            }
+            if numbers.iter().any(|number| !number.is_finite()) {
+                return Err(self.lie("that are not finite"));
+            }
+            *slot = Some(numbers);
         }
         Ok(vectors.into_iter().flatten().collect())
     }
@@ -135,18 +153,15 @@ impl OpenAiEmbedder {
         Ok(numbers.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect())
     }
 
-    fn normalise(&self, mut vector: Vec<f32>) -> Result<Vec<f32>, GatewayError> {
-        if vector.is_empty() || vector.len() > MAX_DIMENSION {
-            return Err(self.lie("that are empty or too long"));
-        }
+    fn normalise(&self, vector: &mut [f32]) -> Result<(), GatewayError> {
         let length = vector.iter().map(|number| f64::from(*number).powi(2)).sum::<f64>().sqrt();
-        if !length.is_finite() || length == 0.0 {
-            return Err(self.lie("that are zero or not finite"));
+        if length == 0.0 {
+            return Err(self.lie("that are zero"));
         }
-        for number in &mut vector {
+        for number in vector {
             *number = (f64::from(*number) / length) as f32;
         }
-        Ok(vector)
+        Ok(())
     }
 
     fn lie(&self, what: &str) -> GatewayError {
@@ -164,11 +179,15 @@ impl Embedder for OpenAiEmbedder {
     }
 
     async fn embed(&self, input: &EmbeddingInput, _purpose: EmbeddingPurpose) -> Result<Embeddings, GatewayError> {
-        self.call(input, None).await
+        self.call(input, Form { dimensions: None, is_normalised: true }).await
     }
 
-    async fn embed_shortened(&self, input: &EmbeddingInput, dimensions: u32) -> Result<Embeddings, GatewayError> {
-        self.call(input, Some(dimensions)).await
+    async fn embed_as_given(
+        &self,
+        input: &EmbeddingInput,
+        dimensions: Option<u32>,
+    ) -> Result<Embeddings, GatewayError> {
+        self.call(input, Form { dimensions, is_normalised: false }).await
     }
 
     fn count_tokens(&self, text: &str) -> u32 {

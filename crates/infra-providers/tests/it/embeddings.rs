@@ -41,6 +41,21 @@ async fn vectors_are_normalised_ordered_and_the_same_in_both_encodings() {
 }
 
 #[tokio::test]
+async fn who_asks_for_the_model_s_own_numbers_gets_them() {
+    let server = ScriptedServer::start().await.unwrap();
+    let told = |embedding: &str| {
+        let body = format!(r#"{{"object":"list","data":[{{"index":0,"embedding":{embedding}}}],"model":"m"}}"#);
+        EmbeddingScript { verbatim: Some(Verbatim::json(200, body)), ..EmbeddingScript::default() }
+    };
+    server.set_embeddings(told("[3.0,4.0]"));
+    let embedder = embedder(&server);
+    assert_eq!(embedder.embed_as_given(&texts(&["a"]), None).await.unwrap().vectors, [[3.0, 4.0]]);
+    assert_eq!(embedder.embed(&texts(&["a"]), Document).await.unwrap().vectors, [[0.6, 0.8]]);
+    server.set_embeddings(told("[1e39,1.0]"));
+    check(&embedder.embed_as_given(&texts(&["a"]), Some(2)).await.unwrap_err(), Kind::Protocol);
+}
+
+#[tokio::test]
 async fn the_first_answer_tells_the_dimension() {
     let server = ScriptedServer::start().await.unwrap();
     server.set_embeddings(EmbeddingScript { dimension: 48, ..EmbeddingScript::default() });
