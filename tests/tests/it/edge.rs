@@ -24,6 +24,7 @@ on_each_backend!(
     a_refused_upload_leaves_nothing,
     a_reader_from_the_future_gets_the_end,
     rights_are_handed_on_by_the_credential,
+    figures_do_not_grow_by_what_strangers_write,
 );
 
 /// How long a turn may take whose model answers at once.
@@ -295,5 +296,23 @@ async fn rights_are_handed_on_by_the_credential(backend: Backend) -> Result<()> 
         assert_eq!(users.post("/api/v1/users", &body).await?.expect(422)?["errors"][0]["code"], "not_yours", "{role}");
     }
     ada.post("/api/v1/users", &crate::world::user_body("bob", "tenant_admin")).await?.expect(201)?;
+    Ok(())
+}
+
+/// S106: methods, paths and agents that nobody knows have one name each among the figures.
+async fn figures_do_not_grow_by_what_strangers_write(backend: Backend) -> Result<()> {
+    let world = World::start(backend).await?;
+    let nobody = world.nobody()?;
+    for number in 0..20 {
+        for path in ["/livez", "/api/v1/me", &format!("/nowhere-{number}")] {
+            let method = Method::from_bytes(format!("STRANGE-{number}").as_bytes())?;
+            let asked = nobody.request(method, path).header("user-agent", format!("agent-{number}"));
+            let answer = Response::of(asked).await?;
+            ensure!((400..500).contains(&answer.status), "{path}: {}", answer.status);
+        }
+    }
+    let figures = Client::new(&world.server.metrics_url().await?)?.get("/metrics").await?.text();
+    ensure!(figures.contains("method=\"other\""), "{figures}");
+    ensure!(["STRANGE", "nowhere", "agent-"].iter().all(|told| !figures.contains(told)), "{figures}");
     Ok(())
 }

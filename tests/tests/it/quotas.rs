@@ -8,7 +8,8 @@ use crate::world::{Backend, World, collection, on_each_backend, text};
 
 on_each_backend!(
     s46_files_fit_to_the_byte_and_what_is_refused_leaves_nothing,
-    s71_of_two_hundred_at_once_ten_are_let_in
+    s71_of_two_hundred_at_once_ten_are_let_in,
+    s71_of_many_files_at_once_as_many_as_fit_are_let_in
 );
 
 /// Sends these at once; gives the answers of those that were let in, and of those that were not.
@@ -130,5 +131,26 @@ async fn s71_of_two_hundred_at_once_ten_are_let_in(backend: Backend) -> Result<(
     let path = format!("/api/v1/me/api-keys/{}", text(&keys["items"][0]["id"])?);
     ada.delete(&path).await?.expect(204)?;
     ada.post("/api/v1/me/api-keys", &bodies[0]).await?.expect(201)?;
+    Ok(())
+}
+
+async fn s71_of_many_files_at_once_as_many_as_fit_are_let_in(backend: Backend) -> Result<()> {
+    const MOST: u64 = 10;
+    let settings = |builder: Builder| {
+        builder
+            .variable("BANYAN_LIMITS__INGEST_WORKERS", "0")
+            .variable("BANYAN_LIMITS__FILES_PER_USER", MOST.to_string())
+    };
+    let world = World::start_with(backend, settings).await?;
+    let ada = world.admin()?;
+    let docs = collection(&ada, "Documents").await?;
+    // The room is looked at before each comes, when most of them are on their way, and again when it has come.
+    let (taken, refused) = at_once(60, |number| upload(&ada, &docs, number, 40_000)).await?;
+    assert_eq!(taken.len() as u64, MOST);
+    for answer in &refused {
+        ensure_exceeded(answer, 429, "files", "user", MOST)?;
+    }
+    assert_eq!(world.number("SELECT count(*) FROM sources").await?, MOST as i64);
+    assert_eq!(files_below(&world.server.folder().join("data/files"))? as u64, MOST);
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! The OpenAI face's completions: alone, in a conversation, kept as a new one.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use app::{
     Settings,
@@ -15,7 +15,10 @@ use domain::{
     usage::estimate,
 };
 use futures::{FutureExt, future::join_all};
-use infra_providers::scripted::{Fault, Script, ScriptedServer, UsageMode};
+use infra_providers::{
+    Timeouts,
+    scripted::{Fault, Script, ScriptedServer, UsageMode},
+};
 
 use crate::support::{Bench, Choice, MODEL, ManualModels, cost_of, refusal, registry, tenant_of, until};
 
@@ -131,7 +134,10 @@ async fn an_answer_that_does_not_begin_is_cut_off_and_may_have_been_paid_for() {
     let settings = Settings { max_answer_time: Duration::from_millis(300), ..Settings::default() };
     let bench = Bench::with(Choice { models, settings, ..Choice::default() });
     let ada = bench.ada().await;
+    let begun = Instant::now();
     assert_eq!(refusal(bench.app.openai().complete(&ada, asked("What?")).await), "upstream_timeout");
+    // The provider's own deadline would have ended it as well, but later.
+    assert!(begun.elapsed() < Timeouts::default().first_token / 2, "{:?}", begun.elapsed());
     assert_eq!(server.requests().len(), 1, "it was asked once");
     let row = bench.ledger(&ada).await.pop().unwrap();
     let prompt = estimate::tokens_of_messages(["What?"]);
