@@ -11,7 +11,7 @@ use domain::{
     page::PageRequest,
     usage::{TokenUsage, UsageFilter},
 };
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 use storage_testkit::{Cast, World, add_stream, scopes};
 use uuid::Uuid;
 
@@ -199,8 +199,18 @@ pub(crate) async fn conversations_are_read(world: World, database: impl Database
             _ => None,
         })
         .collect();
-    assert_eq!((found.len(), found[4].number), (5, 5));
+    assert_eq!((found.len(), found[5].number), (6, 6));
+    let extra = TurnEvent::AnswerExtra {
+        message: Default::default(),
+        choice: fields(json!({ "stop_reason": "END" })),
+        answer: fields(json!({ "citations": ["https://example.org"] })),
+    };
+    assert_eq!(found[4].event, extra);
     assert_eq!(pieces, ["Gr", "üß", "e 🦀"]);
+}
+
+fn fields(value: Value) -> Map<String, Value> {
+    value.as_object().cloned().unwrap()
 }
 
 fn parts() -> Parts {
@@ -210,6 +220,11 @@ fn parts() -> Parts {
         Part::Text { text: text("See [1].") },
         Part::ToolCall { id: text("c1"), name: text("clock"), arguments: text("{}"), extra: Default::default() },
         Part::ToolResult { tool_call_id: text("c1"), content: text("noon") },
+        Part::Extra {
+            message: fields(json!({ "reasoning_details": [{ "signature": "s" }] })),
+            choice: Default::default(),
+            answer: fields(json!({ "citations": ["https://example.org"] })),
+        },
         Part::Source { citation_index: 1 },
         Part::Image { file_id: id(1) },
         Part::File { file_id: id(2) },

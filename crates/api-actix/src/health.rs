@@ -26,6 +26,7 @@ values! {
 
 /// What runs.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ServerVersion)]
 pub(crate) struct Version {
     /// The program.
     name: &'static str,

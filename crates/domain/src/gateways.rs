@@ -1,5 +1,6 @@
 //! Ports to what lies outside: models, embedders, files, parsers, the index, other instances.
 
+mod answer_extra;
 pub mod blob_store;
 pub mod chat_model;
 pub mod chunk_index;
@@ -7,6 +8,7 @@ pub mod document_parser;
 pub mod embedder;
 pub mod wakeups;
 
+pub use answer_extra::{AnswerExtra, bytes_of};
 pub use blob_store::{BlobError, BlobKey, BlobStore, ByteStream};
 pub use chat_model::{
     ChatDelta, ChatModel, ChatModels, ChatOptions, ChatRequest, ChatStream, Extra, GatewayError, GatewayErrorKind,

@@ -1,6 +1,7 @@
 //! Providers that speak the OpenAI dialect: OpenAI itself, Ollama, vLLM, llama.cpp, gateways.
 
 mod assembler;
+mod beside;
 mod calls;
 mod chat;
 mod complaint;
@@ -12,6 +13,7 @@ mod models;
 mod quirks;
 mod redact;
 mod request;
+mod so_far;
 pub mod sse;
 mod wire;
 

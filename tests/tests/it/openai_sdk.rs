@@ -41,6 +41,12 @@ seen["looped"] = looped.choices[0].message.content
 seen["details"] = [looped.usage.prompt_tokens_details.cached_tokens,
                    looped.usage.completion_tokens_details.reasoning_tokens]
 seen["legacy"] = client.completions.create(model="gpt-4.1-mini", prompt="Say something.").choices[0].text
+both = client.completions.create(model="gpt-4.1-mini", prompt=["One?", "Two?"])
+seen["both"] = [[choice.index, choice.text] for choice in both.choices] + [both.usage.completion_tokens]
+picture = {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}}
+looked = client.chat.completions.create(model="gpt-4.1-mini", messages=[
+    {"role": "user", "content": [{"type": "text", "text": "What is it?"}, picture]}])
+seen["looked"] = looked.choices[0].message.content
 floats = client.embeddings.create(model="openai/text-embedding-3-small", input=["red rose", "blue"],
                                   encoding_format="float")
 packed = client.embeddings.create(model="openai/text-embedding-3-small", input=["red rose", "blue"])
@@ -78,7 +84,7 @@ async fn the_official_sdk_is_served(backend: Backend) -> Result<()> {
     }
     let tool = ("weather".to_owned(), "{\"city\":\"Oslo\"}".to_owned());
     world.upstream.push(Script { tool_calls: vec![tool], finish_reason: "tool_calls".to_owned(), ..Script::reply("") });
-    for reply in ["It rains.", "As before chats."] {
+    for reply in ["It rains.", "As before chats.", "Yes.", "Yes.", "A fig."] {
         world.upstream.push(Script::reply(reply));
     }
     world.upstream.set_default(Script::status(400));
@@ -105,6 +111,9 @@ async fn the_official_sdk_is_served(backend: Backend) -> Result<()> {
     assert_eq!(seen["usage_unasked"], false);
     assert_eq!(seen["tool"], json!(["weather", "{\"city\":\"Oslo\"}"]));
     assert_eq!((&seen["looped"], &seen["legacy"]), (&json!("It rains."), &json!("As before chats.")));
+    assert_eq!((&seen["both"], &seen["looked"]), (&json!([[0, "Yes."], [1, "Yes."], 2]), &json!("A fig.")));
+    let looked = &world.upstream.requests()[8].body["messages"][0]["content"][1];
+    assert_eq!(looked["image_url"]["url"], "data:image/png;base64,iVBORw0KGgo=");
     assert_eq!(seen["details"], json!([0, 0]));
     let looped = world.upstream.requests()[4].body.clone();
     assert_eq!((&looped["messages"][2]["content"], &looped["top_k"]), (&json!("rain"), &json!(3)));
@@ -122,6 +131,6 @@ async fn the_official_sdk_is_served(backend: Backend) -> Result<()> {
         ensure!(error[2] == true && error[3] == true, "{seen}");
     }
     // Each call that was served has its row; the call of a tool was written without words.
-    world.wait_for_number("SELECT count(*) FROM usage_logs WHERE output_tokens > 0", 5).await?;
+    world.wait_for_number("SELECT count(*) FROM usage_logs WHERE output_tokens > 0", 8).await?;
     Ok(())
 }

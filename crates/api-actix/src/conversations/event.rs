@@ -6,7 +6,7 @@ use actix_web::web::Bytes;
 use app::conversations::FollowedEvent;
 use domain::conversations::{TurnEvent, TurnFailure};
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 use utoipa::{
     PartialSchema, ToSchema,
     openapi::{
@@ -18,7 +18,11 @@ use utoipa::{
 use uuid::Uuid;
 
 use super::{dto::UsageBody, message::MessageBody};
-use crate::{knowledge::dto::PassageBody, openapi::values::one_of, sse};
+use crate::{
+    knowledge::dto::PassageBody,
+    openapi::values::{ProviderFields, one_of},
+    sse,
+};
 
 /// The turn is open: its messages and stream exist.
 #[derive(Debug, Serialize, ToSchema)]
@@ -49,6 +53,20 @@ struct ToolCalled {
     name: String,
     /// Its arguments as JSON text.
     arguments: String,
+}
+
+/// The provider says more of its answer. What it says of the message goes on from event to event, the rest is told anew.
+#[derive(Debug, Serialize, ToSchema)]
+struct AnswerExtraTold {
+    /// Further fields of the message.
+    #[schema(value_type = ProviderFields)]
+    message: Map<String, Value>,
+    /// Further fields of its choice.
+    #[schema(value_type = ProviderFields)]
+    choice: Map<String, Value>,
+    /// Further fields of the answer as a whole, such as `citations`.
+    #[schema(value_type = ProviderFields)]
+    answer: Map<String, Value>,
 }
 
 /// A passage is cited in the answer.
@@ -112,6 +130,7 @@ enum EventBody {
     Retrieved(RetrievalCompleted),
     Text(TextPiece),
     ToolCall(ToolCalled),
+    Extra(AnswerExtraTold),
     Citation(CitationAdded),
     Completed(TurnCompleted),
     Failed(TurnFailed),
@@ -144,6 +163,9 @@ fn body(event: TurnEvent, message: Option<Box<MessageBody>>) -> EventBody {
         TurnEvent::ToolCall { id, name, arguments, extra: _ } => {
             EventBody::ToolCall(ToolCalled { id, name, arguments })
         }
+        TurnEvent::AnswerExtra { message, choice, answer } => {
+            EventBody::Extra(AnswerExtraTold { message, choice, answer })
+        }
         TurnEvent::CitationAdded { index, chunk_id, source_id, filename, page, quote } => {
             let (chunk_id, source_id) = (chunk_id.0, source_id.0);
             EventBody::Citation(CitationAdded { index, chunk_id, source_id, filename, page, quote })
@@ -171,6 +193,7 @@ const EVENTS: &[(&str, &str, &str)] = &[
     ("reasoning.delta", "ReasoningDeltaEvent", "TextPiece"),
     ("text.delta", "TextDeltaEvent", "TextPiece"),
     ("tool.call", "ToolCallEvent", "ToolCalled"),
+    ("answer.extra", "AnswerExtraEvent", "AnswerExtraTold"),
     ("citation.added", "CitationAddedEvent", "CitationAdded"),
     ("turn.completed", "TurnCompletedEvent", "TurnCompleted"),
     ("turn.failed", "TurnFailedEvent", "TurnFailed"),
@@ -231,6 +254,7 @@ impl ToSchema for TurnEventBody {
         add::<RetrievalCompleted>(schemas);
         add::<TextPiece>(schemas);
         add::<ToolCalled>(schemas);
+        add::<AnswerExtraTold>(schemas);
         add::<CitationAdded>(schemas);
         add::<TurnCompleted>(schemas);
         add::<TurnFailed>(schemas);
@@ -268,6 +292,11 @@ mod tests {
                 name: String::new(),
                 arguments: String::new(),
                 extra: Default::default(),
+            },
+            TurnEvent::AnswerExtra {
+                message: Default::default(),
+                choice: Default::default(),
+                answer: Default::default(),
             },
             TurnEvent::CitationAdded {
                 index: 1,

@@ -94,6 +94,19 @@ pub(crate) enum PartBody {
         tool_call_id: String,
         content: String,
     },
+    /// What the provider says of its answer beside the rest; each is left out where that is nothing.
+    #[schema(title = "ExtraPart")]
+    Extra {
+        /// Further fields of the message.
+        #[schema(value_type = ProviderFields, required = false)]
+        message: Map<String, Value>,
+        /// Further fields of its choice.
+        #[schema(value_type = ProviderFields, required = false)]
+        choice: Map<String, Value>,
+        /// Further fields of the answer as a whole, such as `citations`.
+        #[schema(value_type = ProviderFields, required = false)]
+        answer: Map<String, Value>,
+    },
     /// A source of the answer.
     #[schema(title = "SourcePart")]
     Source {

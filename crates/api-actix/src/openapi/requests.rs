@@ -9,7 +9,8 @@ use utoipa::openapi::{
 use crate::{Access, Route};
 
 /// Headers that make a request one of its kind. They are told in words: any client adds a header, and one that tries out
-/// parameters by itself would send a key twice, or a version that never was.
+/// parameters by itself sends a key twice, with other bodies, or a version that never was. No schema keeps it from that,
+/// as what is right depends on what was sent before; and the answers to it, 422 and 412, are rightly none that accept.
 const IN_WORDS: &[&str] = &["Idempotency-Key", "If-Match"];
 
 /// Says of an operation what is asked of it, beside what its handler says.

@@ -1,7 +1,11 @@
 //! What is answered in OpenAI's dialect: a chat completion, its chunks, and what is in them.
 
 use app::openai::Annotation;
-use domain::{gateways::ToolCall, ids::ConversationId, usage::TokenUsage};
+use domain::{
+    gateways::{AnswerExtra, ToolCall},
+    ids::ConversationId,
+    usage::TokenUsage,
+};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
@@ -22,7 +26,7 @@ pub(crate) struct Head {
     pub(crate) conversation_id: Option<ConversationId>,
 }
 
-/// A chat completion.
+/// A chat completion. It may hold further fields of the provider's, such as `citations`.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ChatCompletion {
     #[serde(flatten)]
@@ -30,9 +34,12 @@ pub(crate) struct ChatCompletion {
     /// One.
     pub(crate) choices: Vec<Choice>,
     pub(crate) usage: CompletionUsage,
+    #[serde(flatten)]
+    #[schema(value_type = std::collections::HashMap<String, Value>)]
+    pub(crate) further: Map<String, Value>,
 }
 
-/// The choice of a chat completion.
+/// The choice of a chat completion. It may hold further fields of the provider's.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Choice {
     pub(crate) index: u32,
@@ -42,6 +49,9 @@ pub(crate) struct Choice {
     pub(crate) logprobs: (),
     /// `stop`, `length`, `tool_calls`, `content_filter` or the provider's own.
     pub(crate) finish_reason: String,
+    #[serde(flatten)]
+    #[schema(value_type = std::collections::HashMap<String, Value>)]
+    pub(crate) further: Map<String, Value>,
 }
 
 /// The message of an answer. It may hold further fields of the provider's, to be sent back with it.
@@ -70,7 +80,7 @@ pub(crate) struct AnswerMessage {
     pub(crate) further: Map<String, Value>,
 }
 
-/// A chunk of a streamed chat completion.
+/// A chunk of a streamed chat completion. It may hold further fields of the provider's.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ChatCompletionChunk {
     #[serde(flatten)]
@@ -81,9 +91,12 @@ pub(crate) struct ChatCompletionChunk {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<CompletionUsage>)]
     pub(crate) usage: Option<Option<CompletionUsage>>,
+    #[serde(flatten)]
+    #[schema(value_type = std::collections::HashMap<String, Value>)]
+    pub(crate) further: Map<String, Value>,
 }
 
-/// The choice of a chunk.
+/// The choice of a chunk. It may hold further fields of the provider's.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ChunkChoice {
     pub(crate) index: u32,
@@ -94,6 +107,9 @@ pub(crate) struct ChunkChoice {
     /// Null in every chunk but the last one of the answer.
     #[schema(required)]
     pub(crate) finish_reason: Option<String>,
+    #[serde(flatten)]
+    #[schema(value_type = std::collections::HashMap<String, Value>)]
+    pub(crate) further: Map<String, Value>,
 }
 
 /// What a chunk adds to the message. It may hold further fields of the provider's.
@@ -117,7 +133,16 @@ pub(crate) struct Delta {
     pub(crate) further: Map<String, Value>,
 }
 
-/// Further fields of an answer, without those that we write ourselves: a provider overrides none of them.
+/// Further fields of an answer's choice, and of the answer itself, without those that we write ourselves.
+pub(crate) fn beside(mut extra: AnswerExtra) -> (Map<String, Value>, Map<String, Value>) {
+    const OF_CHOICES: &[&str] = &["index", "message", "delta", "text", "logprobs", "finish_reason"];
+    const OF_ANSWERS: &[&str] = &["id", "object", "created", "model", "choices", "usage", "conversation_id", "error"];
+    extra.choice.retain(|name, _| !OF_CHOICES.contains(&name.as_str()));
+    extra.answer.retain(|name, _| !OF_ANSWERS.contains(&name.as_str()));
+    (extra.choice, extra.answer)
+}
+
+/// Further fields of a message, without those that we write ourselves: a provider overrides none of them.
 pub(crate) fn further(mut fields: Map<String, Value>, ours: &[AnnotationBody]) -> Map<String, Value> {
     const WRITTEN: &[&str] = &["role", "content", "refusal", "reasoning", "reasoning_content", "tool_calls"];
     fields.retain(|name, _| !WRITTEN.contains(&name.as_str()) && (ours.is_empty() || name != "annotations"));

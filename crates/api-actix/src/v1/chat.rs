@@ -2,12 +2,17 @@
 
 use actix_web::{HttpResponse, web::Bytes};
 use app::openai::{self, Annotation, Completion, WholeAnswer};
-use domain::{gateways::ChatDelta, ids::ConversationId, usage::TokenUsage};
+use domain::{
+    gateways::{AnswerExtra, ChatDelta},
+    ids::ConversationId,
+    usage::TokenUsage,
+};
+use serde_json::Map;
 
 use super::{
     answer::{
         AnnotationBody, AnswerMessage, AnswerToolCall, ChatCompletion, ChatCompletionChunk, Choice, ChunkChoice, Delta,
-        Head, further,
+        Head, beside, further,
     },
     chunks::{Form, respond},
     errors::ErrorResponse,
@@ -41,7 +46,7 @@ pub(crate) async fn complete(request: ActorRequest, body: Json<ChatCompletionReq
     };
     if stream {
         let head = |completion: &Completion| head(completion, "chat.completion.chunk");
-        return respond(request, asked, move |completion| ChatForm {
+        return respond(request, [asked], move |completion| ChatForm {
             head: head(completion),
             base,
             include_usage,
@@ -70,7 +75,7 @@ fn head(completion: &Completion, object: &'static str) -> Head {
 
 /// The answer at once.
 fn whole(head: Head, answer: WholeAnswer, base: &str) -> ChatCompletion {
-    let WholeAnswer { text, reasoning, extra, annotations, tool_calls, finish_reason, usage } = answer;
+    let WholeAnswer { text, reasoning, mut extra, annotations, tool_calls, finish_reason, usage } = answer;
     let reasoning = Some(reasoning).filter(|reasoning| !reasoning.is_empty());
     let annotations = annotation_bodies(annotations, base);
     let message = AnswerMessage {
@@ -79,12 +84,13 @@ fn whole(head: Head, answer: WholeAnswer, base: &str) -> ChatCompletion {
         refusal: (),
         reasoning: reasoning.clone(),
         reasoning_content: reasoning,
-        further: further(extra, &annotations),
+        further: further(std::mem::take(&mut extra.message), &annotations),
         annotations,
         tool_calls: tool_calls.into_iter().map(|call| AnswerToolCall::new(call, None)).collect(),
     };
-    let choice = Choice { index: 0, message, logprobs: (), finish_reason };
-    ChatCompletion { head, choices: vec![choice], usage: usage.into() }
+    let (of_choice, further) = beside(extra);
+    let choice = Choice { index: 0, message, logprobs: (), finish_reason, further: of_choice };
+    ChatCompletion { head, choices: vec![choice], usage: usage.into(), further }
 }
 
 fn annotation_bodies(annotations: Vec<Annotation>, base: &str) -> Vec<AnnotationBody> {
@@ -103,9 +109,14 @@ struct ChatForm {
 
 impl ChatForm {
     fn chunk(&self, delta: Delta, finish_reason: Option<String>) -> Bytes {
-        let choices = vec![ChunkChoice { index: 0, delta, logprobs: (), finish_reason }];
+        self.chunk_with(delta, finish_reason, AnswerExtra::default())
+    }
+
+    fn chunk_with(&self, delta: Delta, finish_reason: Option<String>, extra: AnswerExtra) -> Bytes {
+        let (of_choice, further) = beside(extra);
+        let choices = vec![ChunkChoice { index: 0, delta, logprobs: (), finish_reason, further: of_choice }];
         let usage = self.include_usage.then_some(None);
-        sse::data(&ChatCompletionChunk { head: self.head.clone(), choices, usage })
+        sse::data(&ChatCompletionChunk { head: self.head.clone(), choices, usage, further })
     }
 }
 
@@ -126,10 +137,11 @@ impl Form for ChatForm {
                 self.calls += 1;
                 Delta { tool_calls: vec![call], ..Delta::default() }
             }
-            ChatDelta::Extra(fields) => match further(fields, &[]) {
-                nothing if nothing.is_empty() => return None,
-                further => Delta { further, ..Delta::default() },
-            },
+            ChatDelta::Extra(mut extra) => {
+                let further = further(std::mem::take(&mut extra.message), &[]);
+                let is_nothing = further.is_empty() && extra.is_empty();
+                return (!is_nothing).then(|| self.chunk_with(Delta { further, ..Delta::default() }, None, extra));
+            }
             ChatDelta::Finished(_) | ChatDelta::Usage(_) => return None,
         };
         Some(self.chunk(delta, None))
@@ -142,6 +154,9 @@ impl Form for ChatForm {
 
     fn usage(&mut self, usage: TokenUsage) -> Option<Bytes> {
         let (head, usage) = (self.head.clone(), self.include_usage.then(|| Some(usage.into())));
-        usage.map(|usage| sse::data(&ChatCompletionChunk { head, choices: Vec::new(), usage: Some(usage) }))
+        usage.map(|usage| {
+            let further = Map::new();
+            sse::data(&ChatCompletionChunk { head, choices: Vec::new(), usage: Some(usage), further })
+        })
     }
 }

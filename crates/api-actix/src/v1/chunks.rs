@@ -25,26 +25,39 @@ pub(super) trait Form: 'static {
     /// The chunk of a piece of the answer, if this form tells of it.
     fn piece(&mut self, delta: ChatDelta) -> Option<Bytes>;
 
-    /// The last chunk of the answer.
+    /// Turns to the next of several completions that are told in one stream.
+    fn next(&mut self) {}
+
+    /// The last chunk of an answer.
     fn end(&mut self, finish_reason: String, annotations: Vec<Annotation>) -> Bytes;
 
     /// The chunk that counts the tokens, where the client asks for one.
     fn usage(&mut self, usage: TokenUsage) -> Option<Bytes>;
 }
 
-/// Answers a request by chunks, in the form that is made for its completion. It never goes silent.
+/// Answers a request by chunks, in the form that is made for its first completion: one completion behind the other, and
+/// what all have cost at the end. It never goes silent.
 // A failure before the first word is told by its status, so the head waits for that word. Where the model lets wait for
 // longer, the head goes out with a sign of life, as proxies give up after a minute, and a failure is told behind it.
 pub(super) async fn respond<F: Form, M: FnOnce(&Completion) -> F + 'static>(
     request: ActorRequest,
-    asked: ChatCompletion,
+    asked: impl IntoIterator<Item = ChatCompletion>,
     form: M,
 ) -> HandlerResult {
     let ActorRequest { http, actor, app, .. } = request;
-    let opening = async move { app.openai().complete(&actor, asked).await }.boxed_local();
+    let mut later: VecDeque<Opening> = asked
+        .into_iter()
+        .map(|asked| {
+            let (app, actor) = (app.clone(), actor.clone());
+            async move { app.openai().complete(&actor, asked).await }.boxed_local()
+        })
+        .collect();
     let mut chunks = Chunks {
-        opening: Some((opening, form)),
+        opening: later.pop_front(),
+        later,
+        making: Some(form),
         open: None,
+        usage: TokenUsage::default(),
         annotations: Vec::new(),
         ready: VecDeque::new(),
         ended: false,
@@ -57,9 +70,15 @@ pub(super) async fn respond<F: Form, M: FnOnce(&Completion) -> F + 'static>(
 type Opening = LocalBoxFuture<'static, app::Result<Completion>>;
 
 struct Chunks<F, M> {
-    /// Until the first word, or the failure before it.
-    opening: Option<(Opening, M)>,
+    /// Until the first word of a completion, or the failure before it.
+    opening: Option<Opening>,
+    /// The completions behind it, none of which has been asked for.
+    later: VecDeque<Opening>,
+    /// Makes the form.
+    making: Option<M>,
     open: Option<(Completion, F)>,
+    /// What the completions that have ended have cost.
+    usage: TokenUsage,
     annotations: Vec<Annotation>,
     ready: VecDeque<Bytes>,
     ended: bool,
@@ -68,7 +87,7 @@ struct Chunks<F, M> {
 impl<F: Form, M: FnOnce(&Completion) -> F> Chunks<F, M> {
     /// Waits for the first word, but no longer than [`HEARTBEAT`].
     async fn begin(&mut self) -> app::Result<()> {
-        let Some((opening, _)) = &mut self.opening else { return Ok(()) };
+        let Some(opening) = &mut self.opening else { return Ok(()) };
         match timeout(HEARTBEAT, opening).await {
             Err(_) => self.ready.push_back(COMMENT),
             Ok(completion) => self.open(completion?),
@@ -77,8 +96,12 @@ impl<F: Form, M: FnOnce(&Completion) -> F> Chunks<F, M> {
     }
 
     fn open(&mut self, completion: Completion) {
-        if let Some((_, form)) = self.opening.take() {
-            let mut form = form(&completion);
+        self.opening = None;
+        if let Some((before, form)) = &mut self.open {
+            form.next();
+            *before = completion;
+        } else if let Some(make) = self.making.take() {
+            let mut form = make(&completion);
             self.ready.extend(form.begin());
             self.open = Some((completion, form));
         }
@@ -113,9 +136,13 @@ impl<F: Form, M: FnOnce(&Completion) -> F> Chunks<F, M> {
             CompletionEvent::Annotated(annotations) => self.annotations = annotations,
             CompletionEvent::Failed(failure) => self.fail(failure.into()),
             CompletionEvent::Finished { finish_reason, usage } => {
-                let end = form.end(finish_reason, std::mem::take(&mut self.annotations));
-                self.ready.extend([Some(end), form.usage(usage), Some(DONE)].into_iter().flatten());
-                self.ended = true;
+                self.ready.push_back(form.end(finish_reason, std::mem::take(&mut self.annotations)));
+                self.usage = self.usage.saturating_add(usage);
+                self.opening = self.later.pop_front();
+                if self.opening.is_none() {
+                    self.ready.extend([form.usage(self.usage), Some(DONE)].into_iter().flatten());
+                    self.ended = true;
+                }
             }
         }
     }

@@ -92,7 +92,9 @@ enum Vector {
 }
 
 /// One embedding.
+// By a name that is none of its fields: some generators of clients call a variable as the one and as the other.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = EmbeddingItem)]
 struct Embedding {
     /// `embedding`.
     object: &'static str,
@@ -131,7 +133,8 @@ struct EmbeddingUsage {
     total_tokens: u64,
 }
 
-/// Vectors of texts, or of their tokens.
+/// Vectors of texts, or of their tokens, as the model gives them: of a model over the wire the provider's own numbers, of
+/// one in the process of length 1.
 #[utoipa::path(trace, path = LISTED, responses((status = 200, description = "the vectors, in the order of the inputs", body = EmbeddingList),
     (status = 400, description = "a value breaks a rule, or the provider refuses it", body = ErrorResponse)))]
 pub(crate) async fn embeddings(request: ActorRequest, body: Json<EmbeddingRequest>) -> HandlerResult {

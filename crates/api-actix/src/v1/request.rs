@@ -105,7 +105,9 @@ enum MessageContent {
     Parts(Vec<ContentPart>),
 }
 
-/// A part of a message: `text` (also `input_text` and `output_text`), or `refusal`.
+/// A part of a message: `text` (also `input_text` and `output_text`), or `refusal`. Other parts (`image_url`,
+/// `input_audio`, `file`, `thinking` …) go to the provider as they came, up to 64 in a message. An address in one begins with
+/// `https://` or `data:`; this server opens none. What is kept as a conversation has no such parts yet.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "describes a part in the OpenAPI document")]
 struct ContentPart {
@@ -113,6 +115,9 @@ struct ContentPart {
     kind: String,
     text: Option<String>,
     refusal: Option<String>,
+    #[serde(flatten)]
+    #[schema(value_type = std::collections::HashMap<String, Value>)]
+    other: Map<String, Value>,
 }
 
 /// A call of a tool that an answer made: of the type `function`, or `custom` with a field of that name.

@@ -8,6 +8,7 @@ use domain::{
     text::{self, MAX_TEXT_BYTES},
     usage::TokenUsage,
 };
+use futures::{StreamExt, TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
@@ -20,13 +21,18 @@ use super::{
 };
 use crate::{authorize::ActorRequest, body::Json, error::HandlerResult, route::LISTED, sse};
 
+/// Most prompts of a request.
+const MAX_PROMPTS: usize = 64;
+/// How many of them are answered at once.
+const PROMPTS_AT_ONCE: usize = 4;
+
 /// A completion of a text that is asked for. Other fields go to the provider, as those of a chat completion.
 #[derive(Debug, Deserialize, ToSchema)]
 #[schema(example = json!({ "model": "openai/gpt-4.1-mini", "prompt": "Say hello." }))]
 pub(crate) struct TextCompletionRequest {
     /// `<provider>/<model>`, or a bare name where it is unambiguous.
     model: String,
-    /// One text, by itself or in a list. Ids of tokens are not read.
+    /// A text, or up to 64 of them, each of which is answered by a choice with its index. Ids of tokens are not read.
     #[serde(default)]
     #[schema(value_type = OneOrMany, required)]
     prompt: Value,
@@ -56,7 +62,7 @@ pub(crate) struct TextCompletionRequest {
 pub(crate) struct TextCompletion {
     #[serde(flatten)]
     head: Head,
-    /// One; none in the last chunk where that counts the tokens.
+    /// One for each prompt; one in a chunk, and none in the last chunk where that counts the tokens.
     choices: Vec<TextChoice>,
     /// Of a chunk, where `include_usage` asks for it: null in every one but the last.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -78,43 +84,53 @@ struct TextChoice {
 }
 
 impl TextCompletionRequest {
-    fn into_request(mut self) -> Result<ChatRequest, ValueError> {
+    /// What the model is asked, once for each prompt.
+    fn into_requests(mut self) -> Result<Vec<ChatRequest>, ValueError> {
         // What a chat does not have, with the value that asks for nothing.
         for (field, nothing) in [("suffix", json!("")), ("echo", json!(false)), ("best_of", json!(1))] {
             if self.other.remove(field).is_some_and(|value| !value.is_null() && value != nothing) {
                 return Err(ValueError::new(field, "not_supported", "is not served; leave it out"));
             }
         }
-        Ok(ChatRequest {
-            messages: vec![PromptMessage::text(PromptRole::User, prompt_of(self.prompt)?)],
-            options: ChatOptions {
-                max_output_tokens: self.max_tokens,
-                temperature: self.temperature,
-                top_p: self.top_p,
-                stop: self.stop.map(OneOrMany::into_texts).unwrap_or_default(),
-                extra: dialect::passed_on(self.other)?,
-            },
+        let options = ChatOptions {
+            max_output_tokens: self.max_tokens,
+            temperature: self.temperature,
+            top_p: self.top_p,
+            stop: self.stop.map(OneOrMany::into_texts).unwrap_or_default(),
+            extra: dialect::passed_on(self.other)?,
+        };
+        let asked = |prompt| ChatRequest {
+            messages: vec![PromptMessage::text(PromptRole::User, prompt)],
+            options: options.clone(),
             ..ChatRequest::default()
-        })
+        };
+        Ok(prompts_of(self.prompt)?.into_iter().map(asked).collect())
     }
 }
 
-/// The one text of a prompt.
-fn prompt_of(prompt: Value) -> Result<String, ValueError> {
-    let refused = |code, message| Err(ValueError::new("prompt", code, message));
-    let one = match prompt {
-        Value::Array(mut items) if items.len() == 1 => items.remove(0),
-        other => other,
+/// The texts of a prompt.
+fn prompts_of(prompt: Value) -> Result<Vec<String>, ValueError> {
+    let refused = |code, message: &str| Err(ValueError::new("prompt", code, message));
+    let items = match prompt {
+        Value::Null => return refused("missing", "is missing"),
+        Value::Array(items) => items,
+        one => vec![one],
     };
-    match one {
-        Value::Null => refused("missing", "is missing"),
-        Value::String(prompt) => text::free("prompt", &prompt, MAX_TEXT_BYTES),
-        Value::Array(items) if items.len() > 1 && items.iter().all(Value::is_string) => {
-            refused("not_supported", "must be one text; send a request for each")
-        }
-        Value::Array(_) | Value::Number(_) => refused("not_supported", "must be a text; ids of tokens are not read"),
-        Value::Bool(_) | Value::Object(_) => refused("wrong_type", "must be a text, or a list of one text"),
+    if items.is_empty() || items.len() > MAX_PROMPTS {
+        return refused("out_of_range", &format!("must be a text, or a list of 1 to {MAX_PROMPTS} texts"));
     }
+    let several = items.len() > 1;
+    let text_of = |(index, item)| {
+        let field = if several { format!("prompt/{index}") } else { "prompt".to_owned() };
+        match item {
+            Value::String(prompt) => text::free(&field, &prompt, MAX_TEXT_BYTES),
+            Value::Array(_) | Value::Number(_) => {
+                Err(ValueError::new("prompt", "not_supported", "must be a text; ids of tokens are not read"))
+            }
+            _ => Err(ValueError::new(field, "wrong_type", "must be a text")),
+        }
+    };
+    items.into_iter().enumerate().map(text_of).collect()
 }
 
 /// Completes a text, at once or as it is written. For clients that know nothing newer.
@@ -127,16 +143,34 @@ pub(crate) async fn complete_text(request: ActorRequest, body: Json<TextCompleti
     let stream = wanted.stream.unwrap_or_default();
     let include_usage = StreamOptions::include_usage(wanted.stream_options.as_ref());
     let model = wanted.model.clone();
-    let asked = openai::ChatCompletion { model, request: wanted.into_request()?, ..Default::default() };
+    let asked = |request| openai::ChatCompletion { model: model.clone(), request, ..Default::default() };
+    let asked: Vec<_> = wanted.into_requests()?.into_iter().map(asked).collect();
     if stream {
-        return respond(request, asked, move |completion| TextForm { head: head(completion), include_usage }).await;
+        let form = move |completion: &Completion| TextForm { head: head(completion), index: 0, include_usage };
+        return respond(request, asked, form).await;
     }
-    let mut completion = request.app.openai().complete(&request.actor, asked).await?;
-    let head = head(&completion);
-    let answer = completion.whole().await?;
-    let choice = TextChoice { text: answer.text, index: 0, logprobs: (), finish_reason: Some(answer.finish_reason) };
-    let usage = Some(Some(answer.usage.into()));
-    Ok(HttpResponse::Ok().json(TextCompletion { head, choices: vec![choice], usage }))
+    let (app, actor) = (request.app.clone(), request.actor.clone());
+    let answers = asked.into_iter().map(|asked| {
+        let (app, actor) = (app.clone(), actor.clone());
+        async move {
+            let mut completion = app.openai().complete(&actor, asked).await?;
+            Ok::<_, app::Error>((head(&completion), completion.whole().await?))
+        }
+    });
+    // In the order of the prompts. Each is a call of its own, with its place among
+    // those that run and its row of the ledger: where one fails, those that were made are booked all the same.
+    let answers: Vec<_> = stream::iter(answers).buffered(PROMPTS_AT_ONCE).try_collect().await?;
+    let mut usage = TokenUsage::default();
+    let mut choices = Vec::with_capacity(answers.len());
+    let mut first = None;
+    for (index, (head, answer)) in (0..).zip(answers) {
+        first.get_or_insert(head);
+        usage = usage.saturating_add(answer.usage);
+        let finish_reason = Some(answer.finish_reason);
+        choices.push(TextChoice { text: answer.text, index, logprobs: (), finish_reason });
+    }
+    let head = first.ok_or_else(|| app::Error::internal("there is a prompt"))?;
+    Ok(HttpResponse::Ok().json(TextCompletion { head, choices, usage: Some(Some(usage.into())) }))
 }
 
 fn head(completion: &Completion) -> Head {
@@ -151,13 +185,16 @@ fn head(completion: &Completion) -> Head {
 
 /// Chunks of a completion of a text, which tell of nothing but text.
 struct TextForm {
+    /// That of the first completion, under which all go.
     head: Head,
+    /// The prompt that is answered.
+    index: u32,
     include_usage: bool,
 }
 
 impl TextForm {
     fn chunk(&self, text: String, finish_reason: Option<String>) -> Bytes {
-        let choices = vec![TextChoice { text, index: 0, logprobs: (), finish_reason }];
+        let choices = vec![TextChoice { text, index: self.index, logprobs: (), finish_reason }];
         sse::data(&TextCompletion { head: self.head.clone(), choices, usage: self.include_usage.then_some(None) })
     }
 }
@@ -165,6 +202,10 @@ impl TextForm {
 impl Form for TextForm {
     fn begin(&mut self) -> Option<Bytes> {
         None
+    }
+
+    fn next(&mut self) {
+        self.index += 1;
     }
 
     fn piece(&mut self, delta: ChatDelta) -> Option<Bytes> {
@@ -188,34 +229,41 @@ impl Form for TextForm {
 mod tests {
     use super::*;
 
-    fn asked(mut body: Value) -> Result<ChatRequest, (String, &'static str)> {
+    fn asked(mut body: Value) -> Result<Vec<ChatRequest>, (String, &'static str)> {
         body["model"] = json!("m");
         let request = crate::body::parse::<TextCompletionRequest>(body.to_string().as_bytes()).unwrap();
-        request.into_request().map_err(|error| (error.field, error.code))
+        request.into_requests().map_err(|error| (error.field, error.code))
     }
 
     #[test]
-    fn a_prompt_is_one_text() {
+    fn a_prompt_is_a_text_or_several() {
         for prompt in [json!("Say hello."), json!(["Say hello."])] {
             let request = asked(json!({ "prompt": prompt, "suffix": null, "echo": false, "best_of": 1, "n": 1,
                 "logprobs": null, "seed": 7, "stop": ["."] }))
             .unwrap();
+            let [request] = request.try_into().unwrap();
             assert_eq!(request.messages, [PromptMessage::text(PromptRole::User, "Say hello.")]);
             assert_eq!(
                 (request.options.extra, request.options.stop),
                 (Map::from_iter([("seed".into(), json!(7))]), vec![".".to_owned()])
             );
         }
-        for (prompt, code) in [
-            (Value::Null, "missing"),
-            (json!([]), "not_supported"),
-            (json!(["a", "b"]), "not_supported"),
-            (json!([15339, 11]), "not_supported"),
-            (json!([15339]), "not_supported"),
-            (json!([[15339, 11]]), "not_supported"),
-            (json!({ "text": "a" }), "wrong_type"),
+        let several = asked(json!({ "prompt": ["a", "b"], "seed": 7 })).unwrap();
+        let texts: Vec<&str> = several.iter().map(|request| request.messages[0].text.as_str()).collect();
+        assert_eq!(texts, ["a", "b"]);
+        assert!(several.iter().all(|request| request.options.extra.get("seed") == Some(&json!(7))));
+        for (prompt, field, code) in [
+            (Value::Null, "prompt", "missing"),
+            (json!([]), "prompt", "out_of_range"),
+            (json!(vec!["a"; MAX_PROMPTS + 1]), "prompt", "out_of_range"),
+            (json!(["a", 7]), "prompt", "not_supported"),
+            (json!(["a", null]), "prompt/1", "wrong_type"),
+            (json!([15339, 11]), "prompt", "not_supported"),
+            (json!([15339]), "prompt", "not_supported"),
+            (json!([[15339, 11]]), "prompt", "not_supported"),
+            (json!({ "text": "a" }), "prompt", "wrong_type"),
         ] {
-            assert_eq!(asked(json!({ "prompt": prompt })).unwrap_err(), ("prompt".to_owned(), code), "{prompt}");
+            assert_eq!(asked(json!({ "prompt": prompt })).unwrap_err(), (field.to_owned(), code), "{prompt}");
         }
     }
 

@@ -7,7 +7,8 @@ use domain::{
     conversations::{
         Conversation, Message, MessageRole, MessageStatus, Origin, Part, Parts, message::may_follow, part::MAX_PARTS,
     },
-    gateways::{ChatOptions, PromptMessage, PromptRole},
+    gateways::{AnswerExtra, ChatOptions, MAX_EXTRA_BYTES, PromptMessage, PromptRole},
+    text,
 };
 
 use super::models::ResolvedModel;
@@ -104,6 +105,11 @@ fn role_and_parts(message: &PromptMessage) -> (MessageRole, Parts) {
                 arguments: call.arguments.clone(),
                 extra: call.extra.clone(),
             }));
+            // Its content stands in the parts before.
+            let beside = message.extra.iter().filter(|(name, _)| *name != "content");
+            let beside = beside.map(|(name, value)| (name.clone(), value.clone())).collect();
+            let extra = AnswerExtra::of_message(text::told_fields(beside, MAX_EXTRA_BYTES));
+            parts.0.extend(Some(extra).filter(|extra| !extra.is_empty()).map(Part::from));
             (MessageRole::Assistant, parts)
         }
         PromptRole::Tool | PromptRole::Function => {

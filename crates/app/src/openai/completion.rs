@@ -4,12 +4,12 @@ use domain::{
     access::{Actor, Permission},
     clock::Timestamp,
     error::ValueError,
-    gateways::{ChatDelta, ChatRequest, ModelName},
+    gateways::{ChatDelta, ChatRequest, ModelName, PromptMessage},
     ids::{ConversationId, RequestId},
     usage::TokenUsage,
 };
 
-use super::{Annotation, Failure, OpenAi, log::LogReader};
+use super::{Annotation, Failure, OpenAi, dialect, log::LogReader};
 use crate::Result;
 
 mod alone;
@@ -79,6 +79,7 @@ impl OpenAi {
             let message = format!("must be 1 to {MAX_MESSAGES} messages");
             return Err(ValueError::new("messages", "out_of_range", message).into());
         }
+        check_kept(&asked)?;
         let this = self.clone();
         let actor = actor.clone();
         self.app
@@ -90,5 +91,24 @@ impl OpenAi {
                 }
             })
             .await
+    }
+}
+
+/// A conversation holds texts so far, so what is kept has to be one.
+fn check_kept(asked: &ChatCompletion) -> Result<(), ValueError> {
+    let messages = &asked.request.messages;
+    let first = match asked.conversation_id {
+        Some(_) => messages.len().saturating_sub(1),
+        None if asked.store => 0,
+        None => return Ok(()),
+    };
+    let has_media = |(_, message): &(usize, &PromptMessage)| dialect::media_in(message) > 0;
+    match messages.iter().enumerate().skip(first).find(has_media) {
+        None => Ok(()),
+        Some((index, _)) => {
+            let message = "holds a part that is no text, which cannot be kept yet: leave out 'store' and \
+                           'conversation_id'";
+            Err(ValueError::new(format!("messages/{index}/content"), "not_yet_supported", message))
+        }
     }
 }

@@ -6,7 +6,7 @@ use domain::{
     access::Actor,
     conversations::{Parts, TurnEvent},
     error::ValueError,
-    gateways::{ChatDelta, ModelName, PromptMessage, PromptRole, ToolCall},
+    gateways::{AnswerExtra, ChatDelta, ModelName, PromptMessage, PromptRole, ToolCall},
     ids::ConversationId,
     usage::TokenUsage,
 };
@@ -140,6 +140,9 @@ impl Relay {
             TurnEvent::ReasoningDelta { text } => CompletionEvent::Delta(ChatDelta::Reasoning(text)),
             TurnEvent::ToolCall { id, name, arguments, extra } => {
                 CompletionEvent::Delta(ChatDelta::ToolCall(ToolCall { id, name, arguments, extra }))
+            }
+            TurnEvent::AnswerExtra { message, choice, answer } => {
+                CompletionEvent::Delta(ChatDelta::Extra(AnswerExtra { message, choice, answer }))
             }
             TurnEvent::CitationAdded { index, chunk_id, source_id, filename, page, quote } => {
                 self.cited.push(Cited { index, chunk_id, source_id, filename, page, quote });

@@ -3,7 +3,7 @@
 
 use domain::{
     error::ValueError,
-    gateways::{Extra, MAX_EXTRA_BYTES, PromptRole},
+    gateways::{Extra, MAX_EXTRA_BYTES, PromptMessage, PromptRole},
     text::{self, MAX_TEXT_BYTES},
 };
 use serde_json::{Value, json};
@@ -109,6 +109,15 @@ pub fn prompt_role(index: usize, role: &str) -> Result<PromptRole, ValueError> {
     })
 }
 
+/// The part in which some providers hand out reasoning, and take it back.
+const THINKING: &str = "thinking";
+
+/// Most parts of a message that are no texts.
+const MAX_MEDIA: usize = 64;
+
+/// How the address of a picture or recording begins that a provider may read; we read none.
+const MEDIA_URLS: &[&str] = &["https://", "data:"];
+
 /// What a message says.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Content {
@@ -116,14 +125,15 @@ pub struct Content {
     pub text: String,
     /// The parts, where they hold more than text.
     pub parts: Option<Value>,
-    /// Bytes of what more they hold.
+    /// Bytes of what more the texts hold.
     pub further: usize,
 }
 
-/// The content of the prompt's message at `index`: a text, or parts that are texts; none where a tool is called.
+/// The content of the prompt's message at `index`: a text, or parts; none where a tool is called. Parts that are no texts
+/// (pictures, recordings, a model's thoughts) are handed on as they came.
 ///
 /// # Errors
-/// `not_yet_supported` for parts that are no texts, `wrong_type`, and those of [`text::free`].
+/// `wrong_type`, `too_many`, `media_url`, and those of [`text::free`].
 pub fn prompt_content(index: usize, content: Value) -> Result<Content, ValueError> {
     let field = format!("messages/{index}/content");
     match content {
@@ -134,21 +144,62 @@ pub fn prompt_content(index: usize, content: Value) -> Result<Content, ValueErro
         }
         Value::Array(parts) => {
             let mut all = Content::default();
+            let mut others = 0;
             for (place, part) in parts.iter().enumerate() {
-                let (text, further) = text_of(part).ok_or_else(|| {
-                    let message =
-                        "must be a text, as {\"type\": \"text\", \"text\": …}; other parts are not supported yet";
-                    ValueError::new(format!("{field}/{place}"), "not_yet_supported", message)
-                })?;
-                all.text.push_str(text);
-                all.further += further;
+                let at = format!("{field}/{place}");
+                match text_of(part) {
+                    Some((text, further)) => {
+                        all.text.push_str(text);
+                        all.further += further;
+                    }
+                    None => {
+                        check_other(&at, part)?;
+                        others += 1;
+                    }
+                }
+            }
+            if others > MAX_MEDIA {
+                let message = format!("must hold at most {MAX_MEDIA} parts that are no texts");
+                return Err(ValueError::new(field, "too_many", message));
             }
             text::free(&field, &all.text, MAX_TEXT_BYTES)?;
-            all.parts = (all.further > 0).then_some(Value::Array(parts));
+            all.parts = (all.further > 0 || others > 0).then_some(Value::Array(parts));
             Ok(all)
         }
         _ => Err(ValueError::new(field, "wrong_type", "must be a text, or a list of parts")),
     }
+}
+
+/// Checks a part that is no text: it says what it is, and an address in it is one that leads outside or holds the thing.
+fn check_other(at: &str, part: &Value) -> Result<(), ValueError> {
+    let kind = part.get("type").and_then(Value::as_str).filter(|kind| !kind.is_empty());
+    let is_text = kind.is_some_and(|kind| TEXT_PARTS.iter().any(|(known, _)| *known == kind));
+    let Some(kind) = kind.filter(|_| !is_text) else {
+        let message = "must be a part, such as {\"type\": \"text\", \"text\": …}";
+        return Err(ValueError::new(at, "wrong_type", message));
+    };
+    for name in [kind, "image_url"] {
+        let Some(place) = part.get(name) else { continue };
+        let url = place.as_str().or_else(|| place.get("url")?.as_str());
+        let is_allowed = |url: &str| MEDIA_URLS.iter().any(|begin| has_scheme(url, begin));
+        if url.is_some_and(|url| kind != THINKING && !is_allowed(url)) {
+            let message = "must be an address that begins with 'https://', or the thing itself as 'data:…;base64,…'";
+            return Err(ValueError::new(format!("{at}/{name}"), "media_url", message));
+        }
+    }
+    Ok(())
+}
+
+fn has_scheme(url: &str, scheme: &str) -> bool {
+    url.get(..scheme.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(scheme))
+}
+
+/// How many parts of a message are pictures, recordings or the like: neither texts nor thoughts.
+#[must_use]
+pub fn media_in(message: &PromptMessage) -> usize {
+    let parts = message.extra.get("content").and_then(Value::as_array).into_iter().flatten();
+    let is_medium = |part: &&Value| text_of(part).is_none() && part.get("type").is_some_and(|kind| kind != THINKING);
+    parts.filter(is_medium).count()
 }
 
 /// The text of a part, and the bytes of what it holds beside.
@@ -252,9 +303,9 @@ mod tests {
         assert_eq!(said(Value::Null), Ok((String::new(), None)));
         assert_eq!(said(json!([])), Ok((String::new(), None)));
         for (content, place, code) in [
-            (json!([{ "type": "text", "text": "a" }, { "type": "image_url", "text": "b" }]), "/1", "not_yet_supported"),
-            (json!(["a"]), "/0", "not_yet_supported"),
-            (json!([{ "type": "text", "text": 7 }]), "/0", "not_yet_supported"),
+            (json!(["a"]), "/0", "wrong_type"),
+            (json!([{ "text": "a" }]), "/0", "wrong_type"),
+            (json!([{ "type": "text", "text": 7 }]), "/0", "wrong_type"),
             (json!(7), "", "wrong_type"),
             (json!({ "type": "text", "text": "a" }), "", "wrong_type"),
         ] {
@@ -264,6 +315,43 @@ mod tests {
         let long = "a".repeat(MAX_TEXT_BYTES / 2 + 1);
         let parts = json!([{ "type": "text", "text": long }, { "type": "text", "text": long }]);
         assert_eq!(prompt_content(0, parts).unwrap_err().code, "too_long");
+    }
+
+    #[test]
+    fn what_is_no_text_is_handed_on_as_it_came_and_read_by_nobody_here() {
+        let picture =
+            |url: Value| json!([{ "type": "text", "text": "What is it?" }, { "type": "image_url", "image_url": url }]);
+        let message = |parts: &Value| {
+            let content = prompt_content(0, parts.clone()).unwrap();
+            let extra = Extra::from_iter(content.parts.map(|parts| ("content".to_owned(), parts)));
+            PromptMessage { extra, ..PromptMessage::text(PromptRole::User, content.text) }
+        };
+        for (parts, text, media) in [
+            (picture(json!({ "url": "data:image/png;base64,iVBO", "detail": "low" })), "What is it?", 1),
+            (picture(json!({ "url": "https://a.example/b.png" })), "What is it?", 1),
+            (picture(json!("HTTPS://a.example/b.png")), "What is it?", 1),
+            (json!([{ "type": "input_audio", "input_audio": { "data": "UklG", "format": "wav" } }]), "", 1),
+            (
+                json!([{ "type": "file", "file": { "filename": "a.pdf", "file_data": "data:application/pdf;base64,JVBE" } }]),
+                "",
+                1,
+            ),
+            (
+                json!([{ "type": "thinking", "thinking": [{ "type": "text", "text": "hm" }] }, { "type": "text", "text": "so" }]),
+                "so",
+                0,
+            ),
+        ] {
+            let message = message(&parts);
+            assert_eq!((message.extra.get("content"), message.text.as_str()), (Some(&parts), text));
+            assert_eq!(media_in(&message), media, "{parts}");
+        }
+        for url in [json!({ "url": "http://169.254.169.254/" }), json!("file:///etc/passwd"), json!({ "url": "" })] {
+            let error = prompt_content(1, picture(url)).unwrap_err();
+            assert_eq!((error.field.as_str(), error.code), ("messages/1/content/1/image_url", "media_url"));
+        }
+        let many = json!(vec![picture(json!("data:,x"))[1].clone(); MAX_MEDIA + 1]);
+        assert_eq!(prompt_content(0, many).unwrap_err().code, "too_many");
     }
 
     #[test]

@@ -1,11 +1,9 @@
 //! A completion that is waited for, instead of read as it is written.
 
 use domain::{
-    gateways::{ChatDelta, Extra, ToolCall},
+    gateways::{AnswerExtra, ChatDelta, ToolCall},
     usage::TokenUsage,
 };
-
-use serde_json::Value;
 
 use super::{Annotation, Completion, CompletionEvent};
 use crate::{Error, Result};
@@ -17,8 +15,8 @@ pub struct WholeAnswer {
     pub text: String,
     /// The reasoning, where the model shows it.
     pub reasoning: String,
-    /// Further fields of the message, such as the signatures of its reasoning.
-    pub extra: Extra,
+    /// Further fields, such as the signatures of its reasoning.
+    pub extra: AnswerExtra,
     /// What the marks of the text cite.
     pub annotations: Vec<Annotation>,
     /// The tools that are called, in order.
@@ -41,7 +39,7 @@ impl Completion {
                 CompletionEvent::Delta(ChatDelta::Text(piece)) => whole.text.push_str(&piece),
                 CompletionEvent::Delta(ChatDelta::Reasoning(piece)) => whole.reasoning.push_str(&piece),
                 CompletionEvent::Delta(ChatDelta::ToolCall(call)) => whole.tool_calls.push(call),
-                CompletionEvent::Delta(ChatDelta::Extra(fields)) => add_fields(&mut whole.extra, fields),
+                CompletionEvent::Delta(ChatDelta::Extra(extra)) => whole.extra.add(extra),
                 CompletionEvent::Delta(ChatDelta::Finished(_) | ChatDelta::Usage(_)) => {}
                 CompletionEvent::Annotated(annotations) => whole.annotations = annotations,
                 CompletionEvent::Failed(failure) => return Err(failure.into()),
@@ -54,25 +52,10 @@ impl Completion {
     }
 }
 
-/// Puts the fields of a further piece to those of the pieces before: lists, texts and objects go on, anything else is
-/// replaced.
-fn add_fields(to: &mut Extra, fields: Extra) {
-    for (name, value) in fields {
-        match (to.get_mut(&name), value) {
-            (Some(Value::Array(items)), Value::Array(more)) => items.extend(more),
-            (Some(Value::String(text)), Value::String(more)) => text.push_str(&more),
-            (Some(Value::Object(fields)), Value::Object(more)) => add_fields(fields, more),
-            (_, value) => {
-                to.insert(name, value);
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use domain::{clock::Timestamp, gateways::ModelName, ids::RequestId};
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::{super::log::log, *};
     use crate::{ErrorKind, openai::Failure};
@@ -85,8 +68,8 @@ mod tests {
         Completion { model, request_id, created, conversation_id: None, events: reader }
     }
 
-    fn fields(value: Value) -> Extra {
-        value.as_object().cloned().unwrap_or_default()
+    fn fields(value: Value) -> AnswerExtra {
+        AnswerExtra::of_message(value.as_object().cloned().unwrap_or_default())
     }
 
     #[tokio::test]

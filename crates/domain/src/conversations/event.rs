@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     conversations::TurnFailure,
-    gateways::Extra,
+    gateways::{Extra, bytes_of},
     ids::{ChunkId, ConversationId, MessageId, SourceId, StreamId},
     money::Money,
     names::names,
@@ -79,6 +79,18 @@ names! {
             #[serde(default, skip_serializing_if = "Extra::is_empty")]
             extra: Extra,
         },
+        /// The provider says more of its answer; see [`AnswerExtra`](crate::gateways::AnswerExtra).
+        AnswerExtra = "answer.extra" {
+            /// Further fields of the message.
+            #[serde(default, skip_serializing_if = "Extra::is_empty")]
+            message: Extra,
+            /// Further fields of its choice.
+            #[serde(default, skip_serializing_if = "Extra::is_empty")]
+            choice: Extra,
+            /// Further fields of the answer as a whole.
+            #[serde(default, skip_serializing_if = "Extra::is_empty")]
+            answer: Extra,
+        },
         /// A passage is cited in the answer.
         CitationAdded = "citation.added" {
             /// Its number in the text.
@@ -122,10 +134,11 @@ impl TurnEvent {
 
     /// Bytes of what the model wrote in it.
     #[must_use]
-    pub const fn text_bytes(&self) -> usize {
+    pub fn text_bytes(&self) -> usize {
         match self {
             Self::TextDelta { text } | Self::ReasoningDelta { text } => text.len(),
             Self::ToolCall { arguments, .. } => arguments.len(),
+            Self::AnswerExtra { message, choice, answer } => [message, choice, answer].map(bytes_of).iter().sum(),
             _ => 0,
         }
     }

@@ -13,11 +13,13 @@
 
 use std::{mem, sync::Arc};
 
+use serde_json::Value;
+
 use self::{
     own::{Found, Place},
     seen::Seen,
 };
-use crate::gateways::ChatDelta;
+use crate::gateways::{AnswerExtra, ChatDelta};
 
 mod code;
 mod own;
@@ -61,10 +63,21 @@ impl AnswerLinks {
                 deltas.push(ChatDelta::ToolCall(call));
                 deltas
             }
-            // What nobody looks through is not told.
-            ChatDelta::Extra(_) => Vec::new(),
+            ChatDelta::Extra(extra) => {
+                let told = self.without_addresses(extra);
+                Some(told).filter(|told| !told.is_empty()).map(ChatDelta::Extra).into_iter().collect()
+            }
             ChatDelta::Finished(_) | ChatDelta::Usage(_) => vec![delta],
         }
+    }
+
+    /// The fields in which no text holds what is not to be live: a list of addresses or a signature has no use with a
+    /// space in it, so such a field is left out as a whole.
+    fn without_addresses(&self, mut extra: AnswerExtra) -> AnswerExtra {
+        for fields in [&mut extra.message, &mut extra.choice, &mut extra.answer] {
+            fields.retain(|name, value| self.text.lets_text(name) && self.text.lets(value));
+        }
+        extra
     }
 
     /// What is held back, at the end of the answer, however it came.
@@ -119,6 +132,21 @@ impl Step {
 impl LinkFilter {
     fn new(own: Arc<OwnAddresses>, is_grounded: bool) -> Self {
         Self { own, is_grounded, held: String::new(), seen: Seen::new(!is_grounded) }
+    }
+
+    /// Whether every text of a value may be told as it is.
+    fn lets(&self, value: &Value) -> bool {
+        match value {
+            Value::String(text) => self.lets_text(text),
+            Value::Array(items) => items.iter().all(|item| self.lets(item)),
+            Value::Object(fields) => fields.iter().all(|(name, value)| self.lets_text(name) && self.lets(value)),
+            Value::Null | Value::Bool(_) | Value::Number(_) => true,
+        }
+    }
+
+    fn lets_text(&self, text: &str) -> bool {
+        let mut alone = Self::new(Arc::clone(&self.own), self.is_grounded);
+        alone.push(text) + &alone.end() == text
     }
 
     /// Takes a piece, and returns what is known of it.

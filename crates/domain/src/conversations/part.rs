@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use crate::{
     error::ValueError,
-    gateways::Extra,
+    gateways::{AnswerExtra, Extra},
     text::{self, MAX_TEXT_BYTES},
 };
 
@@ -55,11 +55,29 @@ pub enum Part {
         /// What the tool said.
         content: String,
     },
+    /// What the provider says of its answer beside all this; see [`AnswerExtra`].
+    Extra {
+        /// Further fields of the message.
+        #[serde(default, skip_serializing_if = "Extra::is_empty")]
+        message: Extra,
+        /// Further fields of its choice.
+        #[serde(default, skip_serializing_if = "Extra::is_empty")]
+        choice: Extra,
+        /// Further fields of the answer as a whole.
+        #[serde(default, skip_serializing_if = "Extra::is_empty")]
+        answer: Extra,
+    },
     /// A place where a citation stands.
     Source {
         /// The citation's number, from 1.
         citation_index: u32,
     },
+}
+
+impl From<AnswerExtra> for Part {
+    fn from(AnswerExtra { message, choice, answer }: AnswerExtra) -> Self {
+        Self::Extra { message, choice, answer }
+    }
 }
 
 /// All parts of a message. Stored as `{"version": 1, "parts": […]}`, so that old rows stay readable.
@@ -121,7 +139,7 @@ impl Parts {
                     text::free(&format!("parts/{index}/tool_call_id"), tool_call_id, MAX_TEXT_BYTES)?;
                     text::free(&format!("parts/{index}/content"), content, MAX_TEXT_BYTES)?;
                 }
-                Part::Reasoning { .. } | Part::ToolCall { .. } | Part::Source { .. } => {
+                Part::Reasoning { .. } | Part::ToolCall { .. } | Part::Extra { .. } | Part::Source { .. } => {
                     let message = "only a model writes parts of this type";
                     return Err(ValueError::new(format!("parts/{index}"), "not_from_user", message));
                 }

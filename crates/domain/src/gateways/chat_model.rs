@@ -5,6 +5,7 @@ use std::{error::Error, fmt, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use futures::stream::BoxStream;
 
+use super::AnswerExtra;
 use crate::{
     error::ValueError,
     ids::{ChunkId, SourceId},
@@ -190,9 +191,8 @@ pub enum ChatDelta {
     Text(String),
     /// A whole call of a tool (put together from its pieces).
     ToolCall(ToolCall),
-    /// Further fields of a piece that a client hands back with the message, such as the `reasoning_details` that hold
-    /// the signatures of a model's reasoning.
-    Extra(Extra),
+    /// Further fields of the answer.
+    Extra(AnswerExtra),
     /// Why the model stopped: `stop`, `length`, `tool_calls`, `content_filter` or the provider's own.
     Finished(String),
     /// The provider's count of tokens; may come more than once, the last counts.
@@ -214,9 +214,7 @@ impl ChatDelta {
                 arguments: text::told(arguments),
                 extra: text::told_fields(extra, MAX_EXTRA_BYTES),
             })),
-            Self::Extra(extra) => {
-                Some(text::told_fields(extra, MAX_EXTRA_BYTES)).filter(|extra| !extra.is_empty()).map(Self::Extra)
-            }
+            Self::Extra(extra) => Some(extra.let_in()).filter(|extra| !extra.is_empty()).map(Self::Extra),
             Self::Finished(reason) => Some(Self::Finished(text::told_briefly(reason))),
             Self::Usage(usage) => usage.told().map(Self::Usage),
         }

@@ -30,6 +30,17 @@ pub struct TokenUsage {
 }
 
 impl TokenUsage {
+    /// Those of two calls together.
+    #[must_use]
+    pub const fn saturating_add(self, other: Self) -> Self {
+        Self {
+            input_tokens: self.input_tokens.saturating_add(other.input_tokens),
+            cached_input_tokens: self.cached_input_tokens.saturating_add(other.cached_input_tokens),
+            output_tokens: self.output_tokens.saturating_add(other.output_tokens),
+            reasoning_tokens: self.reasoning_tokens.saturating_add(other.reasoning_tokens),
+        }
+    }
+
     /// The count as a provider tells it, with its parts within the wholes; `None`: nobody can have counted so many.
     #[must_use]
     pub fn told(self) -> Option<Self> {

@@ -13,7 +13,7 @@ fn parts_of_messages_still_load() {
     let stored: Value =
         serde_json::from_str(include_str!("../../../../tests/stored_json/message_parts_v1.json")).unwrap();
     let parts = Parts::from_stored(stored.clone()).unwrap();
-    assert_eq!(parts.0.len(), 7);
+    assert_eq!(parts.0.len(), 8);
     assert_eq!(parts.to_stored(), stored);
     let unknown = serde_json::json!({ "version": 2, "parts": [] });
     assert_eq!(Parts::from_stored(unknown).unwrap_err().code, "unreadable");

@@ -3,14 +3,17 @@
 use std::collections::VecDeque;
 
 use domain::{
-    gateways::{ChatDelta, Extra},
+    gateways::{AnswerExtra, ChatDelta, Extra},
     usage::TokenUsage,
 };
+use serde_json::Value;
 
 use super::{
+    beside::{self, Beside},
     calls::{Calls, TooManyToolCalls},
     json,
-    wire::{CALLS_TOOLS, ChatChunk, DONE, Delta, FAILED, ToolCallPiece, text, thoughts},
+    so_far::SoFar,
+    wire::{CALLS_TOOLS, ChatChunk, DONE, FAILED, Said, ToolCallPiece, text, thoughts},
 };
 
 /// The state of one answer.
@@ -22,6 +25,12 @@ pub(super) struct Assembler {
     choice: Option<u32>,
     /// Whether anything was said.
     has_spoken: bool,
+    /// Whether anything was said in a delta.
+    deltas_speak: bool,
+    /// All that was said, for messages that repeat it.
+    messages: SoFar,
+    /// What was said beside the message.
+    beside: Beside,
     /// Why the model stopped, if it said so.
     reason: Option<String>,
     /// Tokens as they were told last.
@@ -42,8 +51,22 @@ impl Assembler {
         self.has_spoken || self.reason.is_some()
     }
 
-    /// Takes a chunk in.
-    pub(super) fn take(&mut self, chunk: ChatChunk, deltas: &mut VecDeque<ChatDelta>) -> Result<(), TooManyToolCalls> {
+    /// Takes a chunk in as it came. What stands beside the message is told with the first word, and not before it: until
+    /// then an error is told in place of the answer.
+    pub(super) fn take(&mut self, mut value: Value, deltas: &mut VecDeque<ChatDelta>) -> Result<(), TooManyToolCalls> {
+        let of_chunk = beside::taken_from(&mut value);
+        let before = deltas.len();
+        let taken = self.take_chunk(serde_json::from_value(value).unwrap_or_default(), deltas);
+        self.beside.take(of_chunk, self.choice);
+        if self.has_answered()
+            && let Some(extra) = self.beside.give_out()
+        {
+            deltas.insert(before, ChatDelta::Extra(extra));
+        }
+        taken
+    }
+
+    fn take_chunk(&mut self, chunk: ChatChunk, deltas: &mut VecDeque<ChatDelta>) -> Result<(), TooManyToolCalls> {
         let told = chunk.tokens();
         for choice in chunk.choices {
             // A request asks for one choice; a peer that sends more is heard on the first.
@@ -51,7 +74,8 @@ impl Assembler {
                 continue;
             }
             let finish_reason = choice.finish_reason().filter(|reason| reason != FAILED);
-            self.take_delta(choice.said(), deltas)?;
+            let said = choice.said(self.deltas_speak);
+            self.take_said(said, deltas)?;
             if let Some(reason) = finish_reason.filter(|_| self.reason.is_none()) {
                 self.give_out(deltas);
                 // Some peers call tools and say that they are done.
@@ -76,6 +100,7 @@ impl Assembler {
     /// Gives out what is left at the end. Tools may be called behind the reason to stop, or without any.
     pub(super) fn end(&mut self, deltas: &mut VecDeque<ChatDelta>) {
         self.give_out(deltas);
+        deltas.extend(self.beside.end().filter(|_| self.has_answered()).map(ChatDelta::Extra));
         if self.has_called && self.reason.as_deref().is_none_or(|reason| reason == DONE) {
             self.reason = Some(CALLS_TOOLS.to_owned());
             deltas.push_back(ChatDelta::Finished(CALLS_TOOLS.to_owned()));
@@ -92,21 +117,34 @@ impl Assembler {
         self.has_called |= deltas.len() > before;
     }
 
-    fn take_delta(&mut self, mut delta: Delta, deltas: &mut VecDeque<ChatDelta>) -> Result<(), TooManyToolCalls> {
-        let reasoning = delta.reasoning() + &thoughts(&delta.content);
+    fn take_said(&mut self, said: Said, deltas: &mut VecDeque<ChatDelta>) -> Result<(), TooManyToolCalls> {
+        let (mut delta, is_message) = match said {
+            Said::Delta(delta) => (delta, false),
+            Said::Message(message) => (message, true),
+        };
+        let mut reasoning = delta.reasoning() + &thoughts(&delta.content);
+        let mut words = text(&delta.content) + &text(&delta.refusal);
+        let mut extra = joined(delta.take_extra());
+        if is_message {
+            reasoning = self.messages.reasoning(reasoning);
+            words = self.messages.text(words);
+            extra = self.messages.extra(extra);
+        } else {
+            self.messages.hear(&reasoning, &words);
+        }
         let reasoning = json::flow(&mut self.half_reasoning, &reasoning);
-        let text = json::flow(&mut self.half_text, &(text(&delta.content) + &text(&delta.refusal)));
-        self.has_spoken |= !(reasoning.is_empty() && text.is_empty() && delta.tool_calls.is_empty());
-        push_texts(reasoning, text, deltas);
-        let extra = joined(delta.take_extra());
+        let words = json::flow(&mut self.half_text, &words);
+        let calls = !delta.tool_calls.is_empty() || delta.function_call.is_some();
+        let speaks = calls || !(reasoning.is_empty() && words.is_empty() && extra.is_empty());
+        self.has_spoken |= speaks;
+        self.deltas_speak |= speaks && !is_message;
+        push_texts(reasoning, words, deltas);
         if !extra.is_empty() {
-            self.has_spoken = true;
-            deltas.push_back(ChatDelta::Extra(extra));
+            deltas.push_back(ChatDelta::Extra(AnswerExtra::of_message(extra)));
         }
         let old_call = delta.function_call.filter(|_| delta.tool_calls.is_empty());
         let old_call = old_call.map(|function| ToolCallPiece { function, ..ToolCallPiece::default() });
-        self.has_spoken |= old_call.is_some();
-        delta.tool_calls.into_iter().chain(old_call).try_for_each(|piece| self.calls.take(piece))
+        delta.tool_calls.into_iter().chain(old_call).try_for_each(|piece| self.calls.take(piece, is_message))
     }
 }
 

@@ -35,8 +35,8 @@ struct Call {
 }
 
 impl Calls {
-    /// Takes a piece in.
-    pub(super) fn take(&mut self, mut piece: ToolCallPiece) -> Result<(), TooManyToolCalls> {
+    /// Takes a piece in. In a message it may hold all of the call so far.
+    pub(super) fn take(&mut self, mut piece: ToolCallPiece, is_so_far: bool) -> Result<(), TooManyToolCalls> {
         let arguments = match &piece.function.arguments {
             Value::String(text) => text.clone(),
             Value::Null => String::new(),
@@ -57,7 +57,8 @@ impl Calls {
         }
         // A call that is told once more as a whole has its arguments already.
         let is_repeated = object.is_closed && arguments == call.arguments;
-        let arguments = if is_repeated { "" } else { &arguments };
+        let more = arguments.strip_prefix(call.arguments.as_str()).filter(|_| is_so_far);
+        let arguments = if is_repeated { "" } else { more.unwrap_or(&arguments) };
         if call.id.is_empty() {
             call.id = piece.id;
         }

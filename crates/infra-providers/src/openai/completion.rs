@@ -214,8 +214,7 @@ impl OpenCompletion {
 
     fn take_value(&mut self, value: Value) {
         let failure = error_in(&value).map(|error| self.connection.stream_error(error));
-        let chunk = serde_json::from_value::<ChatChunk>(value).unwrap_or_default();
-        if let Err(error) = self.assembler.take(chunk, &mut self.deltas) {
+        if let Err(error) = self.assembler.take(value, &mut self.deltas) {
             self.failure = Some(self.protocol("calls more tools than an answer may").because(error));
         } else {
             self.failure = failure;

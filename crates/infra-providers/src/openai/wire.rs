@@ -116,12 +116,25 @@ impl Choice {
         }
     }
 
-    /// What is said: the delta, or where there is none the message. Beside a delta the message may be the whole
-    /// answer so far.
-    pub(super) fn said(self) -> Delta {
-        let text = || Delta { content: self.text, ..Delta::default() };
-        self.delta.or(self.message).unwrap_or_else(text)
+    /// What is said: the delta, or the message where there is none, or where the deltas have not said anything. Beside
+    /// deltas that speak, the message may be the whole answer so far.
+    pub(super) fn said(self, deltas_speak: bool) -> Said {
+        match (self.delta, self.message) {
+            (Some(delta), None) => Said::Delta(delta),
+            (Some(delta), Some(_)) if deltas_speak || delta.speaks() => Said::Delta(delta),
+            (_, Some(message)) => Said::Message(message),
+            (None, None) => Said::Delta(Delta { content: self.text, ..Delta::default() }),
+        }
     }
+}
+
+/// What a choice says.
+#[derive(Debug)]
+pub(super) enum Said {
+    /// A piece.
+    Delta(Delta),
+    /// A message: the whole answer, or in a stream all of it so far.
+    Message(Delta),
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -152,6 +165,15 @@ pub(super) struct Delta {
 }
 
 impl Delta {
+    /// Whether it says anything.
+    pub(super) fn speaks(&self) -> bool {
+        let is_silent = self.reasoning().is_empty()
+            && thoughts(&self.content).is_empty()
+            && text(&self.content).is_empty()
+            && text(&self.refusal).is_empty();
+        !is_silent || !self.tool_calls.is_empty() || self.function_call.is_some() || !self.extra.is_empty()
+    }
+
     /// The reasoning beside the content; some peers send it under two names.
     pub(super) fn reasoning(&self) -> String {
         let places = [&self.reasoning_content, &self.reasoning, &self.thinking];

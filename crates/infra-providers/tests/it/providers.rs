@@ -13,6 +13,7 @@ mod mistral;
 mod ollama;
 mod openai;
 mod openrouter;
+mod perplexity;
 mod together;
 mod vllm;
 
@@ -32,14 +33,15 @@ async fn answered(response: Verbatim) -> Collected {
     answer(&chat(&server), ask("hello")).await
 }
 
-/// The deltas of an event stream that ends well.
+/// The deltas of an event stream that ends well, without what stands beside the message.
 async fn deltas(events: &str) -> Vec<ChatDelta> {
     whole(answered(Verbatim::events(events)).await)
 }
 
 fn whole(answer: Collected) -> Vec<ChatDelta> {
     assert!(answer.error.is_none(), "{answer:?}");
-    answer.deltas
+    let is_beside = |delta: &ChatDelta| matches!(delta, ChatDelta::Extra(extra) if extra.message.is_empty());
+    answer.deltas.into_iter().filter(|delta| !is_beside(delta)).collect()
 }
 
 /// The error of a response that is none.

@@ -10,7 +10,7 @@ use domain::{
     store::{StoreError, Tx},
     usage::TokenUsage,
 };
-use serde_json::json;
+use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::talk;
@@ -24,6 +24,10 @@ pub struct Messages {
     /// A message of another conversation.
     elsewhere: (Conversation, Vec<Message>),
     seq: AtomicI64,
+}
+
+pub(super) fn fields(value: Value) -> Map<String, Value> {
+    value.as_object().cloned().unwrap_or_default()
 }
 
 fn settled(at: At<'_>) -> AnswerUpdate {
@@ -90,6 +94,11 @@ impl Subject for Messages {
                     extra: Default::default(),
                 },
                 Part::ToolResult { tool_call_id: "c1".to_owned(), content: "two".to_owned() },
+                Part::Extra {
+                    message: fields(json!({ "reasoning_details": [{ "signature": "s" }] })),
+                    choice: fields(json!({ "stop_reason": 7 })),
+                    answer: fields(json!({ "citations": ["u"] })),
+                },
                 Part::Source { citation_index: 1 },
             ]),
             attachments: vec![json!({ "file_id": "f", "pages": [1, 2.5, null, true] })],

@@ -13,7 +13,9 @@ use domain::{
     usage::TokenUsage,
 };
 
-use super::talk;
+use serde_json::json;
+
+use super::{messages::fields, talk};
 use crate::{
     Fixtures, Key, Person, Reference, Subject, Unique, Verb, World, add_stream, assert_conflict, assert_refused,
     lease_of, may_add_part, open_stream, scopes,
@@ -176,6 +178,11 @@ fn every_event(world: &World) -> Vec<StreamEvent> {
             name: "n".to_owned(),
             arguments: "{}".to_owned(),
             extra: Default::default(),
+        },
+        TurnEvent::AnswerExtra {
+            message: fields(json!({ "reasoning_details": [{ "signature": "s" }] })),
+            choice: Default::default(),
+            answer: fields(json!({ "citations": ["u"] })),
         },
         TurnEvent::CitationAdded {
             index: 1,

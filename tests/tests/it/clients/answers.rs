@@ -129,7 +129,7 @@ async fn clients_of_the_time_before_chats_are_served() -> Result<()> {
 
     for (fields, param) in [
         (json!({}), "prompt"),
-        (json!({ "prompt": ["a", "b"] }), "prompt"),
+        (json!({ "prompt": ["a", null] }), "prompt[1]"),
         (json!({ "prompt": [15339, 11] }), "prompt"),
         (json!({ "prompt": "a", "suffix": "b" }), "suffix"),
         (json!({ "prompt": "a", "echo": true }), "echo"),

@@ -3,13 +3,17 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
-use infra_providers::scripted::{Fault, Script};
+use infra_providers::scripted::{Fault, Script, Verbatim};
 use serde_json::{Value, json};
 
 use super::{chat, data_of};
 use crate::world::{Backend, World, branch, conversation, on_each_backend, text};
 
-on_each_backend!(what_is_kept_fails_as_what_is_not, a_tool_loop_is_kept_step_by_step);
+on_each_backend!(
+    what_is_kept_fails_as_what_is_not,
+    a_tool_loop_is_kept_step_by_step,
+    further_fields_of_an_answer_reach_their_reader,
+);
 
 async fn what_is_kept_fails_as_what_is_not(backend: Backend) -> Result<()> {
     let world = World::start(backend).await?;
@@ -125,5 +129,52 @@ async fn a_word_that_is_long_in_coming_is_waited_for_with_signs_of_life() -> Res
     let told = late(json!({ "stream": true, "store": true }), Script::reply("At last.")).await?;
     let said: Vec<&str> = told.iter().filter_map(|chunk| chunk["choices"][0]["delta"]["content"].as_str()).collect();
     assert_eq!(said.concat(), "At last.");
+    Ok(())
+}
+
+/// Fields that we do not know, of a message, its choice and the answer, in whatever way it is asked for.
+async fn further_fields_of_an_answer_reach_their_reader(backend: Backend) -> Result<()> {
+    let world = World::start(backend).await?;
+    let ada = world.admin()?;
+    let head = json!({ "id": "x", "object": "chat.completion.chunk", "created": 1, "model": "m",
+        "citations": ["https://a.example"], "usage": null });
+    let chunk = |choice: Value| {
+        let mut chunk = head.clone();
+        chunk["choices"] = json!([choice]);
+        format!("data: {chunk}\n\n")
+    };
+    let details = |piece: &str| json!([{ "type": "reasoning.text", "signature": piece }]);
+    let events = [
+        chunk(json!({ "index": 0, "delta": { "role": "assistant", "reasoning_content": "hm" } })),
+        chunk(json!({ "index": 0, "delta": { "content": "Figs", "reasoning_details": details("s1") } })),
+        chunk(json!({ "index": 0, "delta": { "content": " grow.", "reasoning_details": details("s2") },
+            "finish_reason": "stop", "stop_reason": "END" })),
+        "data: [DONE]\n\n".to_owned(),
+    ];
+    world.upstream.set_default(Script::verbatim(Verbatim::events(events.concat())));
+    let path = "/v1/chat/completions";
+    for fields in [json!({}), json!({ "store": true })] {
+        let whole = ada.post(path, &chat(fields.clone())).await?.expect(200)?;
+        let (choice, message) = (&whole["choices"][0], &whole["choices"][0]["message"]);
+        assert_eq!((&whole["citations"], &choice["stop_reason"]), (&json!(["https://a.example"]), &json!("END")));
+        assert_eq!((&message["content"], &message["reasoning_content"]), (&json!("Figs grow."), &json!("hm")));
+        assert_eq!(message["reasoning_details"].as_array().map(Vec::len), Some(2), "{whole}");
+        let mut streamed = fields.clone();
+        streamed["stream"] = json!(true);
+        let chunks = data_of(&ada.post_stream(path, &chat(streamed)).await?.rest().await?)?;
+        let told = |pointer: &str| chunks.iter().filter_map(|chunk| chunk.pointer(pointer)).count();
+        let places = ["/citations", "/choices/0/stop_reason", "/choices/0/delta/reasoning_details"].map(told);
+        assert_eq!(places, [1, 1, 2], "{chunks:?}");
+        ensure!(chunks.iter().all(|chunk| chunk["object"] == "chat.completion.chunk"), "{chunks:?}");
+        if fields["store"] == true {
+            let id = text(&whole["conversation_id"])?;
+            let last = branch(&ada, &id).await?.pop().unwrap_or_default();
+            let parts = last["parts"].as_array().cloned().unwrap_or_default();
+            let extra = parts.iter().find(|part| part["type"] == "extra").cloned().unwrap_or_default();
+            assert_eq!(extra["answer"], json!({ "citations": ["https://a.example"] }), "{last}");
+            assert_eq!(extra["choice"], json!({ "stop_reason": "END" }), "{last}");
+            assert_eq!(extra["message"]["reasoning_details"].as_array().map(Vec::len), Some(2), "{last}");
+        }
+    }
     Ok(())
 }

@@ -1,10 +1,11 @@
 //! What clients ask for: fields that we do not know, messages in all their forms, values that are right and wrong.
 
 use anyhow::{Result, ensure};
+use infra_providers::scripted::Script;
 use serde_json::{Value, json};
 
-use super::{chat, refused, sent_for};
-use crate::world::{Backend, World, conversation, text};
+use super::{chat, data_of, refused, sent_for};
+use crate::world::{Backend, PRICED, World, conversation, text};
 
 /// As much as may be passed on unread.
 const MOST: usize = 64 * 1024;
@@ -88,10 +89,81 @@ async fn messages_go_to_the_provider_with_all_that_belongs_to_them() -> Result<(
         json!([{ "role": "user", "content": "a" }, { "role": "user", "content": "b", "blob": "x".repeat(MOST) }]);
     let error = refused(&ada, "/v1/chat/completions", &chat(json!({ "messages": long })), 400).await?;
     assert_eq!((&error["param"], &error["code"]), (&json!("messages[1].blob"), &json!("too_long")));
-    let image =
-        json!([{ "role": "user", "content": [{ "type": "image_url", "image_url": { "url": "https://x.example" } }] }]);
-    let error = refused(&ada, "/v1/chat/completions", &chat(json!({ "messages": image })), 400).await?;
-    assert_eq!((&error["param"], &error["code"]), (&json!("messages[0].content[0]"), &json!("not_yet_supported")));
+    Ok(())
+}
+
+#[tokio::test]
+async fn pictures_reach_a_provider_as_they_came_and_nothing_else() -> Result<()> {
+    let world = World::start(Backend::Sqlite).await?;
+    let ada = world.admin()?;
+    let asked = |url: &str, fields: Value| {
+        let parts =
+            json!([{ "type": "text", "text": "What is it?" }, { "type": "image_url", "image_url": { "url": url } }]);
+        let mut body = chat(fields);
+        body["messages"] = json!([{ "role": "user", "content": parts }]);
+        body
+    };
+    let picture = format!("data:image/png;base64,{}", "A".repeat(1 << 20));
+    for url in [picture.as_str(), "https://pictures.example/a.png"] {
+        let body = asked(url, json!({}));
+        let sent = sent_for(&world, &ada, body.clone()).await?;
+        assert_eq!(sent["messages"], body["messages"]);
+    }
+    let kept = conversation(&ada, &json!({ "collection_ids": [] })).await?;
+    for (url, fields, param, code) in [
+        ("http://10.0.0.1/a.png", json!({}), "messages[0].content[1].image_url", "media_url"),
+        (&picture, json!({ "store": true }), "messages[0].content", "not_yet_supported"),
+        (&picture, json!({ "conversation_id": kept }), "messages[0].content", "not_yet_supported"),
+        (&picture, json!({ "model": "banyan/extractive" }), "messages", "not_supported"),
+    ] {
+        let error = refused(&ada, "/v1/chat/completions", &asked(url, fields), 400).await?;
+        assert_eq!((&error["param"], &error["code"]), (&json!(param), &json!(code)), "{error}");
+    }
+    assert_eq!(world.reconcile().await?, "0");
+    Ok(())
+}
+
+#[tokio::test]
+async fn several_prompts_are_answered_by_a_choice_each() -> Result<()> {
+    let world = World::start(Backend::Sqlite).await?;
+    let ada = world.admin()?;
+    world.upstream.set_default(Script::reply("Yes."));
+    let before = world.usage_rows().await?;
+    let prompts: Vec<String> = (0..20).map(|number| format!("Is it {number}?")).collect();
+    let body = json!({ "model": PRICED, "prompt": prompts, "max_tokens": 9 });
+    let answer = ada.post("/v1/completions", &body).await?.expect(200)?;
+    let choices = answer["choices"].as_array().cloned().unwrap_or_default();
+    let indices: Vec<u64> = choices.iter().filter_map(|choice| choice["index"].as_u64()).collect();
+    assert_eq!(indices, (0..20).collect::<Vec<_>>());
+    ensure!(choices.iter().all(|choice| choice["text"] == "Yes." && choice["finish_reason"] == "stop"), "{answer}");
+    assert_eq!(world.usage_rows().await? - before, 20);
+    let booked = world.number("SELECT SUM(total_tokens) FROM usage_logs").await?;
+    assert_eq!(answer["usage"]["total_tokens"], booked);
+    // In order, though several are asked at once; and one behind the other in a stream, counted at its end.
+    let asked = |request: &Value| text(&request["messages"][0]["content"]);
+    let mut sent = Vec::new();
+    for request in world.upstream.requests() {
+        sent.push(asked(&request.body)?);
+    }
+    sent.sort();
+    let mut expected = prompts.clone();
+    expected.sort();
+    assert_eq!(sent, expected);
+    let body =
+        json!({ "model": PRICED, "prompt": ["a", "b"], "stream": true, "stream_options": { "include_usage": true } });
+    let chunks = data_of(&ada.post_stream("/v1/completions", &body).await?.rest().await?)?;
+    let said = |index: u64| -> String {
+        let of_index = chunks.iter().filter(|chunk| chunk["choices"][0]["index"] == index);
+        of_index.filter_map(|chunk| chunk["choices"][0]["text"].as_str()).collect()
+    };
+    assert_eq!([said(0), said(1)], ["Yes.", "Yes."]);
+    let ids: std::collections::BTreeSet<_> = chunks.iter().map(|chunk| chunk["id"].to_string()).collect();
+    assert_eq!(ids.len(), 1, "one id for all");
+    let counted = chunks.last().and_then(|chunk| chunk["usage"]["total_tokens"].as_i64()).unwrap_or_default();
+    assert_eq!(world.number("SELECT SUM(total_tokens) FROM usage_logs").await? - booked, counted);
+    let error = refused(&ada, "/v1/completions", &json!({ "model": PRICED, "prompt": vec!["a"; 65] }), 400).await?;
+    assert_eq!((&error["param"], &error["code"]), (&json!("prompt"), &json!("out_of_range")));
+    assert_eq!(world.reconcile().await?, "0");
     Ok(())
 }
 

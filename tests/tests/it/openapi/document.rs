@@ -141,3 +141,21 @@ fn bodies_of_requests_have_no_other_fields() -> Result<()> {
     }
     Ok(())
 }
+
+/// Generators of clients that call what they make of a schema by its name, in their own case, take it for a field of that
+/// name.
+#[test]
+fn no_schema_has_a_field_of_its_own_name() -> Result<()> {
+    let document = Document::read()?;
+    for (name, schema) in document.0["components"]["schemas"].as_object().context("schemas")? {
+        let mut snake = String::new();
+        for letter in name.chars() {
+            if letter.is_ascii_uppercase() && !snake.is_empty() {
+                snake.push('_');
+            }
+            snake.push(letter.to_ascii_lowercase());
+        }
+        ensure!(schema["properties"].get(&snake).is_none(), "{name} has a field {snake}");
+    }
+    Ok(())
+}

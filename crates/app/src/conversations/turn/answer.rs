@@ -2,7 +2,7 @@
 
 use domain::{
     conversations::{Part, Parts, StreamEvent, TurnEvent},
-    gateways::{ChatDelta, ToolCall},
+    gateways::{AnswerExtra, ChatDelta, ToolCall},
     usage::TokenUsage,
 };
 
@@ -35,7 +35,7 @@ impl Answer {
 
     /// Nothing has been said yet.
     pub(crate) fn is_empty(&self) -> bool {
-        self.parts.0.is_empty()
+        self.parts.0.iter().all(|part| matches!(part, Part::Extra { .. }))
     }
 
     /// Takes a delta in; text comes back as the event to tell, the rest is only kept.
@@ -43,23 +43,23 @@ impl Answer {
         match delta {
             ChatDelta::Text(text) => {
                 self.grow(&text);
-                match self.parts.0.last_mut() {
+                match self.last() {
                     Some(Part::Text { text: so_far }) => so_far.push_str(&text),
-                    _ => self.parts.0.push(Part::Text { text: text.clone() }),
+                    _ => self.push(Part::Text { text: text.clone() }),
                 }
                 Some(TurnEvent::TextDelta { text })
             }
             ChatDelta::Reasoning(text) => {
                 self.grow(&text);
-                match self.parts.0.last_mut() {
+                match self.last() {
                     Some(Part::Reasoning { text: so_far }) => so_far.push_str(&text),
-                    _ => self.parts.0.push(Part::Reasoning { text: text.clone() }),
+                    _ => self.push(Part::Reasoning { text: text.clone() }),
                 }
                 Some(TurnEvent::ReasoningDelta { text })
             }
             ChatDelta::ToolCall(call) => {
                 self.grow(&call.arguments);
-                self.parts.0.push(Part::ToolCall {
+                self.push(Part::ToolCall {
                     id: call.id.clone(),
                     name: call.name.clone(),
                     arguments: call.arguments.clone(),
@@ -68,8 +68,17 @@ impl Answer {
                 let ToolCall { id, name, arguments, extra } = call;
                 Some(TurnEvent::ToolCall { id, name, arguments, extra })
             }
-            // A turn hands no reasoning back, so what belongs to it is not kept.
-            ChatDelta::Extra(_) => None,
+            ChatDelta::Extra(extra) => {
+                self.bytes += extra.bytes();
+                let mut all = match self.parts.0.pop_if(|last| matches!(last, Part::Extra { .. })) {
+                    Some(Part::Extra { message, choice, answer }) => AnswerExtra { message, choice, answer },
+                    _ => AnswerExtra::default(),
+                };
+                all.add(extra.clone());
+                self.parts.0.push(all.into());
+                let AnswerExtra { message, choice, answer } = extra;
+                Some(TurnEvent::AnswerExtra { message, choice, answer })
+            }
             ChatDelta::Finished(reason) => {
                 self.finish_reason = Some(reason);
                 None
@@ -79,6 +88,16 @@ impl Answer {
                 None
             }
         }
+    }
+
+    /// The last part but for further fields, which stay behind all others: they come between any two words.
+    fn last(&mut self) -> Option<&mut Part> {
+        self.parts.0.iter_mut().rfind(|part| !matches!(part, Part::Extra { .. }))
+    }
+
+    fn push(&mut self, part: Part) {
+        let extra = self.parts.0.pop_if(|last| matches!(last, Part::Extra { .. }));
+        self.parts.0.extend([Some(part), extra].into_iter().flatten());
     }
 
     /// Gives an event its number.
@@ -147,6 +166,23 @@ mod tests {
         let parts = vec![Part::Reasoning { text: "ab".into() }, Part::Text { text: "cd".into() }];
         assert_eq!(answer.parts, Parts(parts));
         assert_eq!(answer.len(), 4);
+    }
+
+    #[test]
+    fn further_fields_of_an_answer_are_one_part_behind_the_others() {
+        let mut answer = Answer::after(1);
+        let extra = |value: serde_json::Value| AnswerExtra {
+            answer: value.as_object().cloned().unwrap(),
+            ..AnswerExtra::default()
+        };
+        answer.take(ChatDelta::Text("a".into()));
+        let told = answer.take(ChatDelta::Extra(extra(serde_json::json!({ "citations": ["u"] }))));
+        assert!(matches!(told, Some(TurnEvent::AnswerExtra { .. })));
+        answer.take(ChatDelta::Text("b".into()));
+        answer.take(ChatDelta::Extra(extra(serde_json::json!({ "citations": ["u", "v"] }))));
+        let extra = extra(serde_json::json!({ "citations": ["u", "v"] }));
+        assert_eq!(answer.parts.0, [Part::Text { text: "ab".into() }, extra.into()]);
+        assert!(answer.len() > 20);
     }
 
     #[test]

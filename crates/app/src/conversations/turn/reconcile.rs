@@ -7,7 +7,7 @@ use domain::{
         AnswerUpdate, ExpiredStream, MessageStatus, Stream, StreamEvent, StreamState, TurnEvent, TurnFailure,
         stream::STREAM_LEASE_SECONDS,
     },
-    gateways::{ChatDelta, ModelName, ToolCall, Topic},
+    gateways::{AnswerExtra, ChatDelta, ModelName, ToolCall, Topic},
     usage::{TokenUsage, UsageLog, estimate},
 };
 use serde_json::json;
@@ -118,6 +118,9 @@ fn take(answer: &mut Answer, event: TurnEvent) {
         }
         TurnEvent::ToolCall { id, name, arguments, extra } => {
             answer.take(ChatDelta::ToolCall(ToolCall { id, name, arguments, extra }));
+        }
+        TurnEvent::AnswerExtra { message, choice, answer: of_all } => {
+            answer.take(ChatDelta::Extra(AnswerExtra { message, choice, answer: of_all }));
         }
         TurnEvent::TurnStarted { .. }
         | TurnEvent::RetrievalCompleted { .. }

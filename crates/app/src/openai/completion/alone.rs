@@ -6,8 +6,9 @@ use chrono::TimeDelta;
 use domain::{
     access::{Actor, Scope},
     conversations::{AnswerLinks, OwnAddresses},
+    error::ValueError,
     gateways::{
-        ChatDelta, ChatModel, ChatRequest, ChatStream, Extra, GatewayError, GatewayErrorKind, ModelName, Passage,
+        ChatDelta, ChatModel, ChatRequest, ChatStream, GatewayError, GatewayErrorKind, ModelName, Passage,
         PromptMessage, PromptRole,
     },
     ids::RequestId,
@@ -30,6 +31,7 @@ use crate::{
         OpenAi,
         annotation::{Cited, annotations},
         conversation::BUILT_IN,
+        dialect,
         log::{LogWriter, log},
         running::Place,
     },
@@ -45,13 +47,19 @@ impl OpenAi {
         let (name, model) = app.parts.models.resolve(&asked.model).await?;
         let mut request = asked.request;
         request.model.clone_from(&name.model);
+        let media = request.messages.iter().map(dialect::media_in).sum::<usize>() as u64;
         let query_spent = match name.provider.as_str() {
+            BUILT_IN if media > 0 => {
+                let message = format!("hold a picture or the like, and {name} reads texts alone; ask another model");
+                return Err(ValueError::new("messages", "not_supported", message).into());
+            }
             BUILT_IN => self.add_passages(&actor, &scope, &mut request).await?,
             _ => None,
         };
         let links = links_of(&request);
         let passages = request.passages.clone();
-        let call = self.call_of(&actor, &scope, &name, &request)?;
+        let mut call = self.call_of(&actor, &scope, &name, &request)?;
+        call.estimated_input_tokens += media * MEDIA_TOKENS;
         let (request_id, created) = (call.request_id, call.requested_at);
         let (events, reader) = log();
         let (opened, opening) = oneshot::channel();
@@ -116,17 +124,15 @@ impl OpenAi {
     }
 }
 
+/// What a picture or recording counts as where the provider does not count it.
+const MEDIA_TOKENS: u64 = 1_000;
+
 /// How an answer ends that has no end: code and sentence.
 const TOO_LONG: (&str, &str) = ("answer_too_long", "the model wrote too much");
 
 /// How an answer ends whose cost could not be written.
 const NOT_BOOKED: (&str, &str) =
     ("database_unavailable", "the answer could not be booked, as the database does not take it; ask again later");
-
-/// Bytes of fields as JSON, but for what stands between them.
-fn bytes_of(fields: &Extra) -> usize {
-    fields.iter().map(|(name, value)| name.len() + value.to_string().len()).sum()
-}
 
 /// What becomes of the links of an answer that we found passages for. What else a client has a model say is its own
 /// affair, and passed on as it came.
@@ -281,7 +287,7 @@ impl Alone {
                     match &delta {
                         ChatDelta::Text(text) | ChatDelta::Reasoning(text) => heard.written += text.len(),
                         ChatDelta::ToolCall(call) => heard.written += call.arguments.len(),
-                        ChatDelta::Extra(fields) => heard.further += bytes_of(fields),
+                        ChatDelta::Extra(extra) => heard.further += extra.bytes(),
                         ChatDelta::Finished(_) | ChatDelta::Usage(_) => {}
                     }
                     let deltas = match &mut links {

@@ -1,5 +1,6 @@
 use proptest::{collection::vec, prelude::*, sample::Index};
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd, TextMergeStream};
+use serde_json::json;
 use url::Url;
 
 use super::*;
@@ -218,6 +219,36 @@ fn text_and_reasoning_are_apart_and_nothing_is_held_back_beyond_them() {
     assert_eq!(links.pass(call.clone()), [ChatDelta::Reasoning(" :".to_owned()), call]);
     assert_eq!(links.pass(text("s://evil.example")), [text("s:/ /evil.example")]);
     assert_eq!(links.end(), []);
+}
+
+#[test]
+fn further_fields_bring_no_address_in() {
+    let extra = |fields: serde_json::Value| AnswerExtra {
+        message: fields.as_object().cloned().unwrap(),
+        answer: fields.as_object().cloned().unwrap(),
+        ..AnswerExtra::default()
+    };
+    let signature = json!({ "reasoning_details": [{ "type": "x", "signature": "a+//b/c==" }] });
+    let cited = json!({ "citations": ["https://evil.example/?d=1"] });
+    let drawn = json!({ "note": { "text": "![x](https://evil.example)" } });
+    let own = OwnAddresses::of(["see https://own.example/a"]);
+    let mine = json!({ "citations": ["https://own.example/a"] });
+    for (is_grounded, fields, is_told) in [
+        (true, &signature, true),
+        (false, &signature, true),
+        (true, &cited, false),
+        // Links stay in an answer that rests on nothing.
+        (false, &cited, true),
+        (true, &drawn, false),
+        (false, &drawn, false),
+        (true, &mine, true),
+    ] {
+        let extra = extra(fields.clone());
+        let mut links = AnswerLinks::new(own.clone(), is_grounded);
+        let told = links.pass(ChatDelta::Extra(extra.clone()));
+        let expected = if is_told { vec![ChatDelta::Extra(extra)] } else { Vec::new() };
+        assert_eq!(told, expected, "{is_grounded} {fields}");
+    }
 }
 
 /// Pieces of which hostile answers are made.

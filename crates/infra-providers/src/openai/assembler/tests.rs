@@ -1,7 +1,7 @@
 //! Deltas out of chunks as peers really send them.
 
 use domain::gateways::ToolCall;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::*;
 use crate::openai::calls::{MADE_ID_LENGTH, MAX_ARGUMENT_BYTES, MAX_TOOL_CALLS};
@@ -10,8 +10,7 @@ fn assemble(chunks: &[&str]) -> Vec<ChatDelta> {
     let mut assembler = Assembler::default();
     let mut deltas = VecDeque::new();
     for chunk in chunks {
-        let chunk: Value = json::read(chunk.as_bytes()).unwrap();
-        assembler.take(serde_json::from_value(chunk).unwrap(), &mut deltas).unwrap();
+        assembler.take(json::read(chunk.as_bytes()).unwrap(), &mut deltas).unwrap();
     }
     assembler.end(&mut deltas);
     deltas.into()
@@ -23,6 +22,14 @@ fn called(id: &str, name: &str, arguments: &str) -> ToolCall {
 
 fn call(id: &str, name: &str, arguments: &str) -> ChatDelta {
     ChatDelta::ToolCall(called(id, name, arguments))
+}
+
+fn fields(value: Value) -> Extra {
+    value.as_object().cloned().unwrap()
+}
+
+fn beside(answer: Value) -> ChatDelta {
+    ChatDelta::Extra(AnswerExtra { answer: fields(answer), ..AnswerExtra::default() })
 }
 
 fn calls_tools() -> ChatDelta {
@@ -45,9 +52,11 @@ fn what_peers_really_send_is_read() {
     assert_eq!(
         deltas,
         [
+            beside(json!({ "service_tier": "on_demand" })),
             ChatDelta::Reasoning("hm".into()),
             ChatDelta::Reasoning("so".into()),
             ChatDelta::Text("A".into()),
+            beside(json!({ "x": { "y": 1 } })),
             ChatDelta::Text("no".into()),
             ChatDelta::Finished("slept".into()),
             ChatDelta::Usage(usage),
@@ -142,7 +151,7 @@ fn further_fields_of_a_piece_are_handed_on_and_what_only_describes_it_is_not() {
         r#"{"choices":[{"delta":{"role":"assistant","content":"a","reasoning":"hm","reasoning_details":[{"type":"reasoning.encrypted","data":"s"}],"annotations":[],"audio":{"id":"x"},"channel":"final","token_id":-1,"name":null}}]}"#,
         r#"{"choices":[{"message":{"content":"b","thinking_blocks":[{"signature":"\ud83c"}]}}]}"#,
     ]);
-    let extra = |fields: Value| ChatDelta::Extra(fields.as_object().cloned().unwrap());
+    let extra = |value: Value| ChatDelta::Extra(AnswerExtra::of_message(fields(value)));
     assert_eq!(
         deltas,
         [
@@ -215,6 +224,34 @@ fn a_new_id_begins_a_new_call_whatever_its_index() {
 }
 
 #[test]
+fn a_message_that_holds_all_so_far_is_said_once() {
+    let text = |text: &str| ChatDelta::Text(text.into());
+    let stop = || ChatDelta::Finished("stop".into());
+    let message = |said: &str| format!(r#"{{"choices":[{{"message":{{"content":"{said}"}}}}]}}"#);
+    let last = |said: &str| format!(r#"{{"choices":[{{"message":{{"content":"{said}"}},"finish_reason":"stop"}}]}}"#);
+    let all = |chunks: &[String]| assemble(&chunks.iter().map(String::as_str).collect::<Vec<_>>());
+    for chunks in [
+        [message("Hel"), message("Hello"), last("Hello")],
+        [message("Hel"), message("lo"), last("Hello")],
+        [message("Hel"), message("lo"), last("")],
+        [message(""), message("Hel"), last("Hello")],
+        // Beside deltas that are there and say nothing, and behind deltas that say all of it.
+        [message("Hel"), message("Hello"), last("Hello")].map(|chunk| chunk.replace("[{", r#"[{"delta":{},"#)),
+        [message("Hel"), message("lo"), last("Hello")]
+            .map(|chunk| if chunk.contains("stop") { chunk } else { chunk.replace("message", "delta") }),
+    ] {
+        assert_eq!(all(&chunks), [text("Hel"), text("lo"), stop()], "{chunks:?}");
+    }
+    let call = |arguments: &str| {
+        format!(
+            r#"{{"choices":[{{"message":{{"reasoning":"so","tool_calls":[{{"id":"a","function":{{"name":"f","arguments":"{arguments}"}}}}]}}}}]}}"#
+        )
+    };
+    let deltas = all(&[call("{"), call("{}"), call("{}")]);
+    assert_eq!(deltas, [ChatDelta::Reasoning("so".into()), super::tests::call("a", "f", "{}"), calls_tools()]);
+}
+
+#[test]
 fn a_message_beside_a_delta_is_not_said_twice() {
     let deltas = assemble(&[
         r#"{"choices":[{"delta":{"content":"Hello"},"message":{"content":"Hello"}}]}"#,
@@ -227,9 +264,8 @@ fn a_message_beside_a_delta_is_not_said_twice() {
 #[test]
 fn tool_calls_are_bounded() {
     let piece = |index: usize, arguments: &str| {
-        let chunk = json!({ "choices": [{ "delta": { "tool_calls": [
-            { "index": index, "function": { "name": "f", "arguments": arguments } }] } }] });
-        serde_json::from_value::<ChatChunk>(chunk).unwrap()
+        json!({ "choices": [{ "delta": { "tool_calls": [
+            { "index": index, "function": { "name": "f", "arguments": arguments } }] } }] })
     };
     let mut assembler = Assembler::default();
     let mut deltas = VecDeque::new();

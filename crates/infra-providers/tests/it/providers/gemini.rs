@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use domain::gateways::{ChatDelta, ChatRequest, GatewayErrorKind as Kind, PromptMessage, PromptRole, ToolCall};
+use domain::gateways::{
+    AnswerExtra, ChatDelta, ChatRequest, GatewayErrorKind as Kind, PromptMessage, PromptRole, ToolCall,
+};
 use infra_providers::{
     OpenAiChat,
     scripted::{Script, ScriptedServer, Verbatim},
@@ -47,7 +49,9 @@ data: {"choices":[{"delta":{"tool_calls":[{"extra_content":{"google":{"thought_s
 data: [DONE]
 
 "#;
-    let beside = ChatDelta::Extra(fields(json!({ "extra_content": { "google": { "thought_signature": "dGV4dA" } } })));
+    let beside =
+        AnswerExtra::of_message(fields(json!({ "extra_content": { "google": { "thought_signature": "dGV4dA" } } })));
+    let beside = ChatDelta::Extra(beside);
     assert_eq!(deltas(events).await, [text("Hi"), beside, ChatDelta::ToolCall(signed()), finished("tool_calls")]);
 }
 

@@ -1,6 +1,6 @@
 //! OpenRouter.
 
-use domain::gateways::{ChatDelta, GatewayErrorKind as Kind};
+use domain::gateways::{AnswerExtra, ChatDelta, GatewayErrorKind as Kind};
 use infra_providers::scripted::Verbatim;
 use serde_json::json;
 
@@ -28,7 +28,7 @@ data: {"id":"gen-1","provider":"Anthropic","model":"anthropic/claude-sonnet-4.5"
 data: [DONE]
 
 "#;
-    let details = |value| ChatDelta::Extra(fields(json!({ "reasoning_details": [value] })));
+    let details = |value| ChatDelta::Extra(AnswerExtra::of_message(fields(json!({ "reasoning_details": [value] }))));
     let told = deltas(events).await;
     assert_eq!(
         told[..5],
@@ -54,7 +54,7 @@ data: {"id":"gen-1","object":"chat.completion.chunk","created":1764000000,"model
 "#;
     let answer = answered(Verbatim::events(events)).await;
     check(answer.error.as_ref().unwrap(), Kind::Failed);
-    assert_eq!(answer.deltas, [text("Once"), text(" upon")], "the text stays, and it did not end well");
+    assert_eq!(answer.text, "Once upon", "the text stays, and it did not end well");
     let in_choice = r#"data: {"id":"gen-1","choices":[{"index":0,"error":{"code":429,"message":"slow down"},"delta":{"content":""}}]}
 
 "#;
