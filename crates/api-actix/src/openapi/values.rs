@@ -11,7 +11,7 @@ use app::{
 use domain::{
     access::{Permission, SystemRole},
     conversations::{MessageRole, MessageStatus, Origin, Visibility, part::MAX_PARTS},
-    gateways::chat_model::MAX_MODEL_NAME_BYTES,
+    gateways::{PromptRole, chat_model::MAX_MODEL_NAME_BYTES},
     identity::user::{MAX_EMAIL_CHARS, MAX_USERNAME_CHARS},
     knowledge::{CitationStanding, CollectionVisibility, ProcessingStatus, RetrievalMode, retrieval},
     page::{DEFAULT_PAGE_LIMIT, MAX_PAGE_LIMIT},
@@ -123,6 +123,8 @@ values! {
     PictureUrl = text(0, MAX_AVATAR_URL_BYTES, r"^https://[^\s\u0000\u0085]*$");
     /// An https URL on a domain of the platform.
     PlatformUrl = text(0, MAX_URL_BYTES, &platform_urls(&Platform::ALL));
+    /// Who speaks in a prompt.
+    PromptRoleName = one_of(PromptRole::ALL.map(PromptRole::as_str).into_iter().chain(["developer"]));
     /// Further fields that a provider knows.
     ProviderFields = ObjectBuilder::new().schema_type(Type::Object).additional_properties(Some(AdditionalProperties::FreeForm(true))).build();
     /// The `head_version` of a conversation, in double quotes.

@@ -10,6 +10,8 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use crate::openapi::values::{ModelName, PromptRoleName};
+
 /// A chat completion that is asked for. Other fields (`tools`, `response_format`, `seed`, `top_k` …) go to the provider
 /// as they came, up to 64 KiB together without `tools`, `functions`, `response_format` and `prediction`. Those that tell
 /// who asks do not: `user`, `metadata` and `safety_identifier`.
@@ -17,7 +19,9 @@ use uuid::Uuid;
 #[schema(example = json!({ "model": "banyan/extractive", "messages": [{ "role": "user", "content": "Hello" }] }))]
 pub(crate) struct ChatCompletionRequest {
     /// `<provider>/<model>`, or a bare name where it is unambiguous.
+    #[schema(value_type = ModelName)]
     pub(crate) model: String,
+    #[schema(min_items = 1, max_items = 2000)]
     messages: Vec<RequestMessage>,
     /// Answer as an event stream.
     #[serde(default)]
@@ -79,7 +83,7 @@ impl OneOrMany {
 /// came, up to 64 KiB together without the three that hold reasoning; `annotations` stay.
 #[derive(Debug, Deserialize, ToSchema)]
 struct RequestMessage {
-    /// `system`, `developer`, `user`, `assistant`, `tool` or `function`.
+    #[schema(value_type = PromptRoleName)]
     role: String,
     /// What it says.
     #[serde(default)]
