@@ -6,10 +6,9 @@ use domain::{
     gateways::{AnswerExtra, ChatDelta, Extra},
     usage::TokenUsage,
 };
-use serde_json::Value;
 
 use super::{
-    beside::{self, Beside},
+    beside::Beside,
     calls::{Calls, TooManyToolCalls},
     json,
     so_far::SoFar,
@@ -51,13 +50,11 @@ impl Assembler {
         self.has_spoken || self.reason.is_some()
     }
 
-    /// Takes a chunk in as it came. What stands beside the message is told with the first word, and not before it: until
+    /// Takes a chunk in. What stands beside the message is told with the first word, and not before it: until
     /// then an error is told in place of the answer.
-    pub(super) fn take(&mut self, mut value: Value, deltas: &mut VecDeque<ChatDelta>) -> Result<(), TooManyToolCalls> {
-        let of_chunk = beside::taken_from(&mut value);
+    pub(super) fn take(&mut self, chunk: ChatChunk, deltas: &mut VecDeque<ChatDelta>) -> Result<(), TooManyToolCalls> {
         let before = deltas.len();
-        let taken = self.take_chunk(serde_json::from_value(value).unwrap_or_default(), deltas);
-        self.beside.take(of_chunk, self.choice);
+        let taken = self.take_chunk(chunk, deltas);
         if self.has_answered()
             && let Some(extra) = self.beside.give_out()
         {
@@ -68,11 +65,13 @@ impl Assembler {
 
     fn take_chunk(&mut self, chunk: ChatChunk, deltas: &mut VecDeque<ChatDelta>) -> Result<(), TooManyToolCalls> {
         let told = chunk.tokens();
-        for choice in chunk.choices {
+        self.beside.take_of_chunk(chunk.beside);
+        for mut choice in chunk.choices {
             // A request asks for one choice; a peer that sends more is heard on the first.
             if *self.choice.get_or_insert(choice.index) != choice.index {
                 continue;
             }
+            self.beside.take_of_choice(std::mem::take(&mut choice.beside));
             let finish_reason = choice.finish_reason().filter(|reason| reason != FAILED);
             let said = choice.said(self.deltas_speak);
             self.take_said(said, deltas)?;
@@ -132,8 +131,8 @@ impl Assembler {
         } else {
             self.messages.hear(&reasoning, &words);
         }
-        let reasoning = json::flow(&mut self.half_reasoning, &reasoning);
-        let words = json::flow(&mut self.half_text, &words);
+        let reasoning = json::flow(&mut self.half_reasoning, reasoning);
+        let words = json::flow(&mut self.half_text, words);
         let calls = !delta.tool_calls.is_empty() || delta.function_call.is_some();
         let speaks = calls || !(reasoning.is_empty() && words.is_empty() && extra.is_empty());
         self.has_spoken |= speaks;

@@ -1,50 +1,32 @@
 //! What peers say beside the message of an answer: in a chunk itself, and in its choice. Most repeat it with every chunk.
 
-use domain::gateways::{AnswerExtra, Extra};
-use serde_json::Value;
-
 use super::{complaint::is_something, json};
+use domain::gateways::{AnswerExtra, Extra};
 
 /// Fields of a chunk that are read elsewhere or say nothing of the answer: `obfuscation` and `p` are padding.
-const OF_CHUNKS: &[&str] =
-    &["id", "object", "created", "model", "choices", "usage", "x_groq", "error", "obfuscation", "p"];
+const OF_CHUNKS: &[&str] = &["id", "object", "created", "model", "error", "obfuscation", "p"];
 /// The same of a choice. Probabilities of tokens are not served.
-const OF_CHOICES: &[&str] = &["index", "delta", "message", "text", "finish_reason", "usage", "logprobs", "error"];
+const OF_CHOICES: &[&str] = &["logprobs", "error"];
 /// Most fields of either that are taken.
 const MAX_FIELDS: usize = 64;
 
-/// What a chunk says beside its messages.
-#[derive(Debug, Default)]
-pub(super) struct OfChunk {
-    answer: Extra,
-    choices: Vec<(u64, Extra)>,
+/// What a chunk says beside its choices and counts, which are taken out already.
+pub(super) fn of_chunk(fields: Extra) -> Extra {
+    rest(fields, OF_CHUNKS)
 }
 
-/// Takes out of a chunk what it says beside its messages.
-pub(super) fn taken_from(chunk: &mut Value) -> OfChunk {
-    let answer = rest(chunk, OF_CHUNKS);
-    let choices = chunk.get_mut("choices").and_then(Value::as_array_mut).into_iter().flatten();
-    let choices = choices.map(|choice| {
-        let index = choice.get("index").and_then(Value::as_u64).unwrap_or_default();
-        (index, rest(choice, OF_CHOICES))
-    });
-    OfChunk { answer, choices: choices.filter(|(_, fields)| !fields.is_empty()).collect() }
+/// What a choice says beside its message.
+pub(super) fn of_choice(fields: Extra) -> Extra {
+    rest(fields, OF_CHOICES)
 }
 
-fn rest(value: &mut Value, known: &[&str]) -> Extra {
-    let Some(fields) = value.as_object_mut() else { return Extra::new() };
-    if fields.keys().all(|name| known.contains(&name.as_str())) {
-        return Extra::new();
-    }
-    let rest = std::mem::take(fields).into_iter().filter_map(|(name, mut value)| {
-        if known.contains(&name.as_str()) {
-            fields.insert(name, value);
-            return None;
-        }
+fn rest(fields: Extra, known: &[&str]) -> Extra {
+    let unknown = fields.into_iter().filter(|(name, value)| !known.contains(&name.as_str()) && is_something(value));
+    let joined = unknown.map(|(name, mut value)| {
         json::join_all(&mut value);
-        Some((json::joined(name), value)).filter(|(_, value)| is_something(value))
+        (json::joined(name), value)
     });
-    rest.collect()
+    joined.collect()
 }
 
 /// What was said beside the message of an answer so far. Each field is told when it comes, and once more at the end where
@@ -56,12 +38,14 @@ pub(super) struct Beside {
 }
 
 impl Beside {
-    /// Takes in what a chunk says, of the choice that is heard.
-    pub(super) fn take(&mut self, of_chunk: OfChunk, heard: Option<u32>) {
-        self.answer.take(of_chunk.answer);
-        let heard = u64::from(heard.unwrap_or_default());
-        let of_choice = of_chunk.choices.into_iter().filter(|(index, _)| *index == heard);
-        of_choice.for_each(|(_, fields)| self.choice.take(fields));
+    /// Takes in what a chunk says.
+    pub(super) fn take_of_chunk(&mut self, fields: Extra) {
+        self.answer.take(fields);
+    }
+
+    /// Takes in what the choice says that is heard.
+    pub(super) fn take_of_choice(&mut self, fields: Extra) {
+        self.choice.take(fields);
     }
 
     /// The fields that were not told yet.
@@ -117,9 +101,10 @@ impl Place {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
+    use crate::openai::wire::ChatChunk;
 
     fn fields(value: Value) -> Extra {
         value.as_object().cloned().unwrap()
@@ -130,12 +115,13 @@ mod tests {
         let mut beside = Beside::default();
         let mut told = Vec::new();
         for citations in [json!(["a"]), json!(["a"]), json!(["a", "b"]), json!(["a", "b", "c"])] {
-            let mut chunk = json!({ "id": "x", "object": "chat.completion.chunk", "created": 1, "model": "m",
+            let chunk = json!({ "id": "x", "object": "chat.completion.chunk", "created": 1, "model": "m",
                 "citations": citations, "system_fingerprint": "fp", "obfuscation": citations, "service_tier": null,
                 "choices": [{ "index": 1, "stop_reason": "other" }, { "index": 0, "delta": { "content": "x" },
                     "logprobs": {}, "content_filter_results": { "hate": false } }] });
-            beside.take(taken_from(&mut chunk), Some(0));
-            assert_eq!(chunk["choices"][1], json!({ "index": 0, "delta": { "content": "x" }, "logprobs": {} }));
+            let chunk = ChatChunk::from(chunk);
+            chunk.choices.into_iter().skip(1).for_each(|choice| beside.take_of_choice(choice.beside));
+            beside.take_of_chunk(chunk.beside);
             told.extend(beside.give_out());
         }
         told.extend(beside.end());
@@ -153,8 +139,7 @@ mod tests {
     fn fields_have_a_bound() {
         let mut beside = Beside::default();
         for number in 0..10 * MAX_FIELDS {
-            let mut chunk = json!({ format!("f{number}"): 1 });
-            beside.take(taken_from(&mut chunk), None);
+            beside.take_of_chunk(fields(json!({ format!("f{number}"): 1 })));
         }
         assert_eq!(beside.end().unwrap().answer.len(), MAX_FIELDS);
     }

@@ -194,7 +194,7 @@ impl OpenCompletion {
         }
         if matches!(self.phase, Phase::Late(_)) {
             // Only usage counts behind the end; anything else there is ignored.
-            let chunk = json::read::<Value>(data.as_bytes()).and_then(serde_json::from_value::<ChatChunk>);
+            let chunk = json::read::<Value>(data.as_bytes()).map(ChatChunk::from);
             self.assembler.take_usage(chunk.ok().and_then(|chunk| chunk.tokens()), &mut self.deltas);
             return;
         }
@@ -214,7 +214,7 @@ impl OpenCompletion {
 
     fn take_value(&mut self, value: Value) {
         let failure = error_in(&value).map(|error| self.connection.stream_error(error));
-        if let Err(error) = self.assembler.take(value, &mut self.deltas) {
+        if let Err(error) = self.assembler.take(value.into(), &mut self.deltas) {
             self.failure = Some(self.protocol("calls more tools than an answer may").because(error));
         } else {
             self.failure = failure;

@@ -5,7 +5,10 @@ use domain::{gateways::Extra, usage::TokenUsage};
 use serde::{Deserialize, Deserializer, de::DeserializeOwned, de::IgnoredAny};
 use serde_json::Value;
 
-use super::complaint::{is_bare_error, is_something};
+use super::{
+    beside,
+    complaint::{is_bare_error, is_something},
+};
 
 /// Why a model stops where its provider failed.
 pub(super) const FAILED: &str = "error";
@@ -27,12 +30,6 @@ fn lenient<'de, D: Deserializer<'de>, T: DeserializeOwned + Default>(deserialize
     Ok(serde_json::from_value(value).unwrap_or_default())
 }
 
-/// Reads a list without the items that are of another type.
-fn items<'de, D: Deserializer<'de>, T: DeserializeOwned>(deserializer: D) -> Result<Vec<T>, D::Error> {
-    let Value::Array(items) = Value::deserialize(deserializer)? else { return Ok(Vec::new()) };
-    Ok(items.into_iter().filter_map(|item| serde_json::from_value(item).ok()).collect())
-}
-
 /// Reads a count; some peers write whole numbers as decimal ones, or as texts.
 fn count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
     let value = Value::deserialize(deserializer)?;
@@ -42,17 +39,44 @@ fn count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::E
     Ok(value.as_u64().or_else(decimal).or_else(text))
 }
 
+// There is a chunk for each token, so its fields are taken out of the maps that they came in, and not read again.
+
+/// Takes a field out, or its default when it is missing, null or of another type.
+fn take<T: DeserializeOwned + Default>(fields: &mut Extra, name: &str) -> T {
+    fields.remove(name).and_then(|value| serde_json::from_value(value).ok()).unwrap_or_default()
+}
+
+/// Takes a list out; items may be of any type.
+fn take_items(fields: &mut Extra, name: &str) -> Vec<Value> {
+    if let Some(Value::Array(items)) = fields.remove(name) { items } else { Vec::new() }
+}
+
+fn object(value: Value) -> Option<Extra> {
+    if let Value::Object(fields) = value { Some(fields) } else { None }
+}
+
 /// A chunk of a streamed answer, or a whole answer.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Default)]
 pub(super) struct ChatChunk {
-    #[serde(deserialize_with = "items")]
     pub(super) choices: Vec<Choice>,
-    #[serde(deserialize_with = "lenient")]
     usage: Option<Usage>,
     /// Groq's place for the usage.
-    #[serde(deserialize_with = "lenient")]
     x_groq: UsageElsewhere,
+    /// What it says beside its choices.
+    pub(super) beside: Extra,
+}
+
+impl From<Value> for ChatChunk {
+    fn from(value: Value) -> Self {
+        let mut fields = object(value).unwrap_or_default();
+        let choices = take_items(&mut fields, "choices").into_iter().filter_map(object);
+        Self {
+            choices: choices.map(Choice::from).collect(),
+            usage: take(&mut fields, "usage"),
+            x_groq: take(&mut fields, "x_groq"),
+            beside: beside::of_chunk(fields),
+        }
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -83,22 +107,34 @@ pub(super) fn error_in(body: &Value) -> Option<&Value> {
     }
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Default)]
 pub(super) struct Choice {
-    #[serde(deserialize_with = "lenient")]
     pub(super) index: u32,
-    #[serde(deserialize_with = "lenient")]
     delta: Option<Delta>,
     /// That of a whole answer; some peers send it beside the delta.
-    #[serde(deserialize_with = "lenient")]
     message: Option<Delta>,
     /// The place of the way before chats.
     text: Value,
     finish_reason: Value,
     /// Moonshot's place for the usage.
-    #[serde(deserialize_with = "lenient")]
     usage: Option<Usage>,
+    /// What it says beside its message.
+    pub(super) beside: Extra,
+}
+
+impl From<Extra> for Choice {
+    fn from(mut fields: Extra) -> Self {
+        let mut said = |name| fields.remove(name).and_then(object).map(Delta::from);
+        Self {
+            delta: said("delta"),
+            message: said("message"),
+            index: take(&mut fields, "index"),
+            text: fields.remove("text").unwrap_or_default(),
+            finish_reason: fields.remove("finish_reason").unwrap_or_default(),
+            usage: take(&mut fields, "usage"),
+            beside: beside::of_choice(fields),
+        }
+    }
 }
 
 impl Choice {
@@ -137,8 +173,7 @@ pub(super) enum Said {
     Message(Delta),
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Default)]
 pub(super) struct Delta {
     pub(super) content: Value,
     pub(super) refusal: Value,
@@ -148,20 +183,34 @@ pub(super) struct Delta {
     reasoning: Value,
     /// Ollama's native word.
     thinking: Value,
-    #[serde(deserialize_with = "items")]
     pub(super) tool_calls: Vec<ToolCallPiece>,
     /// The one call of the way before tools.
-    #[serde(deserialize_with = "lenient")]
     pub(super) function_call: Option<FunctionPiece>,
-    #[serde(rename = "role")]
-    _role: IgnoredAny,
-    #[serde(rename = "audio")]
-    _audio: IgnoredAny,
-    /// The part of an answer that a piece belongs to, which its own field says as well.
-    #[serde(rename = "channel")]
-    _channel: IgnoredAny,
-    #[serde(flatten)]
     extra: Extra,
+}
+
+/// Fields of a delta that nobody wants: the last is the part of an answer that a piece belongs to, which its own field
+/// says as well.
+const UNWANTED: &[&str] = &["role", "audio", "channel"];
+
+impl From<Extra> for Delta {
+    fn from(mut fields: Extra) -> Self {
+        let pieces = take_items(&mut fields, "tool_calls").into_iter();
+        let tool_calls = pieces.filter_map(|piece| serde_json::from_value(piece).ok()).collect();
+        let function_call = take(&mut fields, "function_call");
+        UNWANTED.iter().for_each(|name| drop(fields.remove(*name)));
+        let mut value = |name| fields.remove(name).unwrap_or_default();
+        Self {
+            content: value("content"),
+            refusal: value("refusal"),
+            reasoning_content: value("reasoning_content"),
+            reasoning: value("reasoning"),
+            thinking: value("thinking"),
+            tool_calls,
+            function_call,
+            extra: fields,
+        }
+    }
 }
 
 impl Delta {

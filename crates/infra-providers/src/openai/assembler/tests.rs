@@ -1,7 +1,7 @@
 //! Deltas out of chunks as peers really send them.
 
 use domain::gateways::ToolCall;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
 use crate::openai::calls::{MADE_ID_LENGTH, MAX_ARGUMENT_BYTES, MAX_TOOL_CALLS};
@@ -10,7 +10,7 @@ fn assemble(chunks: &[&str]) -> Vec<ChatDelta> {
     let mut assembler = Assembler::default();
     let mut deltas = VecDeque::new();
     for chunk in chunks {
-        assembler.take(json::read(chunk.as_bytes()).unwrap(), &mut deltas).unwrap();
+        assembler.take(json::read::<Value>(chunk.as_bytes()).unwrap().into(), &mut deltas).unwrap();
     }
     assembler.end(&mut deltas);
     deltas.into()
@@ -264,8 +264,8 @@ fn a_message_beside_a_delta_is_not_said_twice() {
 #[test]
 fn tool_calls_are_bounded() {
     let piece = |index: usize, arguments: &str| {
-        json!({ "choices": [{ "delta": { "tool_calls": [
-            { "index": index, "function": { "name": "f", "arguments": arguments } }] } }] })
+        ChatChunk::from(json!({ "choices": [{ "delta": { "tool_calls": [
+            { "index": index, "function": { "name": "f", "arguments": arguments } }] } }] }))
     };
     let mut assembler = Assembler::default();
     let mut deltas = VecDeque::new();
