@@ -80,6 +80,10 @@ fn decode(bytes: Vec<u8>, declared: impl Fn(&[u8]) -> Vec<&'static Encoding>) ->
     if bytes.is_ascii() {
         // ASCII with escapes: of a terminal, unless they are those of ISO-2022-JP.
         let (text, has_errors) = ISO_2022_JP.decode_without_bom_handling(&bytes);
+        // Charsets of their kind for Korean and Chinese begin their letters like this, and no terminal does.
+        if has_errors && bytes.windows(2).any(|pair| pair == b"\x1b$") {
+            return Err(untold());
+        }
         let encoding = if has_errors { UTF_8 } else { ISO_2022_JP };
         let text = if has_errors { String::from_utf8_lossy(&bytes) } else { text };
         return Ok(Decoded { text: text.into_owned(), charset: encoding.name() });

@@ -107,13 +107,27 @@ impl Corpus {
 
 /// How often each run of words stands in a text.
 fn runs(text: &str) -> BTreeMap<Vec<&str>, usize> {
-    let words: Vec<&str> =
-        text.split(|letter: char| !letter.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
+    let words: Vec<&str> = words(text).collect();
     let mut counts = BTreeMap::new();
     for run in words.windows(RUN.min(words.len().max(1))) {
         *counts.entry(run.to_vec()).or_default() += 1;
     }
     counts
+}
+
+/// The words of a text; where a script parts no words, its letters, so that a sentence counts for more than a date.
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    let is_by_itself = |letter: char| {
+        let parts_no_words = [(0x0e00, 0x0eff), (0x1000, 0x109f), (0x1780, 0x17ff), (0x3040, 0x30ff), (0x3400, 0x9fff)];
+        parts_no_words.iter().any(|(first, last)| (*first..=*last).contains(&u32::from(letter)))
+    };
+    text.split(|letter: char| !letter.is_alphanumeric())
+        .flat_map(move |word| word.split_inclusive(is_by_itself))
+        .flat_map(move |word| match word.char_indices().next_back() {
+            Some((at, last)) if is_by_itself(last) => [&word[..at], &word[at..]],
+            _ => [word, ""],
+        })
+        .filter(|word| !word.is_empty())
 }
 
 /// The text of a small clean page.

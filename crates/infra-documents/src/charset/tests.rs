@@ -96,6 +96,15 @@ fn what_cannot_be_told_is_said() {
     }
 }
 
+/// ISO-2022-KR and ISO-2022-CN are ASCII with escapes, as text of a terminal is.
+#[test]
+fn escaped_charsets_of_korea_and_china_are_refused() {
+    for bytes in [&b"\x1b$)C\n\x0e0h>`\x0f 2006\n"[..], b"\x1b$)A\x0eOqJ$SPU<\x0f"] {
+        let error = decode_text(bytes.to_vec()).unwrap_err();
+        assert!(error.message.contains("save it as UTF-8"), "{error}");
+    }
+}
+
 /// The four wide charsets, with and without a mark.
 fn wide(text: &str, mark: &str) -> [Vec<u8>; 4] {
     let text = format!("{mark}{text}");

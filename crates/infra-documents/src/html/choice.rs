@@ -6,8 +6,8 @@
 //! too, unless it is running text itself. Where that leaves too little of the page, less is dropped: to
 //! keep a line too many costs an answer less than to lose the page.
 //!
-//! The numbers were chosen on half of the pages that `cargo xtask eval documents html` reads, and are shown
-//! on the other half (`docs/documents.md`).
+//! The numbers were chosen on half of the pages of an evaluation and are shown on the other half and on those of
+//! `cargo xtask eval documents html` (`docs/documents.md`).
 
 use domain::knowledge::BlockKind;
 
