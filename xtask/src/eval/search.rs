@@ -1,7 +1,9 @@
-//! Search over real documents in nine languages: the server as it is published, asked over HTTP.
+//! Search over real documents in nine languages: the server as it is tested, asked over HTTP.
 
 mod corpus;
 mod encoder;
+
+use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
@@ -11,7 +13,7 @@ use super::{
     figures::{Figure, Goal},
 };
 use crate::{
-    fixtures,
+    fixtures, paths,
     postgres::{Durability, GIVEN_URL, Server},
     process::cargo,
     test::succeed,
@@ -28,8 +30,8 @@ pub(crate) fn measure() -> Result<Vec<Figure>> {
     let encoder = Encoder::start()?;
     let postgres = Server::start(Durability::Forgetful)?;
     let figures = cache()?.join("search-figures.tsv");
-    succeed(&mut cargo(["build", "--release", "--package", "server"]))?;
-    let mut command = cargo(["run", "--release", "--package", "e2e", "--bin", "search", "--"]);
+    succeed(&mut cargo(["build", "--workspace", "--bin", "banyan", "--bin", "search"]))?;
+    let mut command = Command::new(paths::target().join("debug/search"));
     command.arg(&documents).arg(&figures);
     let runs = std::env::var("BANYAN_EVAL_RUNS").unwrap_or_default();
     command.args(runs.split_whitespace());

@@ -53,8 +53,7 @@ impl Library {
             for file in files(&folder)? {
                 let name = file.file_name().context("a file has a name")?.to_string_lossy().into_owned();
                 let path = format!("/api/v1/collections/{collection}/sources");
-                let sent = client.upload(&path, &name, "text/html", std::fs::read(&file)?).await?.expect(202)?;
-                sources.push((text(&sent["source"]["id"])?, file));
+                sources.push((upload(&client, &path, &name, std::fs::read(&file)?).await?, file));
             }
             collections.insert(language, collection);
         }
@@ -71,6 +70,18 @@ impl Library {
     /// The collection of a language.
     pub(crate) fn collection(&self, language: &str) -> Result<&str> {
         self.collections.get(language).map(String::as_str).with_context(|| format!("no documents in {language}"))
+    }
+}
+
+/// Uploads a page, again as long as the server has too much to do, and gives the id of its source.
+async fn upload(client: &Client, path: &str, name: &str, content: Vec<u8>) -> Result<String> {
+    let started = Instant::now();
+    loop {
+        let sent = client.upload(path, name, "text/html", content.clone()).await?;
+        if sent.status != 503 || started.elapsed() > INGESTION_LIMIT {
+            return text(&sent.expect(202)?["source"]["id"]);
+        }
+        tokio::time::sleep(POLL).await;
     }
 }
 

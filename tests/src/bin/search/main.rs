@@ -16,7 +16,8 @@ use e2e::{Database, Server, fixtures, server::Builder};
 use self::library::Library;
 
 /// What is run where none is named.
-const RUNS: &[&str] = &["sqlite-none", "sqlite-minilm", "sqlite-e5", "postgres-minilm", "postgres-e5", "answers"];
+const RUNS: &[&str] =
+    &["sqlite-none", "postgres-none", "sqlite-minilm", "sqlite-e5", "postgres-minilm", "postgres-e5", "answers"];
 /// Words, vectors and both; without a model there is but one.
 const MODES: &[&str] = &["lexical", "vector", "hybrid"];
 /// The base URL of a multilingual encoder.
