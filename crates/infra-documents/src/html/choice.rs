@@ -12,7 +12,7 @@
 use domain::knowledge::BlockKind;
 
 use super::{
-    attributes::Attributes,
+    attributes::{Attributes, MarginalName},
     elements::{Element, Role},
 };
 
@@ -82,7 +82,7 @@ enum Kind {
     Main,
     /// Beside the content, by what it is or how it is called.
     Margin {
-        is_named: bool,
+        name: Option<MarginalName>,
     },
 }
 
@@ -105,11 +105,9 @@ impl Containers {
                 } else if role == Role::Margin && !(outer.is_in_main && element.is_aside())
                     || attributes.is_marginal_landmark()
                 {
-                    Kind::Margin { is_named: false }
-                } else if attributes.has_marginal_name() {
-                    Kind::Margin { is_named: true }
+                    Kind::Margin { name: None }
                 } else {
-                    Kind::Plain
+                    attributes.marginal_name().map_or(Kind::Plain, |name| Kind::Margin { name: Some(name) })
                 }
             }
             _ => return parent,
@@ -123,29 +121,44 @@ impl Containers {
 
     /// The running text in each container, what is in its inner ones counted, of the blocks that count.
     fn running(&self, notes: &[Note], counts: impl Fn(&Note) -> bool) -> Vec<u64> {
-        let mut running = vec![0; self.all.len()];
-        for note in notes.iter().filter(|note| counts(note)) {
-            running[note.container as usize] += note.running();
+        self.sums(notes, |note| if counts(note) { note.running() } else { 0 })
+    }
+
+    /// The sum of something over the blocks in each container, those in its inner ones counted.
+    fn sums(&self, notes: &[Note], of: impl Fn(&Note) -> u64) -> Vec<u64> {
+        let mut sums = vec![0; self.all.len()];
+        for note in notes {
+            sums[note.container as usize] += of(note);
         }
         for (at, container) in self.all.iter().enumerate().skip(1).rev() {
-            running[container.parent as usize] += running[at];
+            sums[container.parent as usize] += sums[at];
         }
-        running
+        sums
     }
 
     /// For each container whether it stands beside the content. A main one inside of it does not: some
     /// pages have all of it in their `<header>`.
-    fn marginal(&self, notes: &[Note]) -> Vec<bool> {
+    ///
+    /// `content`: the containers of the content, once they are known. A sidebar within it that does not lead elsewhere
+    /// is a box of the text.
+    fn marginal(&self, notes: &[Note], content: Option<&[bool]>) -> Vec<bool> {
         let running = self.running(notes, |_| true);
+        let letters = self.sums(notes, |note| u64::from(note.letters));
+        let linked = self.sums(notes, |note| u64::from(note.linked));
+        let is_box = |at: usize, parent: usize| {
+            content.is_some_and(|content| content[parent]) && linked[at] * 100 < letters[at] * KEPT_LINKED_HUNDREDTHS
+        };
         let mut is_marginal = vec![false; self.all.len()];
         for (at, container) in self.all.iter().enumerate().skip(1) {
+            let parent = container.parent as usize;
             let is_small = |hundredths| running[at] * 100 <= running[0] * hundredths;
             is_marginal[at] = match container.kind {
                 Kind::Main => false,
-                Kind::Plain => is_marginal[container.parent as usize],
-                Kind::Margin { is_named } => {
-                    let most = if is_named { NAMED_MARGIN_HUNDREDTHS } else { MARGIN_HUNDREDTHS };
-                    is_marginal[container.parent as usize] || is_small(most)
+                Kind::Plain => is_marginal[parent],
+                Kind::Margin { name: Some(MarginalName::Sidebar) } if is_box(at, parent) => is_marginal[parent],
+                Kind::Margin { name } => {
+                    let most = if name.is_some() { NAMED_MARGIN_HUNDREDTHS } else { MARGIN_HUNDREDTHS };
+                    is_marginal[parent] || is_small(most)
                 }
             };
         }
@@ -174,9 +187,10 @@ impl Containers {
 
 /// Whether each block is kept.
 pub(super) fn choose(notes: &[Note], containers: &Containers) -> Vec<bool> {
-    let is_marginal = containers.marginal(notes);
+    let is_marginal = containers.marginal(notes, None);
+    let is_content = containers.content(&containers.running(notes, |note| !is_marginal[note.container as usize]));
+    let is_marginal = containers.marginal(notes, Some(&is_content));
     let is_beside = |note: &Note| is_marginal[note.container as usize];
-    let is_content = containers.content(&containers.running(notes, |note| !is_beside(note)));
     let is_text = |note: &Note| !is_beside(note) && !note.has_linked(LINKED_HUNDREDTHS);
     let is_running = |note: &Note| note.letters >= KEPT_LETTERS && !note.has_linked(KEPT_LINKED_HUNDREDTHS);
     let is_found = |note: &Note| {

@@ -165,6 +165,20 @@ fn what_stands_on_every_page_of_a_site_is_dropped() {
 }
 
 #[test]
+fn a_box_of_a_book_is_not_the_sidebar_of_a_page() {
+    let text = "Owls hunt at night, by ear, and fly without a sound. They swallow what they catch whole.";
+    let told = "Feathers are told from hair by their shaft, which is hollow and bears the barbs of the vane.";
+    let source = format!(
+        "<div class=wrap><div class=chapter><div class=para>{text}</div><div class=para>{text} Twice.</div>\
+        <div class=sidebar><p class=title>Feathers</p><div class=para>{told}</div></div>\
+        <div class=para>{text} Thrice.</div></div><div class=sidebar><p>{told} Beside.</p></div></div>"
+    );
+    let found = texts(&source);
+    assert!(found.iter().any(|block| block == told), "{found:?}");
+    assert!(found.iter().all(|block| !block.ends_with("Beside.")), "{found:?}");
+}
+
+#[test]
 fn content_is_not_dropped_for_what_is_around_it() {
     let text = "Owls hunt at night, by ear, and fly without a sound. They swallow what they catch whole.";
     for source in [

@@ -19,10 +19,17 @@ const MAX_PASSAGES: usize = 2;
 /// The best sentence must have this share of what the question's words are worth, with its heading; a poorer one is no
 /// answer.
 const MIN_COVERED: f64 = 0.3;
+/// The same for a question of pairs of characters, of which those between two words stand in no sentence.
+const MIN_COVERED_PAIRS: f64 = 0.15;
+/// The first letter of the scripts that are cut into pairs; few others come behind it.
+const FIRST_UNSPACED: char = '\u{e00}';
 /// A further sentence must be worth at least this share of the best one.
 const MIN_SHARE: f64 = 0.5;
-/// A sentence of another passage is wanted where so large a share of the question is not spoken of yet.
+/// A sentence of another passage is wanted where it speaks of so large a share of the question that is not spoken of
+/// yet …
 const MIN_OPEN: f64 = 0.3;
+/// … and of so much of the whole: what shares but a word with the question is mostly about something else.
+const MIN_ALONE: f64 = 0.5;
 /// How far from the best sentence a further one of the same passage stands at most, in sentences.
 const MAX_DISTANCE: usize = 2;
 /// What a word of the heading is worth, against one of the sentence itself.
@@ -35,6 +42,8 @@ const SUBJECT_FACTOR: f64 = 1.3;
 const UNENDED_FACTOR: f64 = 0.6;
 /// What keeps a sentence that is mostly a link, or stands where others only point elsewhere.
 const POINTER_FACTOR: f64 = 0.2;
+/// What a sentence keeps for each passage that was found before its own.
+const PLACE_FACTOR: f64 = 0.93;
 /// Headings of lists that point elsewhere, without case.
 const POINTERS: &[&str] = &[
     "further reading",
@@ -147,7 +156,8 @@ pub(super) fn choose<'a>(question: &str, passages: &'a [Passage]) -> Vec<Candida
         let of_heading = worth(&|word| !holds(&candidate.terms, word) && holds(&candidate.heading, word));
         let subject: String = candidate.text.chars().take(SUBJECT_CHARS).collect();
         let subject = telling_terms(&subject);
-        let mut score = own + HEADING_WEIGHT * of_heading;
+        let before = i32::try_from(candidate.passage.number.saturating_sub(1)).unwrap_or(i32::MAX);
+        let mut score = (own + HEADING_WEIGHT * of_heading) * PLACE_FACTOR.powi(before);
         if words.iter().any(|(word, _)| holds(&subject, word)) {
             score *= SUBJECT_FACTOR;
         }
@@ -162,7 +172,9 @@ pub(super) fn choose<'a>(question: &str, passages: &'a [Passage]) -> Vec<Candida
     let mut ranked = scored.into_iter();
     let Some((best, first)) = ranked.next() else { return Vec::new() };
     let covered = worth(&|word| holds(&first.terms, word) || holds(&first.heading, word));
-    if best == 0.0 || covered < MIN_COVERED * all {
+    let pairs = worth(&|word| word.iter().all(|term| term.starts_with(|first: char| first >= FIRST_UNSPACED)));
+    let least = MIN_COVERED * (all - pairs) + MIN_COVERED_PAIRS * pairs;
+    if best == 0.0 || covered < least {
         return Vec::new();
     }
     let (number, position) = first.place();
@@ -173,8 +185,8 @@ pub(super) fn choose<'a>(question: &str, passages: &'a [Passage]) -> Vec<Candida
         let is_open = |word: &QuestionWord| chosen.iter().all(|before| !holds(&before.terms, word));
         let others = chosen.iter().filter(|before| before.passage.number != number).count();
         let speaks_of_open = others + 1 < MAX_PASSAGES
-            && worth(&|word| is_open(word)) >= MIN_OPEN * all
-            && words.iter().any(|(word, _)| is_open(word) && holds(&candidate.terms, word));
+            && worth(&|word| is_open(word) && holds(&candidate.terms, word)) >= MIN_OPEN * all
+            && worth(&|word| holds(&candidate.terms, word)) >= MIN_ALONE * all;
         if is_new && (is_neighbour || speaks_of_open) && chosen.len() < MAX_SENTENCES && score > 0.0 {
             chosen.push(candidate);
         }

@@ -31,7 +31,7 @@ const LISTS: &[(Language, &str)] = &[
          elles en entre es est et était être eux fait faut ici il ils j je l la le les leur leurs lors lui m ma mais \
          me même mes mon n ne ni nos notre nous on ont ou où par pas peut plus pour pourquoi qu quand que quel quelle \
          quelles quels qui quoi s sa sans se sera ses si son sont sous sur t ta te tes toi ton tous tout toute toutes \
-         très tu un une vos votre vous y",
+         sert très tu un une vos votre vous y",
     ),
     (
         Language::Spanish,
@@ -39,7 +39,7 @@ const LISTS: &[(Language, &str)] = &[
          él ella ellas ellos en entre era es esa ese eso esta está estas este esto estos están fue ha hace hacia han \
          hasta hay la las le les lo los más me mi muy no nos nosotros o os otra otro para pero por porque puede qué \
          que quién quien quiénes se sea ser si sí sin sobre son su sus también te tiene todo todos tu tú un una uno \
-         unos usted y ya yo",
+         sirve unos usted y ya yo",
     ),
     (
         Language::Italian,
