@@ -31,13 +31,16 @@ struct Served {
 impl Served {
     /// Its models as far as they are known, or `anew`.
     async fn list(&self, anew: bool) -> Vec<ModelDescription> {
-        let listed = match &self.allowed {
-            Some(allowed) => allowed.iter().map(|model| (model.clone(), 0)).collect(),
-            None if anew => self.models.list_anew().await.unwrap_or_default(),
-            None => self.models.list().await.unwrap_or_default(),
+        let described = |model: &str, created| ModelDescription {
+            name: ModelName { provider: self.name.clone(), model: model.to_owned() },
+            created,
         };
-        let named = |model| ModelName { provider: self.name.clone(), model };
-        listed.into_iter().map(|(model, created)| ModelDescription { name: named(model), created }).collect()
+        let listed = match &self.allowed {
+            Some(allowed) => return allowed.iter().map(|model| described(model, 0)).collect(),
+            None if anew => self.models.list_anew().await,
+            None => self.models.list().await,
+        };
+        listed.iter().flat_map(|models| models.iter()).map(|(model, created)| described(model, *created)).collect()
     }
 
     /// The provider's own name of the model that is called `bare` at it, or `whole` with its name before it; `None`:

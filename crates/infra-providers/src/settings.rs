@@ -162,11 +162,11 @@ pub fn check_name(setting: &str, name: &str) -> Result<(), SettingsError> {
     }
 }
 
-/// Providers whose address is known to end in something: the end of the host's name, that of the path, and what to write.
+/// Providers whose address is known to end in something: the host or its domain, the end of the path, and what to write.
 const KNOWN_HOSTS: &[(&str, &str, &str)] = &[
-    (".openai.azure.com", "/openai/v1", AZURE),
-    (".cognitiveservices.azure.com", "/openai/v1", AZURE),
-    (".services.ai.azure.com", "/openai/v1", AZURE),
+    ("openai.azure.com", "/openai/v1", AZURE),
+    ("cognitiveservices.azure.com", "/openai/v1", AZURE),
+    ("services.ai.azure.com", "/openai/v1", AZURE),
     (
         "generativelanguage.googleapis.com",
         "/openai",
@@ -180,7 +180,8 @@ const AZURE: &str = "must be 'https://<resource>.openai.azure.com/openai/v1' at 
 
 fn known_host(url: &Url) -> Option<&'static (&'static str, &'static str, &'static str)> {
     let host = url.host_str()?;
-    KNOWN_HOSTS.iter().find(|(known, ..)| host.ends_with(known))
+    let is_of = |known: &str| host.strip_suffix(known).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
+    KNOWN_HOSTS.iter().find(|(known, ..)| is_of(known))
 }
 
 /// Parses the base URL of a provider for the setting `setting`.
@@ -284,6 +285,7 @@ mod tests {
             "https://openrouter.ai/api/v1",
             "https://api.groq.com/openai/v1",
             "https://notazure.example/openai",
+            "https://notopenrouter.ai",
         ] {
             assert!(read(&[("OPENAI_BASE_URL", right)]).is_ok(), "{right}");
         }

@@ -52,8 +52,8 @@ struct Shared {
 struct Last {
     at: Timestamp,
     took: Duration,
-    /// `None`: the provider did not tell.
-    models: Option<Vec<ListedModel>>,
+    /// `None`: the provider did not tell. Shared, as each call of a model looks through it.
+    models: Option<Arc<[ListedModel]>>,
 }
 
 impl ModelLister {
@@ -64,7 +64,7 @@ impl ModelLister {
 
     /// The models as far as they are known; `None` when the provider does not tell. Only the first call waits for it, and
     /// one after which it is due to be asked again, if it was quick the last time.
-    pub(crate) async fn list(&self) -> Option<Vec<ListedModel>> {
+    pub(crate) async fn list(&self) -> Option<Arc<[ListedModel]>> {
         match self.0.last() {
             Some(last) if self.0.is_fresh(&last) => return last.models,
             Some(last) => {
@@ -83,7 +83,7 @@ impl ModelLister {
     }
 
     /// The same, where a list of before does not do: it is waited for, unless the provider has failed the last time.
-    pub(crate) async fn list_anew(&self) -> Option<Vec<ListedModel>> {
+    pub(crate) async fn list_anew(&self) -> Option<Arc<[ListedModel]>> {
         if self.0.last().is_some_and(|last| last.models.is_some() && !self.0.is_fresh(&last)) {
             self.0.ask();
             self.0.asked().await;
@@ -134,7 +134,7 @@ impl Shared {
         tokio::spawn(async move {
             let begun = Instant::now();
             let models = match this.fetch().await {
-                Ok(models) => Some(models),
+                Ok(models) => Some(models.into()),
                 Err(error) => {
                     let source = error.source.as_deref().map(tracing::field::display);
                     let provider = this.connection.provider();
