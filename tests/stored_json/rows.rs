@@ -5,6 +5,7 @@ use domain::{
     access::{Permission, PermissionSet, Scope, SystemRole},
     admin::JobKind,
     conversations::{Part, Parts, TurnEvent},
+    gateways::AnswerExtra,
     identity::{ApiKey, Role},
     knowledge::ChunkingSettings,
     money::Money,
@@ -201,9 +202,11 @@ pub(crate) async fn conversations_are_read(world: World, database: impl Database
         .collect();
     assert_eq!((found.len(), found[5].number), (6, 6));
     let extra = TurnEvent::AnswerExtra {
-        message: Default::default(),
-        choice: fields(json!({ "stop_reason": "END" })),
-        answer: fields(json!({ "citations": ["https://example.org"] })),
+        extra: AnswerExtra {
+            message: Default::default(),
+            choice: fields(json!({ "stop_reason": "END" })),
+            answer: fields(json!({ "citations": ["https://example.org"] })),
+        },
     };
     assert_eq!(found[4].event, extra);
     assert_eq!(pieces, ["Gr", "üß", "e 🦀"]);
@@ -220,11 +223,11 @@ fn parts() -> Parts {
         Part::Text { text: text("See [1].") },
         Part::ToolCall { id: text("c1"), name: text("clock"), arguments: text("{}"), extra: Default::default() },
         Part::ToolResult { tool_call_id: text("c1"), content: text("noon") },
-        Part::Extra {
+        Part::Extra(AnswerExtra {
             message: fields(json!({ "reasoning_details": [{ "signature": "s" }] })),
             choice: Default::default(),
             answer: fields(json!({ "citations": ["https://example.org"] })),
-        },
+        }),
         Part::Source { citation_index: 1 },
         Part::Image { file_id: id(1) },
         Part::File { file_id: id(2) },

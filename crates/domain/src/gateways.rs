@@ -8,7 +8,7 @@ pub mod document_parser;
 pub mod embedder;
 pub mod wakeups;
 
-pub use answer_extra::{AnswerExtra, bytes_of};
+pub use answer_extra::AnswerExtra;
 pub use blob_store::{BlobError, BlobKey, BlobStore, ByteStream};
 pub use chat_model::{
     ChatDelta, ChatModel, ChatModels, ChatOptions, ChatRequest, ChatStream, Extra, GatewayError, GatewayErrorKind,

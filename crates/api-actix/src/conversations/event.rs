@@ -4,7 +4,10 @@ use std::borrow::Cow;
 
 use actix_web::web::Bytes;
 use app::conversations::FollowedEvent;
-use domain::conversations::{TurnEvent, TurnFailure};
+use domain::{
+    conversations::{TurnEvent, TurnFailure},
+    gateways::AnswerExtra,
+};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use utoipa::{
@@ -163,7 +166,7 @@ fn body(event: TurnEvent, message: Option<Box<MessageBody>>) -> EventBody {
         TurnEvent::ToolCall { id, name, arguments, extra: _ } => {
             EventBody::ToolCall(ToolCalled { id, name, arguments })
         }
-        TurnEvent::AnswerExtra { message, choice, answer } => {
+        TurnEvent::AnswerExtra { extra: AnswerExtra { message, choice, answer } } => {
             EventBody::Extra(AnswerExtraTold { message, choice, answer })
         }
         TurnEvent::CitationAdded { index, chunk_id, source_id, filename, page, quote } => {
@@ -293,11 +296,7 @@ mod tests {
                 arguments: String::new(),
                 extra: Default::default(),
             },
-            TurnEvent::AnswerExtra {
-                message: Default::default(),
-                choice: Default::default(),
-                answer: Default::default(),
-            },
+            TurnEvent::AnswerExtra { extra: Default::default() },
             TurnEvent::CitationAdded {
                 index: 1,
                 chunk_id: uuid.into(),

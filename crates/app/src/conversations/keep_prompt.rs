@@ -109,7 +109,7 @@ fn role_and_parts(message: &PromptMessage) -> (MessageRole, Parts) {
             let beside = message.extra.iter().filter(|(name, _)| *name != "content");
             let beside = beside.map(|(name, value)| (name.clone(), value.clone())).collect();
             let extra = AnswerExtra::of_message(text::told_fields(beside, MAX_EXTRA_BYTES));
-            parts.0.extend(Some(extra).filter(|extra| !extra.is_empty()).map(Part::from));
+            parts.0.extend(Some(extra).filter(|extra| !extra.is_empty()).map(Part::Extra));
             (MessageRole::Assistant, parts)
         }
         PromptRole::Tool | PromptRole::Function => {

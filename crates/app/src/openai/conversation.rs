@@ -6,7 +6,7 @@ use domain::{
     access::Actor,
     conversations::{Parts, TurnEvent},
     error::ValueError,
-    gateways::{AnswerExtra, ChatDelta, ModelName, PromptMessage, PromptRole, ToolCall},
+    gateways::{ChatDelta, ModelName, PromptMessage, PromptRole, ToolCall},
     ids::ConversationId,
     usage::TokenUsage,
 };
@@ -141,9 +141,7 @@ impl Relay {
             TurnEvent::ToolCall { id, name, arguments, extra } => {
                 CompletionEvent::Delta(ChatDelta::ToolCall(ToolCall { id, name, arguments, extra }))
             }
-            TurnEvent::AnswerExtra { message, choice, answer } => {
-                CompletionEvent::Delta(ChatDelta::Extra(AnswerExtra { message, choice, answer }))
-            }
+            TurnEvent::AnswerExtra { extra } => CompletionEvent::Delta(ChatDelta::Extra(extra)),
             TurnEvent::CitationAdded { index, chunk_id, source_id, filename, page, quote } => {
                 self.cited.push(Cited { index, chunk_id, source_id, filename, page, quote });
                 return;

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     conversations::TurnFailure,
-    gateways::{Extra, bytes_of},
+    gateways::{AnswerExtra, Extra},
     ids::{ChunkId, ConversationId, MessageId, SourceId, StreamId},
     money::Money,
     names::names,
@@ -79,17 +79,11 @@ names! {
             #[serde(default, skip_serializing_if = "Extra::is_empty")]
             extra: Extra,
         },
-        /// The provider says more of its answer; see [`AnswerExtra`](crate::gateways::AnswerExtra).
+        /// The provider says more of its answer.
         AnswerExtra = "answer.extra" {
-            /// Further fields of the message.
-            #[serde(default, skip_serializing_if = "Extra::is_empty")]
-            message: Extra,
-            /// Further fields of its choice.
-            #[serde(default, skip_serializing_if = "Extra::is_empty")]
-            choice: Extra,
-            /// Further fields of the answer as a whole.
-            #[serde(default, skip_serializing_if = "Extra::is_empty")]
-            answer: Extra,
+            /// The fields.
+            #[serde(flatten)]
+            extra: AnswerExtra,
         },
         /// A passage is cited in the answer.
         CitationAdded = "citation.added" {
@@ -138,7 +132,7 @@ impl TurnEvent {
         match self {
             Self::TextDelta { text } | Self::ReasoningDelta { text } => text.len(),
             Self::ToolCall { arguments, .. } => arguments.len(),
-            Self::AnswerExtra { message, choice, answer } => [message, choice, answer].map(bytes_of).iter().sum(),
+            Self::AnswerExtra { extra } => extra.bytes(),
             _ => 0,
         }
     }

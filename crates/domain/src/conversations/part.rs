@@ -55,29 +55,13 @@ pub enum Part {
         /// What the tool said.
         content: String,
     },
-    /// What the provider says of its answer beside all this; see [`AnswerExtra`].
-    Extra {
-        /// Further fields of the message.
-        #[serde(default, skip_serializing_if = "Extra::is_empty")]
-        message: Extra,
-        /// Further fields of its choice.
-        #[serde(default, skip_serializing_if = "Extra::is_empty")]
-        choice: Extra,
-        /// Further fields of the answer as a whole.
-        #[serde(default, skip_serializing_if = "Extra::is_empty")]
-        answer: Extra,
-    },
+    /// What the provider says of its answer beside all this.
+    Extra(AnswerExtra),
     /// A place where a citation stands.
     Source {
         /// The citation's number, from 1.
         citation_index: u32,
     },
-}
-
-impl From<AnswerExtra> for Part {
-    fn from(AnswerExtra { message, choice, answer }: AnswerExtra) -> Self {
-        Self::Extra { message, choice, answer }
-    }
 }
 
 /// All parts of a message. Stored as `{"version": 1, "parts": […]}`, so that old rows stay readable.
@@ -139,7 +123,7 @@ impl Parts {
                     text::free(&format!("parts/{index}/tool_call_id"), tool_call_id, MAX_TEXT_BYTES)?;
                     text::free(&format!("parts/{index}/content"), content, MAX_TEXT_BYTES)?;
                 }
-                Part::Reasoning { .. } | Part::ToolCall { .. } | Part::Extra { .. } | Part::Source { .. } => {
+                Part::Reasoning { .. } | Part::ToolCall { .. } | Part::Extra(_) | Part::Source { .. } => {
                     let message = "only a model writes parts of this type";
                     return Err(ValueError::new(format!("parts/{index}"), "not_from_user", message));
                 }

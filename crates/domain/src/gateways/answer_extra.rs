@@ -56,8 +56,7 @@ impl AnswerExtra {
 }
 
 /// Bytes of fields as JSON, but for what stands between them.
-#[must_use]
-pub fn bytes_of(fields: &Extra) -> usize {
+fn bytes_of(fields: &Extra) -> usize {
     fields.iter().map(|(name, value)| name.len() + value.to_string().len()).sum()
 }
 

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use domain::{
     access::{Permission, Purpose, Scope},
     conversations::{AnswerUpdate, Conversation, Message, MessageRole, MessageStatus, Part, Parts, Visibility},
+    gateways::AnswerExtra,
     money::Money,
     store::{StoreError, Tx},
     usage::TokenUsage,
@@ -94,11 +95,11 @@ impl Subject for Messages {
                     extra: Default::default(),
                 },
                 Part::ToolResult { tool_call_id: "c1".to_owned(), content: "two".to_owned() },
-                Part::Extra {
+                Part::Extra(AnswerExtra {
                     message: fields(json!({ "reasoning_details": [{ "signature": "s" }] })),
                     choice: fields(json!({ "stop_reason": 7 })),
                     answer: fields(json!({ "citations": ["u"] })),
-                },
+                }),
                 Part::Source { citation_index: 1 },
             ]),
             attachments: vec![json!({ "file_id": "f", "pages": [1, 2.5, null, true] })],

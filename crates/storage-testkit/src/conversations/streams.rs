@@ -7,6 +7,7 @@ use domain::{
         Conversation, Message, MostRunning, Stream, StreamEvent, StreamLease, StreamState, TurnEvent, TurnFailure,
         Visibility, event::RetrievedItem,
     },
+    gateways::AnswerExtra,
     identity::{ApiKey, User},
     money::Money,
     store::{Mode, StoreError, Tx},
@@ -180,9 +181,11 @@ fn every_event(world: &World) -> Vec<StreamEvent> {
             extra: Default::default(),
         },
         TurnEvent::AnswerExtra {
-            message: fields(json!({ "reasoning_details": [{ "signature": "s" }] })),
-            choice: Default::default(),
-            answer: fields(json!({ "citations": ["u"] })),
+            extra: AnswerExtra {
+                message: fields(json!({ "reasoning_details": [{ "signature": "s" }] })),
+                choice: Default::default(),
+                answer: fields(json!({ "citations": ["u"] })),
+            },
         },
         TurnEvent::CitationAdded {
             index: 1,

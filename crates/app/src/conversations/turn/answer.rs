@@ -35,7 +35,7 @@ impl Answer {
 
     /// Nothing has been said yet.
     pub(crate) fn is_empty(&self) -> bool {
-        self.parts.0.iter().all(|part| matches!(part, Part::Extra { .. }))
+        self.parts.0.iter().all(|part| matches!(part, Part::Extra(_)))
     }
 
     /// Takes a delta in; text comes back as the event to tell, the rest is only kept.
@@ -70,14 +70,13 @@ impl Answer {
             }
             ChatDelta::Extra(extra) => {
                 self.bytes += extra.bytes();
-                let mut all = match self.parts.0.pop_if(|last| matches!(last, Part::Extra { .. })) {
-                    Some(Part::Extra { message, choice, answer }) => AnswerExtra { message, choice, answer },
+                let mut all = match self.parts.0.pop_if(|last| matches!(last, Part::Extra(_))) {
+                    Some(Part::Extra(all)) => all,
                     _ => AnswerExtra::default(),
                 };
                 all.add(extra.clone());
-                self.parts.0.push(all.into());
-                let AnswerExtra { message, choice, answer } = extra;
-                Some(TurnEvent::AnswerExtra { message, choice, answer })
+                self.parts.0.push(Part::Extra(all));
+                Some(TurnEvent::AnswerExtra { extra })
             }
             ChatDelta::Finished(reason) => {
                 self.finish_reason = Some(reason);
@@ -92,11 +91,11 @@ impl Answer {
 
     /// The last part but for further fields, which stay behind all others: they come between any two words.
     fn last(&mut self) -> Option<&mut Part> {
-        self.parts.0.iter_mut().rfind(|part| !matches!(part, Part::Extra { .. }))
+        self.parts.0.iter_mut().rfind(|part| !matches!(part, Part::Extra(_)))
     }
 
     fn push(&mut self, part: Part) {
-        let extra = self.parts.0.pop_if(|last| matches!(last, Part::Extra { .. }));
+        let extra = self.parts.0.pop_if(|last| matches!(last, Part::Extra(_)));
         self.parts.0.extend([Some(part), extra].into_iter().flatten());
     }
 
@@ -181,7 +180,7 @@ mod tests {
         answer.take(ChatDelta::Text("b".into()));
         answer.take(ChatDelta::Extra(extra(serde_json::json!({ "citations": ["u", "v"] }))));
         let extra = extra(serde_json::json!({ "citations": ["u", "v"] }));
-        assert_eq!(answer.parts.0, [Part::Text { text: "ab".into() }, extra.into()]);
+        assert_eq!(answer.parts.0, [Part::Text { text: "ab".into() }, Part::Extra(extra)]);
         assert!(answer.len() > 20);
     }
 

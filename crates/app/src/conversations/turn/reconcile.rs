@@ -7,7 +7,7 @@ use domain::{
         AnswerUpdate, ExpiredStream, MessageStatus, Stream, StreamEvent, StreamState, TurnEvent, TurnFailure,
         stream::STREAM_LEASE_SECONDS,
     },
-    gateways::{AnswerExtra, ChatDelta, ModelName, ToolCall, Topic},
+    gateways::{ChatDelta, ModelName, ToolCall, Topic},
     usage::{TokenUsage, UsageLog, estimate},
 };
 use serde_json::json;
@@ -119,8 +119,8 @@ fn take(answer: &mut Answer, event: TurnEvent) {
         TurnEvent::ToolCall { id, name, arguments, extra } => {
             answer.take(ChatDelta::ToolCall(ToolCall { id, name, arguments, extra }));
         }
-        TurnEvent::AnswerExtra { message, choice, answer: of_all } => {
-            answer.take(ChatDelta::Extra(AnswerExtra { message, choice, answer: of_all }));
+        TurnEvent::AnswerExtra { extra } => {
+            answer.take(ChatDelta::Extra(extra));
         }
         TurnEvent::TurnStarted { .. }
         | TurnEvent::RetrievalCompleted { .. }
