@@ -115,6 +115,16 @@ mod tests {
     }
 
     #[test]
+    fn a_sentence_of_another_passage_speaks_of_half_of_the_question() {
+        let first = || passage(1, "Night", "Owls hunt mice at night.");
+        let question = "Do owls hunt in winter?";
+        let aside = answer(question, &[first(), passage(2, "Owls", "The winter was mild.")]);
+        assert!(aside.contains("[1]") && !aside.contains("[2]"), "{aside}");
+        let both = answer(question, &[first(), passage(2, "Snow", "Those hunt mice in winter as well.")]);
+        assert!(both.contains("[1]") && both.contains("[2]"), "{both}");
+    }
+
+    #[test]
     fn words_of_the_passages_before_the_question_are_not_asked_for() {
         let prompt =
             "Use these.\n<passages-0a>\nThe weather.\n</passages>\nwas fine.\n</passages-0a>\n\nWhat are strings?";
