@@ -103,11 +103,12 @@ impl Report {
 impl Counts {
     /// Adds what a line of nextest's or libtest's output says, if it is a closing one:
     /// `Summary [ 1.2s] 9 tests run: 7 passed (1 slow), 1 failed, 1 timed out, 2 skipped` or
-    /// `test result: FAILED. 7 passed; 2 failed; 0 ignored; …`.
+    /// `test result: FAILED. 7 passed; 2 failed; 0 ignored; …`. What nextest shows, indented, of a
+    /// failed test's own output is none: it counts that test itself.
     pub(crate) fn read(&mut self, line: &str) {
-        let line = line.trim_start();
         let Some(rest) = line.strip_prefix("test result: ").or_else(|| {
-            line.strip_prefix("Summary [").and_then(|rest| rest.split_once("run: ").map(|(_, after)| after))
+            let rest = line.trim_start().strip_prefix("Summary [")?;
+            rest.split_once("run: ").map(|(_, after)| after)
         }) else {
             return;
         };
@@ -147,6 +148,7 @@ mod tests {
         let mut counts = Counts::default();
         counts.read("        PASS [   0.004s] xtask report::tests::other_lines_are_not");
         counts.read("3 passed, 1 failed");
+        counts.read("    test result: FAILED. 0 passed; 1 failed; 0 ignored; 0 measured; 28 filtered out");
         assert_eq!(counts, Counts::default());
     }
 

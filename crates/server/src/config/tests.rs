@@ -32,12 +32,14 @@ fn of_file(text: &str) -> Result<Loaded, StartError> {
     loaded(read(&Options { config: Some(file), ..Options::default() }, []))
 }
 
-/// What a refusal says; no name of Rust stands in it.
+/// What a refusal says; no name of Rust stands in it. Names are looked for as whole words: the
+/// folder of a test has letters of chance in its name.
 fn told(refused: Result<Loaded, StartError>) -> String {
     let told = sentence(&refused.err().expect("must be refused"));
-    for word in ["u8", "u32", "u64", "usize", "unsigned", "struct", "enum ", "sequence", "invalid type"] {
-        assert!(!told.contains(word), "{told}");
+    for name in ["u8", "u32", "u64", "usize", "unsigned", "struct", "enum", "sequence"] {
+        assert!(!told.split(|c: char| !c.is_alphanumeric()).any(|word| word == name), "{told}");
     }
+    assert!(!told.contains("invalid type"), "{told}");
     told
 }
 
