@@ -7,7 +7,7 @@ mod embeddings;
 mod errors;
 mod models;
 mod request;
-mod text;
+pub(crate) mod text;
 
 pub(crate) use {
     chat::*,

@@ -20,7 +20,7 @@ mod whole;
 
 pub use annotation::{Annotation, Cited};
 pub use completion::{ChatCompletion, Completion, CompletionEvent};
-pub use embeddings::{EmbeddingRequest, EmbeddingResult};
+pub use embeddings::{EmbeddingRequest, EmbeddingResult, MAX_INPUTS};
 pub use failure::Failure;
 pub(crate) use running::RunningCalls;
 pub(crate) use unread::UnreadCalls;

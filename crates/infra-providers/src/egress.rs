@@ -13,54 +13,46 @@
 //! list comes with a newer build. The operator may add authorities. The cryptography (`ring`) is named here as well,
 //! so the client does not depend on what the process has installed.
 //!
-//! The client is hyper's own and not one of those around it, because it alone tells on which connection a request
-//! failed, and so whether it may be sent once more.
+//! The client is hyper's own and not one of those around it: whoever keeps the connections knows on which of them a
+//! request failed, and so whether it may be sent once more, and reads an answer without a task between.
 
 mod address;
 mod allow_list;
+mod carrier;
 mod connection;
 mod connector;
 mod error;
+mod pool;
 mod resolver;
 mod route;
 mod trust;
 
-use std::{error::Error, sync::Arc, time::Duration};
+use std::{error::Error, fmt, sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
-use http_body_util::{BodyExt, Full};
+use http_body_util::Full;
 use hyper::{
     HeaderMap, StatusCode,
     body::Incoming,
     header::{ACCEPT, ACCEPT_ENCODING, HeaderValue, PROXY_AUTHORIZATION, USER_AGENT},
-};
-use hyper_util::{
-    client::legacy,
-    rt::{TokioExecutor, TokioTimer},
 };
 use tokio::time::{Instant, timeout_at};
 use url::{Host, Url};
 
 pub use address::is_public;
 pub use allow_list::AllowList;
+use carrier::{Carrier, Sent};
 use connector::Connector;
 pub use error::EgressError;
 pub use hyper::Method;
+use pool::{Origin, Pool};
 use resolver::Resolver;
 pub use resolver::{Lookup, SystemLookup};
 pub use route::{Proxy, Route, authorities};
 
-/// How long an idle connection is kept: shorter than the 5 s after which many servers of models close theirs without a
-/// word.
-const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(4);
-/// Most idle connections kept to one host.
-const POOL_MAX_IDLE_PER_HOST: usize = 64;
-/// Most headers of a response.
-const MAX_HEADERS: usize = 100;
 const AGENT: &str = concat!("banyan/", env!("CARGO_PKG_VERSION"));
 
 type BoxError = Box<dyn Error + Send + Sync>;
-type Client = legacy::Client<Connector, Full<Bytes>>;
 
 /// Bounds of one exchange.
 #[derive(Debug, Clone, Copy)]
@@ -95,8 +87,8 @@ impl Request {
         Self { method, url, headers: HeaderMap::new(), body: Bytes::new() }
     }
 
-    fn build(self) -> Result<hyper::Request<Full<Bytes>>, EgressError> {
-        let mut request = hyper::Request::new(Full::new(self.body));
+    fn build(self) -> Result<Sent, EgressError> {
+        let mut request = Sent::new(Full::new(self.body));
         *request.method_mut() = self.method;
         *request.uri_mut() =
             self.url.as_str().parse().map_err(|_| EgressError::Forbidden("it cannot be written in a request"))?;
@@ -110,36 +102,61 @@ impl Request {
     }
 }
 
-/// A client that keeps connections, and one that makes a new one for each request.
-struct Clients {
-    kept: Client,
-    fresh: Client,
+/// Connections by one route.
+struct Connections {
+    connector: Connector,
+    pool: Arc<Pool>,
 }
 
-impl Clients {
+impl Connections {
     fn new(lookup: &Arc<dyn Lookup>, is_guarded: bool, route: Arc<Route>) -> Result<Self, EgressError> {
         let connector = Connector::new(Resolver { lookup: Arc::clone(lookup), is_guarded }, route)?;
-        Ok(Self { kept: client(POOL_MAX_IDLE_PER_HOST, connector.clone()), fresh: client(0, connector) })
+        Ok(Self { connector, pool: Arc::default() })
     }
 
     /// Sends a request, and once more on a new connection when the kept one was dead already.
-    async fn send(&self, request: hyper::Request<Full<Bytes>>) -> Result<hyper::Response<Incoming>, legacy::Error> {
-        match self.kept.request(request.clone()).await {
-            Err(error) if connection::died_unanswered(&error) => {
-                tracing::debug!(%error, "a kept connection was dead; the request is sent on a new one");
-                self.fresh.request(request).await
+    // A peer that closes a connection for being idle just as the next request comes never saw that request, so that even
+    // a POST may be repeated (RFC 9110, section 9.2.2, lets a client that knows). On a connection that carried nothing
+    // before, a death may be that of the work on the request; and where a byte of the answer came, the request was seen.
+    async fn send(&self, request: Sent) -> Result<(hyper::Response<Incoming>, Lease), EgressError> {
+        let uri = request.uri().clone();
+        let origin = Origin::of(&uri);
+        if let Some(mut kept) = self.pool.take(&origin) {
+            match kept.send(request.clone()).await {
+                Err(error) if !kept.is_answered() => {
+                    tracing::debug!(%error, "a kept connection was dead; the request is sent on a new one");
+                }
+                answered => return Ok((answered.map_err(EgressError::broken)?, self.lease(origin, kept))),
             }
-            answered => answered,
         }
+        let mut fresh = self.connector.connect(&uri).await.map_err(EgressError::unconnected)?;
+        Ok((fresh.send(request).await.map_err(EgressError::broken)?, self.lease(origin, fresh)))
+    }
+
+    fn lease(&self, origin: Origin, carrier: Carrier) -> Lease {
+        Lease { carrier, origin, pool: Arc::clone(&self.pool) }
+    }
+}
+
+/// A connection under an answer. Dropped before the end of it, the connection is closed.
+struct Lease {
+    carrier: Carrier,
+    origin: Origin,
+    pool: Arc<Pool>,
+}
+
+impl Lease {
+    fn end(self) {
+        self.pool.put(self.origin, self.carrier);
     }
 }
 
 /// The guarded client.
 pub struct Egress {
     /// For everyone: drops private addresses when it resolves.
-    guarded: Clients,
+    guarded: Connections,
     /// For hosts that the operator listed: connects wherever they are, by the route.
-    listed: Clients,
+    listed: Connections,
     allow: AllowList,
     proxy: Option<Proxy>,
 }
@@ -160,9 +177,9 @@ impl Egress {
     pub fn with(allow: AllowList, route: Route, lookup: Arc<dyn Lookup>) -> Result<Self, EgressError> {
         let direct = Route { proxy: None, ..route.clone() };
         Ok(Self {
-            guarded: Clients::new(&lookup, true, Arc::new(direct))?,
+            guarded: Connections::new(&lookup, true, Arc::new(direct))?,
             proxy: route.proxy.clone(),
-            listed: Clients::new(&lookup, false, Arc::new(route))?,
+            listed: Connections::new(&lookup, false, Arc::new(route))?,
             allow,
         })
     }
@@ -184,12 +201,11 @@ impl Egress {
         }
         let now = Instant::now();
         let total = now + limits.total;
-        let clients = if is_listed { &self.listed } else { &self.guarded };
-        let inner = timeout_at(total.min(now + limits.headers), clients.send(request))
-            .await
-            .map_err(|_| EgressError::Timeout)?
-            .map_err(EgressError::before_answer)?;
-        Ok(Response { inner, idle: limits.idle, total, left: limits.max_bytes, max_bytes: limits.max_bytes })
+        let connections = if is_listed { &self.listed } else { &self.guarded };
+        let sent = timeout_at(total.min(now + limits.headers), connections.send(request));
+        let (inner, lease) = sent.await.map_err(|_| EgressError::Timeout)??;
+        let Limits { idle, max_bytes, .. } = limits;
+        Ok(Response { inner, lease: Some(lease), idle, total, left: max_bytes, max_bytes })
     }
 
     /// Checks an address as far as it can be without resolving it; `true`: the operator listed it.
@@ -217,13 +233,20 @@ impl Egress {
 }
 
 /// The answer to a request; its body is read in pieces, within the limits.
-#[derive(Debug)]
 pub struct Response {
     inner: hyper::Response<Incoming>,
+    /// The connection, until the end has come.
+    lease: Option<Lease>,
     idle: Duration,
     total: Instant,
     left: u64,
     max_bytes: u64,
+}
+
+impl fmt::Debug for Response {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.inner.fmt(formatter)
+    }
 }
 
 impl Response {
@@ -250,9 +273,11 @@ impl Response {
     /// [`EgressError::Timeout`], [`EgressError::TooLarge`], [`EgressError::Broken`].
     pub async fn chunk(&mut self) -> Result<Option<Bytes>, EgressError> {
         let deadline = self.total.min(Instant::now() + self.idle);
-        loop {
-            let next = timeout_at(deadline, self.inner.body_mut().frame()).await.map_err(|_| EgressError::Timeout)?;
-            let Some(frame) = next else { return Ok(None) };
+        while let Some(lease) = &mut self.lease {
+            let frame = lease.carrier.frame(self.inner.body_mut());
+            let Some(frame) = timeout_at(deadline, frame).await.map_err(|_| EgressError::Timeout)? else {
+                break;
+            };
             // Frames of trailers are passed over.
             if let Ok(chunk) = frame.map_err(EgressError::broken)?.into_data() {
                 let left = self.left.checked_sub(chunk.len() as u64);
@@ -260,6 +285,10 @@ impl Response {
                 return Ok(Some(chunk));
             }
         }
+        if let Some(lease) = self.lease.take() {
+            lease.end();
+        }
+        Ok(None)
     }
 
     /// The whole body.
@@ -273,13 +302,4 @@ impl Response {
         }
         Ok(body.freeze())
     }
-}
-
-fn client(max_idle: usize, connector: Connector) -> Client {
-    legacy::Client::builder(TokioExecutor::new())
-        .pool_timer(TokioTimer::new())
-        .pool_idle_timeout(POOL_IDLE_TIMEOUT)
-        .pool_max_idle_per_host(max_idle)
-        .http1_max_headers(MAX_HEADERS)
-        .build(connector)
 }

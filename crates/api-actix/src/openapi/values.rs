@@ -7,6 +7,7 @@ use app::{
     conversations::{MAX_MODELS, MAX_SYSTEM_PROMPT_BYTES},
     identity::{MAX_API_KEY_DESCRIPTION_BYTES, MAX_AVATAR_URL_BYTES, MAX_PASSWORD_CHARS, MIN_PASSWORD_CHARS},
     knowledge::{MAX_COLLECTION_DESCRIPTION_BYTES, MAX_NAMED_COLLECTIONS, MAX_QUERY_BYTES},
+    openai::MAX_INPUTS,
 };
 use domain::{
     access::{Permission, SystemRole},
@@ -19,11 +20,14 @@ use domain::{
     text::{MAX_NAME_CHARS, MAX_TEXT_BYTES},
 };
 use utoipa::openapi::{
-    RefOr,
-    schema::{AdditionalProperties, Array, ArrayBuilder, KnownFormat, Object, ObjectBuilder, Ref, SchemaFormat, Type},
+    RefOr, Schema,
+    schema::{
+        AdditionalProperties, Array, ArrayBuilder, KnownFormat, Object, ObjectBuilder, OneOf, OneOfBuilder, Ref,
+        SchemaFormat, Type,
+    },
 };
 
-use crate::conversations::dto::MAX_TITLE_PART_BYTES;
+use crate::{conversations::dto::MAX_TITLE_PART_BYTES, v1::text::MAX_PROMPTS};
 
 /// Any text but NUL, which no database keeps.
 const NO_NUL: &str = r"^[^\u0000]*$";
@@ -63,9 +67,26 @@ pub(crate) fn one_of(names: impl IntoIterator<Item = &'static str>) -> Object {
 }
 
 fn list(of: &str, least: usize, most: usize) -> Array {
-    let items = RefOr::Ref(Ref::from_schema_name(of));
-    let list = ArrayBuilder::new().items(items).max_items(Some(most));
+    list_of(Ref::from_schema_name(of), least, Some(most))
+}
+
+fn list_of(items: impl Into<RefOr<Schema>>, least: usize, most: Option<usize>) -> Array {
+    let list = ArrayBuilder::new().items(items.into()).max_items(most);
     list.min_items((least > 0).then_some(least)).build()
+}
+
+/// One, or some in a list.
+fn one_or_list(one: impl Into<RefOr<Schema>> + Clone, most: usize) -> OneOfBuilder {
+    OneOfBuilder::new().item(one.clone()).item(list_of(one, 1, Some(most)))
+}
+
+/// What is embedded: a text or several, the token ids of one input or those of several.
+fn embedding_inputs() -> OneOf {
+    let text = ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).build();
+    let id =
+        ObjectBuilder::new().schema_type(Type::Integer).format(Some(SchemaFormat::KnownFormat(KnownFormat::Int32)));
+    let ids = list_of(id.minimum(Some(0)).build(), 1, None);
+    one_or_list(text, MAX_INPUTS).item(ids.clone()).item(list_of(ids, 1, Some(MAX_INPUTS))).build()
 }
 
 /// Declares values with their schemas. They are names for the document, and nothing has their type.
@@ -123,6 +144,15 @@ values! {
     PictureUrl = text(0, MAX_AVATAR_URL_BYTES, r"^https://[^\s\u0000\u0085]*$");
     /// An https URL on a domain of the platform.
     PlatformUrl = text(0, MAX_URL_BYTES, &platform_urls(&Platform::ALL));
+    /// A text, or several.
+    Prompts = one_or_list(Ref::from_schema_name("AnyText"), MAX_PROMPTS).build();
+    /// Up to 2,048 inputs, none of them empty: a text, several texts, the token ids of one input, or those of several.
+    ///
+    /// Ids are of the tokenizer of the model that is served. Those of tiktoken, which some clients send by default, are
+    /// of OpenAI's models only; for any other model send texts. A model in the process puts its special tokens
+    /// (`[CLS]`, `[SEP]`) around ids that do not begin with them, and no prompt before them. More ids in one input than
+    /// the model reads are refused.
+    EmbeddingInputs = embedding_inputs();
     /// Who speaks in a prompt.
     PromptRoleName = one_of(PromptRole::ALL.map(PromptRole::as_str).into_iter().chain(["developer"]));
     /// Further fields that a provider knows.

@@ -8,13 +8,16 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::errors::ErrorResponse;
-use crate::{authorize::ActorRequest, body::Json, error::HandlerResult, route::LISTED};
+use crate::{
+    authorize::ActorRequest, body::Json, error::HandlerResult, openapi::values::EmbeddingInputs, route::LISTED,
+};
 
 /// Texts to be embedded, or their tokens.
 #[derive(Debug, Deserialize, ToSchema)]
 #[schema(example = json!({ "model": "openai/text-embedding-3-small", "input": "a text" }))]
 pub(crate) struct EmbeddingRequest {
     model: String,
+    #[schema(value_type = EmbeddingInputs)]
     input: EmbeddingInputBody,
     /// `float` (the default) or `base64`.
     #[serde(default)]
@@ -26,13 +29,8 @@ pub(crate) struct EmbeddingRequest {
     dimensions: Option<u32>,
 }
 
-/// Up to 2,048 inputs, none of them empty: a text, several texts, the token ids of one input, or those of several.
-///
-/// Ids are of the tokenizer of the model that is served. Those of tiktoken, which some clients send by default, are of
-/// OpenAI's models only; for any other model send texts. A model in the process puts its special tokens (`[CLS]`,
-/// `[SEP]`) around ids that do not begin with them, and no prompt before them. More ids in one input than the model
-/// reads are refused.
-#[derive(Debug, Deserialize, ToSchema)]
+/// The inputs.
+#[derive(Debug, Deserialize)]
 #[serde(untagged, expecting = "must be a text, a list of texts, a list of token ids, or a list of such lists")]
 pub(crate) enum EmbeddingInputBody {
     Text(String),

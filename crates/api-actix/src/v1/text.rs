@@ -19,10 +19,10 @@ use super::{
     errors::ErrorResponse,
     request::{OneOrMany, StreamOptions, token_limit},
 };
-use crate::{authorize::ActorRequest, body::Json, error::HandlerResult, route::LISTED, sse};
+use crate::{authorize::ActorRequest, body::Json, error::HandlerResult, openapi::values::Prompts, route::LISTED, sse};
 
 /// Most prompts of a request.
-const MAX_PROMPTS: usize = 64;
+pub(crate) const MAX_PROMPTS: usize = 64;
 /// How many of them are answered at once.
 const PROMPTS_AT_ONCE: usize = 4;
 
@@ -34,7 +34,7 @@ pub(crate) struct TextCompletionRequest {
     model: String,
     /// A text, or up to 64 of them, each of which is answered by a choice with its index. Ids of tokens are not read.
     #[serde(default)]
-    #[schema(value_type = OneOrMany, required)]
+    #[schema(value_type = Prompts, required)]
     prompt: Value,
     /// Answer as an event stream.
     #[serde(default)]

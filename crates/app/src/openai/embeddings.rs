@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// Most inputs of one call (OpenAI's own bound).
-const MAX_INPUTS: usize = 2_048;
+pub const MAX_INPUTS: usize = 2_048;
 
 /// What is to be embedded.
 #[derive(Debug, Clone, PartialEq, Eq)]

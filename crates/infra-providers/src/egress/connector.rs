@@ -19,6 +19,7 @@ use tower_service::Service;
 
 use super::{
     BoxError, EgressError,
+    carrier::Carrier,
     connection::{Connection, Stream},
     resolver::Resolver,
     route::{Proxy, Route},
@@ -65,7 +66,6 @@ impl Service<Uri> for Dialer {
 }
 
 /// Connects by a route.
-#[derive(Clone)]
 pub(super) struct Connector {
     dialer: Dialer,
     route: Arc<Route>,
@@ -84,38 +84,30 @@ impl Connector {
         Ok(Self { dialer: Dialer { tcp, tls: TlsConnector::from(Arc::new(tls)) }, route })
     }
 
-    async fn connect(mut self, uri: Uri) -> Result<TokioIo<Connection>, BoxError> {
+    /// A connection to the host of an address, made in the route's time.
+    ///
+    /// # Errors
+    /// What stands in the way, among it [`NotThrough`] and the resolver's.
+    pub(super) async fn connect(&self, uri: &Uri) -> Result<Carrier, BoxError> {
+        let late = |_| BoxError::from(io::Error::from(io::ErrorKind::TimedOut));
+        timeout(self.route.connect, self.connected(uri)).await.map_err(late)?
+    }
+
+    async fn connected(&self, uri: &Uri) -> Result<Carrier, BoxError> {
+        let dialer = self.dialer.clone();
         let (stream, is_forwarded) = match &self.route.proxy {
-            None => (self.dialer.dial(uri).await?.into_inner(), false),
-            Some(Proxy { uri: proxy, authorization }) if is_tls(&uri) => {
-                let mut tunnel = Tunnel::new(proxy.clone(), self.dialer.clone());
+            None => (dialer.dial(uri.clone()).await?.into_inner(), false),
+            Some(Proxy { uri: proxy, authorization }) if is_tls(uri) => {
+                let mut tunnel = Tunnel::new(proxy.clone(), dialer);
                 if let Some(authorization) = authorization {
                     tunnel = tunnel.with_auth(authorization.clone());
                 }
                 let stream = tunnel.call(uri.clone()).await.map_err(|error| NotThrough(error.into()))?;
-                (self.dialer.shake_hands(&uri, stream.into_inner()).await?, false)
+                (self.dialer.shake_hands(uri, stream.into_inner()).await?, false)
             }
-            Some(proxy) => (self.dialer.call(proxy.uri.clone()).await.map_err(NotThrough)?.into_inner(), true),
+            Some(proxy) => (dialer.dial(proxy.uri.clone()).await.map_err(NotThrough)?.into_inner(), true),
         };
-        Ok(TokioIo::new(Connection::new(stream, is_forwarded)))
-    }
-}
-
-impl Service<Uri> for Connector {
-    type Response = TokioIo<Connection>;
-    type Error = BoxError;
-    type Future = BoxFuture<'static, Result<Self::Response, BoxError>>;
-
-    fn poll_ready(&mut self, _context: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, uri: Uri) -> Self::Future {
-        let (longest, connecting) = (self.route.connect, self.clone().connect(uri));
-        Box::pin(async move {
-            let late = |_| BoxError::from(io::Error::from(io::ErrorKind::TimedOut));
-            timeout(longest, connecting).await.map_err(late)?
-        })
+        Ok(Carrier::over(Connection::new(stream), is_forwarded).await?)
     }
 }
 

@@ -2,8 +2,6 @@
 
 use std::{error::Error, io};
 
-use hyper_util::client::legacy;
-
 use super::{
     BoxError,
     connector::NotThrough,
@@ -50,28 +48,24 @@ impl EgressError {
         Self::Setup(error.into())
     }
 
-    /// An error before the headers of the answer were there.
-    pub(super) fn before_answer(error: legacy::Error) -> Self {
-        if find::<NotPublic>(&error).is_some() {
+    /// An error before there was a connection.
+    pub(super) fn unconnected(error: BoxError) -> Self {
+        let cause: &(dyn Error + 'static) = &*error;
+        if find::<NotPublic>(cause).is_some() {
             Self::Forbidden(NOT_PUBLIC)
-        } else if let Some(rustls::Error::InvalidCertificate(_)) = find(&error) {
-            Self::Certificate(error.into())
-        } else if find::<NotThrough>(&error).is_some() {
-            Self::Proxy(error.into())
-        } else if error.is_connect() {
-            Self::Unreachable(error.into())
+        } else if let Some(rustls::Error::InvalidCertificate(_)) = find(cause) {
+            Self::Certificate(error)
+        } else if find::<NotThrough>(cause).is_some() {
+            Self::Proxy(error)
         } else {
-            Self::broken(error)
+            Self::Unreachable(error)
         }
     }
 
-    /// An error while the answer was read.
-    pub(super) fn broken(error: impl Error + Send + Sync + 'static) -> Self {
+    /// An error while the request was sent or its answer read.
+    pub(super) fn broken(error: hyper::Error) -> Self {
         let is_interrupted = find::<io::Error>(&error).is_some();
-        match find::<hyper::Error>(&error) {
-            Some(cause) if !is_interrupted && cause.is_parse() => Self::Protocol(error.into()),
-            _ => Self::Broken(error.into()),
-        }
+        if !is_interrupted && error.is_parse() { Self::Protocol(error.into()) } else { Self::Broken(error.into()) }
     }
 }
 

@@ -2,11 +2,19 @@
 
 use std::time::Duration;
 
-use domain::gateways::GatewayErrorKind as Kind;
+use domain::gateways::{ChatModel, GatewayErrorKind as Kind};
+use futures::{FutureExt, StreamExt};
 use infra_providers::{
-    OpenAiChat,
+    AllowList, Egress, OpenAiChat,
+    egress::{Limits, Method, Request},
     scripted::{Fault, Script, ScriptedServer},
 };
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    time::{sleep, timeout},
+};
+use url::Url;
 
 use crate::{answer, ask, chat, check};
 
@@ -85,7 +93,67 @@ async fn connections_are_given_up_before_servers_of_models_close_them() {
     let server = ScriptedServer::start().await.unwrap();
     let model = chat(&server);
     say(&model).await;
-    tokio::time::sleep(Duration::from_millis(4500)).await;
+    sleep(Duration::from_millis(4500)).await;
     say(&model).await;
     assert_eq!(connections(&server), [1, 2]);
+}
+
+#[tokio::test]
+async fn pieces_that_are_there_are_read_without_waiting() {
+    let server = ScriptedServer::start().await.unwrap();
+    let words: Vec<String> = (0..400).map(|number| format!("word{number}")).collect();
+    server.set_default(Script::reply(words.join(" ")));
+    let mut stream = chat(&server).chat(ask("hello")).await.unwrap();
+    stream.next().await.unwrap().unwrap();
+    sleep(Duration::from_millis(200)).await;
+    let mut pieces = 1;
+    while stream.next().now_or_never().expect("nobody has to be waited for").is_some() {
+        pieces += 1;
+    }
+    assert!(pieces > 400, "{pieces}");
+}
+
+/// A server that answers one request with these bytes, and the client's side of it.
+async fn peer(answer: &'static str) -> (Egress, Request, impl Future<Output = TcpStream>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = Url::parse(&format!("http://{}/", listener.local_addr().unwrap())).unwrap();
+    let serving = async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        while !stream.read_u8().await.unwrap().is_ascii_control() {}
+        stream.write_all(answer.as_bytes()).await.unwrap();
+        stream
+    };
+    (Egress::new(AllowList::new([&url])).unwrap(), Request::new(Method::GET, url), serving)
+}
+
+const LIMITS: Limits = Limits {
+    headers: Duration::from_secs(5),
+    idle: Duration::from_secs(5),
+    total: Duration::from_secs(5),
+    max_bytes: 1_000,
+};
+
+/// Reads what is left of a request, until the client closes.
+async fn closed(mut stream: TcpStream) {
+    while stream.read(&mut [0; 1024]).await.unwrap_or(0) > 0 {}
+}
+
+#[tokio::test]
+async fn an_idle_connection_is_closed_though_nobody_asks_again() {
+    let (egress, request, serving) = peer("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await;
+    let (response, stream) = tokio::join!(egress.send(request, LIMITS), serving);
+    assert_eq!(response.unwrap().bytes().await.unwrap(), "ok");
+    let mut closing = Box::pin(closed(stream));
+    timeout(Duration::from_secs(3), &mut closing).await.expect_err("it is kept");
+    timeout(Duration::from_secs(10), closing).await.expect("it is closed");
+}
+
+#[tokio::test]
+async fn an_answer_that_nobody_reads_any_more_is_hung_up_on() {
+    let (egress, request, serving) = peer("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nsome").await;
+    let (response, stream) = tokio::join!(egress.send(request, LIMITS), serving);
+    let mut response = response.unwrap();
+    assert_eq!(response.chunk().await.unwrap().unwrap(), "some");
+    drop(response);
+    timeout(Duration::from_secs(2), closed(stream)).await.expect("it is closed");
 }
