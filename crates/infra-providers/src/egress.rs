@@ -126,6 +126,8 @@ impl Connections {
                 Err(error) if !kept.is_answered() => {
                     tracing::debug!(%error, "a kept connection was dead; the request is sent on a new one");
                 }
+                // Some say that they give up an idle connection, just as the request comes (RFC 9110, section 15.5.9).
+                Ok(response) if response.status() == StatusCode::REQUEST_TIMEOUT => {}
                 answered => return Ok((answered.map_err(EgressError::broken)?, self.lease(origin, kept))),
             }
         }

@@ -48,6 +48,8 @@ const MAX_RETRY_AFTER: Duration = Duration::from_secs(10);
 const MAX_ERROR_BYTES: u64 = 64 * 1024;
 /// Most bytes of an answer.
 const MAX_ANSWER_BYTES: u64 = 64 * 1024 * 1024;
+/// What makes a body unreadable here (registered content codings, and the older name of gzip).
+const COMPRESSIONS: &[&str] = &["br", "compress", "dcb", "dcz", "deflate", "gzip", "x-compress", "x-gzip", "zstd"];
 /// The host that wants `max_completion_tokens`, where others know only `max_tokens`.
 const OPENAI_HOST: &str = "api.openai.com";
 
@@ -160,9 +162,10 @@ impl OpenAiConnection {
     /// Sends one request; a status of failure becomes an error, and so does a body that cannot be read.
     async fn send(&self, request: Request, limits: Limits) -> Result<Response, GatewayError> {
         let response = self.egress.send(request, limits).await.map_err(|error| self.egress_error(error))?;
-        let encoding = response.headers().get(header::CONTENT_ENCODING).map(header::HeaderValue::as_bytes);
-        let is_plain =
-            encoding.is_none_or(|encoding| encoding.is_empty() || encoding.eq_ignore_ascii_case(b"identity"));
+        let encodings = response.headers().get_all(header::CONTENT_ENCODING).iter();
+        let names = encodings.filter_map(|names| names.to_str().ok()).flat_map(|names| names.split(','));
+        // Others are no encodings: `none` and `utf-8` are said to keep proxies from compressing.
+        let is_plain = !names.map(str::trim).any(|name| COMPRESSIONS.iter().any(|one| name.eq_ignore_ascii_case(one)));
         match response.status().is_success() {
             true if is_plain => Ok(response),
             true => Err(self.fail(

@@ -142,7 +142,7 @@ impl Form for ChatForm {
                 let is_nothing = further.is_empty() && extra.is_empty();
                 return (!is_nothing).then(|| self.chunk_with(Delta { further, ..Delta::default() }, None, extra));
             }
-            ChatDelta::Finished(_) | ChatDelta::Usage(_) => return None,
+            ChatDelta::Finished(_) | ChatDelta::Usage(_) | ChatDelta::UsageOutdated => return None,
         };
         Some(self.chunk(delta, None))
     }

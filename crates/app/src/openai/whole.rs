@@ -40,7 +40,7 @@ impl Completion {
                 CompletionEvent::Delta(ChatDelta::Reasoning(piece)) => whole.reasoning.push_str(&piece),
                 CompletionEvent::Delta(ChatDelta::ToolCall(call)) => whole.tool_calls.push(call),
                 CompletionEvent::Delta(ChatDelta::Extra(extra)) => whole.extra.add(extra),
-                CompletionEvent::Delta(ChatDelta::Finished(_) | ChatDelta::Usage(_)) => {}
+                CompletionEvent::Delta(ChatDelta::Finished(_) | ChatDelta::Usage(_) | ChatDelta::UsageOutdated) => {}
                 CompletionEvent::Annotated(annotations) => whole.annotations = annotations,
                 CompletionEvent::Failed(failure) => return Err(failure.into()),
                 CompletionEvent::Finished { finish_reason, usage } => {

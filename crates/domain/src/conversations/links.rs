@@ -67,7 +67,7 @@ impl AnswerLinks {
                 let told = self.without_addresses(extra);
                 Some(told).filter(|told| !told.is_empty()).map(ChatDelta::Extra).into_iter().collect()
             }
-            ChatDelta::Finished(_) | ChatDelta::Usage(_) => vec![delta],
+            ChatDelta::Finished(_) | ChatDelta::Usage(_) | ChatDelta::UsageOutdated => vec![delta],
         }
     }
 

@@ -197,6 +197,8 @@ pub enum ChatDelta {
     Finished(String),
     /// The provider's count of tokens; may come more than once, the last counts.
     Usage(TokenUsage),
+    /// More was said than the last count tells of: it counts no more.
+    UsageOutdated,
 }
 
 impl ChatDelta {
@@ -217,6 +219,7 @@ impl ChatDelta {
             Self::Extra(extra) => Some(extra.let_in()).filter(|extra| !extra.is_empty()).map(Self::Extra),
             Self::Finished(reason) => Some(Self::Finished(text::told_briefly(reason))),
             Self::Usage(usage) => usage.told().map(Self::Usage),
+            Self::UsageOutdated => Some(self),
         }
     }
 }

@@ -24,6 +24,8 @@ pub(super) struct Assembler {
     choice: Option<u32>,
     /// Whether anything was said.
     has_spoken: bool,
+    /// Whether a word was said, or a tool called.
+    has_said: bool,
     /// Whether anything was said in a delta.
     deltas_speak: bool,
     /// All that was said, for messages that repeat it.
@@ -34,6 +36,10 @@ pub(super) struct Assembler {
     reason: Option<String>,
     /// Tokens as they were told last.
     usage: TokenUsage,
+    /// Whether that count stands: nothing was said behind it.
+    is_counted: bool,
+    /// Whether anything was said that costs tokens, since they were told.
+    said_more: bool,
     /// The first half of a character at the end of the text so far, and of the reasoning.
     half_text: String,
     half_reasoning: String,
@@ -85,13 +91,23 @@ impl Assembler {
             }
         }
         self.take_usage(told, deltas);
+        // Some peers count before they speak, and break off before they count again.
+        if self.is_counted && self.said_more {
+            self.is_counted = false;
+            deltas.push_back(ChatDelta::UsageOutdated);
+        }
         Ok(())
     }
 
-    /// Takes tokens that were told. Some peers end with zeros, which take nothing back.
+    /// Takes tokens that were told. Some peers begin or end with zeros, which count nothing where words were said.
     pub(super) fn take_usage(&mut self, told: Option<TokenUsage>, deltas: &mut VecDeque<ChatDelta>) {
-        if let Some(usage) = told.filter(|usage| *usage != TokenUsage::default() || self.usage == *usage) {
+        let counts = |usage: &TokenUsage| match self.has_said {
+            true => usage.output_tokens > 0,
+            false => *usage != TokenUsage::default() || self.usage == *usage,
+        };
+        if let Some(usage) = told.filter(counts) {
             self.usage = usage;
+            (self.is_counted, self.said_more) = (true, false);
             deltas.push_back(ChatDelta::Usage(usage));
         }
     }
@@ -134,7 +150,11 @@ impl Assembler {
         let reasoning = json::flow(&mut self.half_reasoning, reasoning);
         let words = json::flow(&mut self.half_text, words);
         let calls = !delta.tool_calls.is_empty() || delta.function_call.is_some();
-        let speaks = calls || !(reasoning.is_empty() && words.is_empty() && extra.is_empty());
+        let says = calls || !(reasoning.is_empty() && words.is_empty());
+        let speaks = says || !extra.is_empty();
+        self.has_said |= says;
+        // A message may tell the calls of the deltas again.
+        self.said_more |= says && !(is_message && self.deltas_speak);
         self.has_spoken |= speaks;
         self.deltas_speak |= speaks && !is_message;
         push_texts(reasoning, words, deltas);

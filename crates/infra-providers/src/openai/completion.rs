@@ -4,7 +4,10 @@ use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use domain::gateways::{ChatDelta, GatewayError, GatewayErrorKind};
 use serde_json::Value;
-use tokio::time::{Instant, timeout_at};
+use tokio::{
+    task::coop::consume_budget,
+    time::{Instant, timeout_at},
+};
 
 use super::{
     OpenAiConnection,
@@ -77,6 +80,8 @@ impl OpenCompletion {
     /// The next delta; `None` behind the last one or the first error.
     pub(super) async fn next(&mut self) -> Option<Result<ChatDelta, GatewayError>> {
         loop {
+            // Pieces that are there already wait for nothing: others get their turn between them.
+            consume_budget().await;
             if let Some(delta) = self.deltas.pop_front() {
                 self.has_begun = true;
                 return Some(Ok(delta));
@@ -148,7 +153,18 @@ impl OpenCompletion {
             && self.phase == Phase::Events
         {
             let sentence = "sent more in one piece than an answer may hold";
-            self.failure = Some(self.connection.fail(GatewayErrorKind::Protocol, sentence).because(error));
+            self.fail(self.connection.fail(GatewayErrorKind::Protocol, sentence).because(error));
+        }
+    }
+
+    /// What ends the stream. Behind the reason why the model stopped the answer is whole, and nothing takes it back.
+    fn fail(&mut self, failure: GatewayError) {
+        if self.assembler.is_finished() {
+            tracing::debug!(error = ?failure, "what came behind the answer is passed over");
+            self.phase = Phase::Over;
+            self.take_end();
+        } else {
+            self.failure = Some(failure);
         }
     }
 
@@ -180,7 +196,7 @@ impl OpenCompletion {
             self.has_events = true;
             if event.event == "error" && self.phase == Phase::Events && self.failure.is_none() {
                 let body = json::read(event.data.as_bytes()).unwrap_or_else(|_| Value::from(event.data.as_str()));
-                self.failure = Some(self.connection.stream_error(&body));
+                self.fail(self.connection.stream_error(&body));
             }
             self.take_data(&event.data);
         }
@@ -189,7 +205,7 @@ impl OpenCompletion {
     fn take_data(&mut self, data: &str) {
         // Some servers put their frame around that of another.
         let data = data.trim_start_matches("data:");
-        if self.failure.is_some() {
+        if self.failure.is_some() || self.phase == Phase::Over {
             return;
         }
         if matches!(self.phase, Phase::Late(_)) {
@@ -198,7 +214,7 @@ impl OpenCompletion {
             self.assembler.take_usage(chunk.ok().and_then(|chunk| chunk.tokens()), &mut self.deltas);
             return;
         }
-        if data.trim() == DONE {
+        if is_done(data) {
             self.take_end();
             self.phase = Phase::Late(Instant::now() + LATE_USAGE_WAIT);
             return;
@@ -207,17 +223,20 @@ impl OpenCompletion {
             Ok(value) if value.is_object() || error_in(&value).is_some() => self.take_value(value),
             Ok(_) if data.len() <= MAX_SIGN_OF_LIFE => {}
             Err(_) if is_sign_of_life(data) => {}
-            Ok(_) => self.failure = Some(self.protocol("sent an event that is no answer")),
-            Err(error) => self.failure = Some(self.protocol("sent an event that is no JSON").because(error)),
+            Ok(_) => self.fail(self.protocol("sent an event that is no answer")),
+            Err(error) => self.fail(self.protocol("sent an event that is no JSON").because(error)),
         }
     }
 
     fn take_value(&mut self, value: Value) {
-        let failure = error_in(&value).map(|error| self.connection.stream_error(error));
-        if let Err(error) = self.assembler.take(value.into(), &mut self.deltas) {
+        if let Some(error) = error_in(&value).map(|error| self.connection.stream_error(error)) {
+            let was_finished = self.assembler.is_finished();
+            match self.assembler.take(value.into(), &mut self.deltas) {
+                Ok(()) if was_finished => self.fail(error),
+                Ok(()) | Err(_) => self.failure = Some(error),
+            }
+        } else if let Err(error) = self.assembler.take(value.into(), &mut self.deltas) {
             self.failure = Some(self.protocol("calls more tools than an answer may").because(error));
-        } else {
-            self.failure = failure;
         }
     }
 
@@ -258,7 +277,11 @@ impl OpenCompletion {
 
 /// Whether the data of an event is whole, be there a blank line behind it or not.
 fn is_whole(data: &str) -> bool {
-    data.trim() == DONE || json::read::<Value>(data.as_bytes()).is_ok()
+    is_done(data) || json::read::<Value>(data.as_bytes()).is_ok()
+}
+
+fn is_done(data: &str) -> bool {
+    data.trim().eq_ignore_ascii_case(DONE)
 }
 
 /// Whether an event that is no JSON only says that the peer is there: one short word, and no piece of JSON or of a page.

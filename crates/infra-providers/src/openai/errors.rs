@@ -27,12 +27,19 @@ const FILTERED: &[&str] = &["content_filter", "content management policy", "mode
 const ABOUT_KEYS: &[&str] =
     &["api key", "api_key", "apikey", "token", "credential", "authenti", "authoriz", "forbidden"];
 
+/// How providers say of a wrong key that the request is invalid.
+const KEY_REFUSED: &[&str] = &["api_key_invalid", "api key not valid", "invalid api key", "invalid_api_key"];
+
 /// What the provider itself said, without secrets; for the log.
 #[derive(Debug)]
 struct ProviderSaid {
     status: Option<StatusCode>,
     message: String,
     code: String,
+    /// In JSON, as one who speaks the dialect.
+    has_form: bool,
+    /// As a web page: by what stands before the provider.
+    is_page: bool,
     is_final: bool,
     complaint: Complaint,
 }
@@ -71,7 +78,7 @@ impl OpenAiConnection {
             }
             EgressError::Proxy(_) => (
                 Kind::Unreachable,
-                "cannot be reached through its proxy; check the proxy's address and what it lets through",
+                "cannot be reached through its proxy; check the proxy's address, its login and what it lets through",
             ),
             EgressError::Certificate(_) => (
                 Kind::Unreachable,
@@ -106,18 +113,18 @@ impl OpenAiConnection {
             Err(_) if is_page => (Value::Null, false),
             Err(_) => (Value::from(text.trim()), false),
         };
-        let mut error = self.said(Some(status), json, has_form);
+        let mut error = self.said(Some(status), json, has_form, is_page);
         error.retry_after = retry_after;
         error
     }
 
     /// The error that stands in an answer.
     pub(super) fn stream_error(&self, body: &Value) -> GatewayError {
-        self.said(None, body.clone(), true)
+        self.said(None, body.clone(), true, false)
     }
 
-    /// What the provider said, as an error; `has_form`: in JSON, as one who speaks the dialect.
-    fn said(&self, status: Option<StatusCode>, mut body: Value, has_form: bool) -> GatewayError {
+    /// What the provider said, as an error.
+    fn said(&self, status: Option<StatusCode>, mut body: Value, has_form: bool, is_page: bool) -> GatewayError {
         json::join_all(&mut body);
         let complaint = Complaint::read(&body);
         let mut codes = complaint.code.split(' ').filter_map(|code| StatusCode::from_bytes(code.as_bytes()).ok());
@@ -129,20 +136,22 @@ impl OpenAiConnection {
             message: redact(&complaint.message, &[key, host]),
             is_final: complaint.code.contains("insufficient_quota") || status == Some(StatusCode::PAYMENT_REQUIRED),
             code: redact(&complaint.code, &[key, host]),
+            has_form,
+            is_page,
             complaint,
         };
-        let (kind, message) = self.classify(status, &said, has_form);
+        let (kind, message) = self.classify(status, &said);
         GatewayError::new(kind, message).because(said)
     }
 
-    fn classify(&self, status: Option<StatusCode>, said: &ProviderSaid, has_form: bool) -> (GatewayErrorKind, String) {
+    fn classify(&self, status: Option<StatusCode>, said: &ProviderSaid) -> (GatewayErrorKind, String) {
         use GatewayErrorKind as Kind;
         let about = |sentence: &str| format!("the provider '{}' {sentence}", self.provider);
         let has = |part: &str| said.code.contains(part);
-        let refused = || {
-            let reason = if said.message.is_empty() { String::new() } else { format!(": {}", said.message) };
-            about(&format!("refused the request{reason}"))
-        };
+        let reason = if said.message.is_empty() { String::new() } else { format!(": {}", said.message) };
+        let refused = || about(&format!("refused the request{reason}"));
+        let refused_key = || (Kind::Unauthorized, about("refused the key; check it in the settings"));
+        let asks_to_wait = || (Kind::RateLimited, about(&format!("asks to wait; try again later{reason}")));
         let no_path = || (Kind::Protocol, about("has no such path; check its base URL, which usually ends in /v1"));
         // What frameworks say of a path that they do not know: nothing, or this. LM Studio says it with a status of success.
         let is_no_path = (said.message.is_empty() && said.code.is_empty()) || said.message == "Not Found";
@@ -154,21 +163,36 @@ impl OpenAiConnection {
         }
         match status.map_or(0, |status| status.as_u16()) {
             400 | 403 if said.complaint.says(FILTERED) => (Kind::ContentFilter, refused()),
+            400 if said.complaint.says(KEY_REFUSED) => refused_key(),
             403 if !said.message.is_empty() && !said.complaint.says(ABOUT_KEYS) => (Kind::InvalidRequest, refused()),
-            401 | 403 => (Kind::Unauthorized, about("refused the key; check it in the settings")),
-            404 if !has_form || is_no_path => no_path(),
+            407 => {
+                (Kind::Unauthorized, about("is behind a proxy that asks for a login; set it in the proxy's address"))
+            }
+            413 if said.is_page => {
+                (Kind::InvalidRequest, about("has something before it that takes no request so large"))
+            }
+            status @ (400 | 403 | 405 | 406 | 409..=412 | 414..=428 | 430..=499) if said.is_page => (
+                Kind::Protocol,
+                about(&format!(
+                    "answered by a web page of status {status}; check its base URL, and what stands before it"
+                )),
+            ),
+            401 | 403 => refused_key(),
+            404 if !said.has_form || is_no_path => no_path(),
             404 => (Kind::UnknownModel, about("knows no such model; choose one of its list")),
             _ if has("model_not_found") => (Kind::UnknownModel, about("knows no such model; choose one of its list")),
             408 => (Kind::Timeout, about("did not answer in time; try again")),
-            429 => (Kind::RateLimited, about("asks to wait; try again later")),
-            _ if has("rate_limit") => (Kind::RateLimited, about("asks to wait; try again later")),
+            // Larger than a minute may hold: no waiting helps.
+            413 => (Kind::InvalidRequest, refused()),
+            429 => asks_to_wait(),
+            _ if has("rate_limit") => asks_to_wait(),
             300..=399 => (Kind::Protocol, about("sends callers elsewhere; set the base URL that it redirects to")),
             _ if has("context_length") || has("context_size") => (Kind::ContextLength, refused()),
             0 | 400..=499 if said.complaint.says(TOO_LONG_FOR_CONTEXT) => (Kind::ContextLength, refused()),
             400..=499 => (Kind::InvalidRequest, refused()),
-            _ if has("authentication") => (Kind::Unauthorized, about("refused the key; check it in the settings")),
+            _ if has("authentication") => refused_key(),
             _ if has("invalid_request") => (Kind::InvalidRequest, refused()),
-            _ if has_form && !said.message.is_empty() => (Kind::Failed, about(&format!("failed: {}", said.message))),
+            _ if said.has_form && !said.message.is_empty() => (Kind::Failed, about(&format!("failed{reason}"))),
             _ => (Kind::Failed, about("failed; try again later")),
         }
     }

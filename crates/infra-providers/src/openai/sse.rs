@@ -97,8 +97,12 @@ impl SseParser {
             self.dispatch(events);
             return Ok(());
         }
-        let (field, value) = line.split_once(':').unwrap_or((line, ""));
-        let value = value.strip_prefix(' ').unwrap_or(value);
+        let (field, value) = match line.split_once(':') {
+            // Ollama tells an error in the middle of a stream as a line of JSON, in no field at all.
+            Some(_) if line.starts_with('{') => ("data", line),
+            Some((field, value)) => (field, value.strip_prefix(' ').unwrap_or(value)),
+            None => (line, ""),
+        };
         match field {
             "data" => {
                 // Only the first line of an event is looked at, so that no text is read again and again.
@@ -181,6 +185,11 @@ mod tests {
         assert_eq!(events.iter().map(|event| event.event.as_str()).collect::<Vec<_>>(), ["error", ""]);
         let (events, _) = parse(b"error: {\"code\":500}\n\ndata: b\n\n", &[]);
         assert_eq!((events[0].event.as_str(), events[0].data.as_str()), ("error", "{\"code\":500}"));
+    }
+
+    #[test]
+    fn json_by_itself_is_data() {
+        assert_eq!(data(b"data: {}\n\n{\"error\":{}}\n\ndata: b\n\n"), ["{}", "{\"error\":{}}", "b"]);
     }
 
     #[test]

@@ -22,6 +22,7 @@ const REASONS: &[(&str, &[&str])] = &[
     ("length", &["max_length", "max_output_tokens", "max_tokens", "model_length"]),
     (CALLS_TOOLS, &["function_call", "tool_call", "tool_use"]),
     ("content_filter", &["blocklist", "prohibited_content", "recitation", "refusal", "safety", "spii"]),
+    (FAILED, &["abort", "aborted", "insufficient_system_resource"]),
 ];
 
 /// Reads a field, or its default when it is null or of another type.
@@ -98,13 +99,21 @@ impl ChatChunk {
 /// The error that a chunk or a body tells: in a field of its own, in a choice, or as itself.
 pub(super) fn error_in(body: &Value) -> Option<&Value> {
     let has_failed = |choice: &&Value| {
-        choice.get("error").is_some_and(is_something) || choice.get("finish_reason").is_some_and(|why| why == FAILED)
+        let reason = choice.get("finish_reason").and_then(Value::as_str).and_then(known_reason);
+        choice.get("error").is_some_and(is_something) || reason == Some(FAILED)
     };
     match body {
         Value::Array(items) => items.first().and_then(error_in),
         _ if body.get("error").is_some_and(is_something) || is_bare_error(body) => Some(body),
         _ => body.get("choices")?.as_array()?.iter().find(has_failed),
     }
+}
+
+/// OpenAI's word for a reason to stop.
+fn known_reason(reason: &str) -> Option<&'static str> {
+    let lower = reason.to_lowercase();
+    let is_meant = |(word, others): &&(&str, &[&str])| *word == lower || others.contains(&lower.as_str());
+    REASONS.iter().find(is_meant).map(|(word, _)| *word)
 }
 
 #[derive(Debug, Default)]
@@ -143,10 +152,8 @@ impl Choice {
     pub(super) fn finish_reason(&self) -> Option<String> {
         match &self.finish_reason {
             Value::String(reason) => {
-                let lower = reason.to_lowercase();
-                let is_meant = |(word, others): &&(&str, &[&str])| *word == lower || others.contains(&lower.as_str());
-                let known = REASONS.iter().find(is_meant).map(|(word, _)| (*word).to_owned());
-                known.or_else(|| Some(reason.clone())).filter(|_| !matches!(lower.as_str(), "" | "null" | "none"))
+                let known = known_reason(reason).unwrap_or(reason);
+                Some(known.to_owned()).filter(|_| !matches!(reason.to_lowercase().as_str(), "" | "null" | "none"))
             }
             other => is_something(other).then(|| DONE.to_owned()),
         }

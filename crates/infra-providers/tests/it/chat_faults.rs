@@ -66,6 +66,13 @@ async fn f16_what_stays_wrong_is_not_tried_again() {
         (400, &json!({ "error": { "code": "model_not_found" } }), Kind::UnknownModel),
         (302, &empty, Kind::Protocol),
         (429, &quota, Kind::RateLimited),
+        (
+            400,
+            &json!([{ "error": { "message": "API key not valid. Please pass a valid API key." } }]),
+            Kind::Unauthorized,
+        ),
+        (407, &empty, Kind::Unauthorized),
+        (413, &json!({ "error": { "message": "too large", "code": "rate_limit_exceeded" } }), Kind::InvalidRequest),
     ] {
         let before = server.requests().len();
         server.push(Script::fault(Fault::Status { code, retry_after: None, body: body.clone() }));
@@ -77,6 +84,42 @@ async fn f16_what_stays_wrong_is_not_tried_again() {
             assert!(error.message.ends_with(": Wrong key … at … too long"), "{}", error.message);
         }
     }
+}
+
+#[tokio::test]
+async fn pages_of_what_stands_before_a_provider_are_told_as_such() {
+    let server = ScriptedServer::start().await.unwrap();
+    for (status, kind, part) in [
+        (400, Kind::Protocol, "a web page of status 400"),
+        (403, Kind::Protocol, "a web page of status 403"),
+        (401, Kind::Unauthorized, "refused the key"),
+        (413, Kind::InvalidRequest, "takes no request so large"),
+    ] {
+        let page = "<html><title>The plain HTTP request was sent to HTTPS port</title>";
+        server.push(Script::verbatim(Verbatim::new(status, "text/html", page)));
+        let error = answer(&chat(&server), ask("hello")).await.error.unwrap();
+        check(&error, kind);
+        assert!(error.message.contains(part), "{}", error.message);
+    }
+}
+
+#[tokio::test]
+async fn a_stream_of_any_pieces_lets_others_go_on() {
+    let server = ScriptedServer::start().await.unwrap();
+    let chunk = r#"data: {"choices":[{"delta":{"content":"x"}}]}"#;
+    let events = format!("{}data: [DONE]\n\n", format!("{chunk}\n\n").repeat(20_000));
+    server.push(Script::verbatim(Verbatim::events(events)));
+    let turns = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let counted = std::sync::Arc::clone(&turns);
+    tokio::spawn(async move {
+        loop {
+            counted.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            tokio::task::yield_now().await;
+        }
+    });
+    assert_eq!(answer(&chat(&server), ask("hello")).await.text.len(), 20_000);
+    let turns = turns.load(std::sync::atomic::Ordering::Relaxed);
+    assert!(turns > 100, "another task had {turns} turns");
 }
 
 #[tokio::test]
@@ -226,7 +269,15 @@ async fn f15_signs_of_life_are_no_silence_but_do_not_go_on_for_ever() {
 #[tokio::test]
 async fn an_answer_that_said_why_it_stopped_is_whole_whatever_becomes_of_its_connection() {
     let server = ScriptedServer::start().await.unwrap();
-    for fault in [Fault::Reset, Fault::Hang, Fault::EarlyEnd] {
+    for fault in [
+        Fault::Reset,
+        Fault::Hang,
+        Fault::EarlyEnd,
+        Fault::BadJson,
+        Fault::HtmlInside,
+        Fault::LongLine(10_000_000),
+        Fault::ErrorObject(json!({ "message": "usage unavailable", "code": 500 })),
+    ] {
         // One chunk with the role, three of text, one with the reason; the usage and the end do not come.
         server.push(Script { fault: Some(fault.clone()), fault_after: 5, ..Script::reply("one two three") });
         let answer = answer(&chat(&server), ask("hello")).await;

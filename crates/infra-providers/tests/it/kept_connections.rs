@@ -12,6 +12,7 @@ use infra_providers::{
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
+    task::unconstrained,
     time::{sleep, timeout},
 };
 use url::Url;
@@ -42,6 +43,21 @@ async fn a_kept_connection_that_is_reset_before_a_byte_of_the_answer_is_replaced
         assert_eq!(connections(&server), [1, 1, 1, 2]);
         assert_eq!(server.bill().len(), 3);
     }
+}
+
+#[tokio::test]
+async fn a_kept_connection_that_is_given_up_with_a_word_is_replaced_too() {
+    let server = ScriptedServer::start().await.unwrap();
+    let model = chat(&server);
+    say(&model).await;
+    server.push(Script::status(408));
+    assert_eq!(say(&model).await, "The scripted model answers.");
+    assert_eq!(connections(&server), [1, 1, 2]);
+    // On a new one it is an answer.
+    server.push(Script::status(408));
+    let error = answer(&chat(&server), ask("hello")).await.error.unwrap();
+    check(&error, Kind::Timeout);
+    assert_eq!(server.requests().len(), 4);
 }
 
 #[tokio::test]
@@ -107,7 +123,7 @@ async fn pieces_that_are_there_are_read_without_waiting() {
     stream.next().await.unwrap().unwrap();
     sleep(Duration::from_millis(200)).await;
     let mut pieces = 1;
-    while stream.next().now_or_never().expect("nobody has to be waited for").is_some() {
+    while unconstrained(stream.next()).now_or_never().expect("nobody has to be waited for").is_some() {
         pieces += 1;
     }
     assert!(pieces > 400, "{pieces}");

@@ -86,6 +86,10 @@ impl Answer {
                 self.usage = Some(usage);
                 None
             }
+            ChatDelta::UsageOutdated => {
+                self.usage = None;
+                None
+            }
         }
     }
 

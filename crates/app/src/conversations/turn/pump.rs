@@ -242,7 +242,7 @@ fn delta_len(delta: &ChatDelta) -> usize {
     match delta {
         ChatDelta::Text(text) | ChatDelta::Reasoning(text) => text.len(),
         ChatDelta::ToolCall(call) => call.arguments.len(),
-        ChatDelta::Extra(_) | ChatDelta::Finished(_) | ChatDelta::Usage(_) => 0,
+        ChatDelta::Extra(_) | ChatDelta::Finished(_) | ChatDelta::Usage(_) | ChatDelta::UsageOutdated => 0,
     }
 }
 

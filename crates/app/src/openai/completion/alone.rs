@@ -282,13 +282,14 @@ impl Alone {
                     return Some(Failure::from(&error));
                 }
                 Some(Ok(ChatDelta::Usage(usage))) => heard.counted = Some(usage),
+                Some(Ok(ChatDelta::UsageOutdated)) => heard.counted = None,
                 Some(Ok(ChatDelta::Finished(reason))) => heard.finish_reason = Some(reason),
                 Some(Ok(delta)) => {
                     match &delta {
                         ChatDelta::Text(text) | ChatDelta::Reasoning(text) => heard.written += text.len(),
                         ChatDelta::ToolCall(call) => heard.written += call.arguments.len(),
                         ChatDelta::Extra(extra) => heard.further += extra.bytes(),
-                        ChatDelta::Finished(_) | ChatDelta::Usage(_) => {}
+                        ChatDelta::Finished(_) | ChatDelta::Usage(_) | ChatDelta::UsageOutdated => {}
                     }
                     let deltas = match &mut links {
                         Some(links) => links.pass(delta),

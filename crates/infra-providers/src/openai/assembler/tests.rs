@@ -46,9 +46,9 @@ fn what_peers_really_send_is_read() {
         r#"{"choices":[{"delta":{"refusal":"no"},"finish_reason":"","logprobs":null}]}"#,
         r#"{"choices":[{"delta":{},"finish_reason":"slept"}],"usage":{}}"#,
         r#"{"choices":[{"delta":{},"finish_reason":"stop"}]}"#,
-        r#"{"choices":null,"usage":{"prompt_tokens":3,"completion_tokens":0,"prompt_tokens_details":null}}"#,
+        r#"{"choices":null,"usage":{"prompt_tokens":3,"completion_tokens":2,"prompt_tokens_details":null}}"#,
     ]);
-    let usage = TokenUsage { input_tokens: 3, ..TokenUsage::default() };
+    let usage = TokenUsage { input_tokens: 3, output_tokens: 2, ..TokenUsage::default() };
     assert_eq!(
         deltas,
         [
@@ -173,14 +173,14 @@ fn reasons_to_stop_that_are_no_words_say_that_the_model_stopped() {
         ("\"end_turn\"", "stop"),
         ("\"MAX_TOKENS\"", "length"),
         ("\"SAFETY\"", "content_filter"),
-        ("\"insufficient_system_resource\"", "insufficient_system_resource"),
+        ("\"of_their_own\"", "of_their_own"),
         ("true", "stop"),
         ("{\"type\":\"x\"}", "stop"),
     ] {
         let chunk = format!(r#"{{"choices":[{{"delta":{{}},"finish_reason":{reason}}}]}}"#);
         assert_eq!(assemble(&[&chunk]), [ChatDelta::Finished(expected.into())], "{reason}");
     }
-    for reason in ["null", "\"\"", "0", "[]", "\"error\"", "\"null\"", "\"None\""] {
+    for reason in ["null", "\"\"", "0", "[]", "\"error\"", "\"abort\"", "\"null\"", "\"None\""] {
         let chunk = format!(r#"{{"choices":[{{"delta":{{}},"finish_reason":{reason}}}]}}"#);
         assert_eq!(assemble(&[&chunk]), [], "{reason}");
     }
@@ -203,6 +203,29 @@ fn usage_is_read_in_every_place() {
         r#"{"choices":[],"usage":{"prompt_tokens":"six"}}"#,
     ]);
     assert_eq!(deltas, [usage(3, 1, 0), usage(4, 2, 0), usage(5, 3, 2)]);
+}
+
+#[test]
+fn a_count_stands_until_more_is_said_and_no_count_of_nothing_stands_for_words() {
+    let usage = |input_tokens, output_tokens| {
+        ChatDelta::Usage(TokenUsage { input_tokens, output_tokens, ..TokenUsage::default() })
+    };
+    let counts = |chunks: &[&str]| -> Vec<ChatDelta> {
+        let is_count = |delta: &ChatDelta| matches!(delta, ChatDelta::Usage(_) | ChatDelta::UsageOutdated);
+        assemble(chunks).into_iter().filter(is_count).collect()
+    };
+    let told = |words: &str, input: u64, output: u64| {
+        format!(
+            r#"{{"choices":[{{"delta":{{"content":"{words}"}}}}],"usage":{{"prompt_tokens":{input},"completion_tokens":{output}}}}}"#
+        )
+    };
+    let (begun, silent) = (told("", 100, 0), r#"{"choices":[{"delta":{"content":"words"}}]}"#);
+    assert_eq!(counts(&[&begun, silent, silent]), [usage(100, 0), ChatDelta::UsageOutdated]);
+    assert_eq!(counts(&[&begun, silent, &told("", 100, 0)]), [usage(100, 0), ChatDelta::UsageOutdated]);
+    assert_eq!(counts(&[&told("a", 7, 1), &told("b", 7, 2)]), [usage(7, 1), usage(7, 2)]);
+    assert_eq!(counts(&[&told("a", 7, 3), &told("", 7, 0)]), [usage(7, 3)]);
+    let call = r#"{"choices":[{"delta":{"tool_calls":[{"id":"c","function":{"name":"f","arguments":"{}"}}]}}]}"#;
+    assert_eq!(counts(&[call, &told("", 7, 3)]), [usage(7, 3)]);
 }
 
 #[test]
