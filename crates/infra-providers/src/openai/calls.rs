@@ -55,6 +55,11 @@ impl Calls {
         if *is_given {
             return Ok(());
         }
+        // Some begin with no arguments as an object, and tell them behind it.
+        if object.is_closed && call.arguments == "{}" && arguments.starts_with('{') {
+            call.arguments.clear();
+            *object = Object::default();
+        }
         // A call that is told once more as a whole has its arguments already.
         let is_repeated = object.is_closed && arguments == call.arguments;
         let more = arguments.strip_prefix(call.arguments.as_str()).filter(|_| is_so_far);

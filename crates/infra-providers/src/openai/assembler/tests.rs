@@ -206,6 +206,16 @@ fn usage_is_read_in_every_place() {
 }
 
 #[test]
+fn arguments_may_come_behind_an_empty_object() {
+    let piece = |call: &str| format!(r#"{{"choices":[{{"delta":{{"tool_calls":[{call}]}}}}]}}"#);
+    let begun = piece(r#"{"index":0,"id":"a","function":{"name":"f","arguments":"{}"}}"#);
+    let told = piece(r#"{"index":0,"function":{"arguments":"{\"x\":"}}"#);
+    let rest = piece(r#"{"index":0,"function":{"arguments":"1}"}}"#);
+    assert_eq!(assemble(&[&begun, &told, &rest]), [call("a", "f", "{\"x\":1}"), calls_tools()]);
+    assert_eq!(assemble(&[&begun, &begun]), [call("a", "f", "{}"), calls_tools()]);
+}
+
+#[test]
 fn a_count_stands_until_more_is_said_and_no_count_of_nothing_stands_for_words() {
     let usage = |input_tokens, output_tokens| {
         ChatDelta::Usage(TokenUsage { input_tokens, output_tokens, ..TokenUsage::default() })
