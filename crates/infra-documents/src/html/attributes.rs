@@ -37,6 +37,7 @@ const MARGINAL_WORDS: &[&str] = &[
     "cookies",
     "copyright",
     "disqus",
+    "docnav",
     "flyout",
     "footer",
     "gdpr",
@@ -46,6 +47,8 @@ const MARGINAL_WORDS: &[&str] = &[
     "modal",
     "nav",
     "navbar",
+    "navfooter",
+    "navheader",
     "navi",
     "navigation",
     "newsletter",
@@ -131,6 +134,11 @@ impl<'a> Attributes<'a> {
 
     pub(super) fn is_link(&self) -> bool {
         self.get(b"href").is_some()
+    }
+
+    /// Whether it leads to a place on the same page.
+    pub(super) fn is_link_within(&self) -> bool {
+        self.get(b"href").is_some_and(|target| target.starts_with('#'))
     }
 
     pub(super) fn is_anchor_of_heading(&self) -> bool {

@@ -112,6 +112,9 @@ impl Containers {
             }
             _ => return parent,
         };
+        if kind == Kind::Plain && element.is_piece() {
+            return parent;
+        }
         if self.all.len() >= MAX_CONTAINERS {
             return parent;
         }

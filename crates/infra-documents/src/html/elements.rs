@@ -161,6 +161,14 @@ impl Element {
         ELEMENTS[self.index()].0 == "aside"
     }
 
+    /// Holds a piece of running text, and so is never all that a page is about.
+    pub(super) fn is_piece(self) -> bool {
+        matches!(
+            ELEMENTS[self.index()].0,
+            "address" | "blockquote" | "dd" | "dl" | "dt" | "figcaption" | "legend" | "p" | "summary"
+        )
+    }
+
     /// Whether a start tag of this element ends an open one of the other, which has no end tag then.
     pub(super) fn ends(self, open: Self) -> bool {
         let name = |element: Self| ELEMENTS[element.index()].0;

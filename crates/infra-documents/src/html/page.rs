@@ -150,7 +150,9 @@ impl Page {
                 _ => role == Role::Annotation,
             };
         self.edge(role);
-        let is_link = tag.name.as_slice() == b"a" && attributes.is_link();
+        // A heading that leads back to the table of contents (Sphinx) or to itself is text.
+        let is_elsewhere = self.headings.is_empty() || !attributes.is_link_within();
+        let is_link = tag.name.as_slice() == b"a" && attributes.is_link() && is_elsewhere;
         self.open.push(Open { element, is_dropped, is_link, container });
         self.counts[element.index()] += 1;
         self.dropped += u32::from(is_dropped);

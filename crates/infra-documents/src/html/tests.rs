@@ -150,6 +150,8 @@ fn what_stands_on_every_page_of_a_site_is_dropped() {
         "<section id=relatedPosts>x</section>",
         "<div class='post__share'>x</div>",
         "<ul class=breadcrumbs><li>x</ul>",
+        "<div class=navheader><table><tr><th>8.6. Owls</th></tr><tr><th>Chapter 8. Birds</th></tr></table></div>",
+        "<ul class='docnav top'><li>Previous</li><li>A book of birds</li></ul>",
         "<div role=complementary>x</div>",
         "<div role=navigation>x</div>",
         "<div class=NewsletterSignup>x</div>",
@@ -197,4 +199,25 @@ fn content_is_not_dropped_for_what_is_around_it() {
     // A link in a line of text is text.
     let source = format!("<p>{text} <a href=/more>More of them</a> is to be read.</p>");
     assert_eq!(texts(&source), [format!("{text} More of them is to be read.")]);
+}
+#[test]
+fn headings_that_lead_back_to_the_contents_are_kept() {
+    let text = "Owls hunt at night, by ear, and fly without a sound. They swallow what they catch whole.";
+    let source = format!(
+        "<h1>Birds</h1><ul><li><a href='#id1'>Owls</a></li></ul>\
+        <h2><a class=toc-backref href='#id1' role=doc-backlink>Of owls</a></h2><p>{text}</p>\
+        <h3><a href=/other>Another page</a></h3>"
+    );
+    assert_eq!(texts(&source), ["Birds", "Of owls", text]);
+}
+
+#[test]
+fn a_heading_is_kept_though_all_text_is_in_one_paragraph() {
+    let text = "Owls hunt at night, by ear, and fly without a sound. They swallow what they catch whole.";
+    for (start, end) in
+        [("<p>", "</p>"), ("<blockquote><p>", "</p></blockquote>"), ("<dl><dt>x</dt><dd>", "</dd></dl>")]
+    {
+        let found = texts(&format!("<h1>Birds</h1><h2>Of owls</h2>{start}{text}{end}"));
+        assert_eq!((found[0].as_str(), found[1].as_str()), ("Birds", "Of owls"), "{start}");
+    }
 }
