@@ -10,7 +10,7 @@ use std::{
 use actix_web::{
     FromRequest, HttpMessage, HttpRequest,
     dev::Payload,
-    http::header::CONTENT_TYPE,
+    http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderValue},
     web::{Bytes, BytesMut, PathConfig},
 };
 use domain::error::ValueError;
@@ -98,6 +98,21 @@ impl From<TooSlow> for ApiError {
     }
 }
 
+/// Refuses a body that is compressed: none is unpacked here.
+///
+/// # Errors
+/// `unsupported_content_encoding`.
+pub(crate) fn check_encoding(request: &HttpRequest) -> Result<(), ApiError> {
+    let is_plain = |value: &HeaderValue| {
+        let value = value.as_bytes().trim_ascii();
+        value.is_empty() || value.eq_ignore_ascii_case(b"identity")
+    };
+    if request.headers().get_all(CONTENT_ENCODING).all(is_plain) {
+        return Ok(());
+    }
+    Err(ApiError::unsupported_content_encoding())
+}
+
 /// Most bytes that the list of routes gives the body of this request: none, where its route reads none.
 pub(crate) fn limit(request: &HttpRequest) -> usize {
     request.extensions().get::<Body>().map_or(0, |body| body.limit())
@@ -120,8 +135,10 @@ impl<T: DeserializeOwned + 'static> FromRequest for Json<T> {
         let refused = || ApiError::unsupported_content_type("application/json");
         let length = request.headers().get("content-length").and_then(|value| value.to_str().ok()?.parse().ok());
         let limit = limit(request);
+        let encoded = check_encoding(request);
         let payload = payload.take();
         Box::pin(async move {
+            encoded?;
             // What is not JSON is not read, unless there may be nothing to read.
             if !is_json && length.is_some_and(|length| length > 0) {
                 return Err(refused());
@@ -225,6 +242,7 @@ pub(crate) fn path_config() -> PathConfig {
 
 #[cfg(test)]
 mod tests {
+    use actix_web::test::TestRequest;
     use serde::Deserialize;
 
     use super::*;
@@ -307,6 +325,18 @@ mod tests {
     fn nesting_without_end_is_refused() {
         let deep = "[".repeat(1_000_000);
         assert!(parse::<serde_json::Value>(deep.as_bytes()).is_err());
+    }
+
+    #[tokio::test]
+    async fn a_compressed_body_is_refused_by_its_header() {
+        for (encoding, is_refused) in [("gzip", true), ("br", true), ("gzip, identity", true), ("Identity", false)] {
+            let request = TestRequest::post()
+                .insert_header(("content-type", "application/json"))
+                .insert_header(("content-encoding", encoding));
+            let read = Json::<Value>::from_request(&request.to_http_request(), &mut Payload::None).await;
+            let code = read.err().map(|error| error.error.code);
+            assert_eq!(code, is_refused.then_some("unsupported_content_encoding"), "{encoding}");
+        }
     }
 
     #[test]

@@ -77,6 +77,11 @@ impl ApiError {
         Self::http(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_content_type", message)
     }
 
+    pub(crate) fn unsupported_content_encoding() -> Self {
+        let message = "the body must come uncompressed; send it as it is, without the header 'Content-Encoding'";
+        Self::http(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_content_encoding", message)
+    }
+
     pub(crate) fn body_too_large(limit: u64) -> Self {
         let message = format!("the body must have at most {limit} bytes");
         Self::http(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", message)

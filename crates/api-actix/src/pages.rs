@@ -10,7 +10,8 @@ const START: &str = include_str!("pages/start.html");
 const SETUP: &str = include_str!("pages/setup.html");
 const SETUP_SCRIPT: &str = include_str!("pages/setup.js");
 const STYLE: &str = include_str!("pages/style.css");
-const POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'";
+// The empty icon of the pages is a data URL.
+const POLICY: &str = "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'";
 
 /// What runs here, where the docs are, and how to make a first call.
 pub(crate) async fn start(app: web::Data<App>, settings: web::Data<ApiSettings>) -> Result<HttpResponse, ApiError> {

@@ -127,7 +127,7 @@ fn wanted(expected: &str) -> String {
         "a sequence" => "a list",
         "a map" => "an object",
         "unit" => "null",
-        "f32" | "f64" => "a number",
+        "f32" | "f64" | "a JSON number" => "a number",
         "u64" | "usize" | "u128" => "a whole number, 0 or greater",
         "i64" | "isize" | "i128" => "a whole number",
         "a formatted UUID string" | "a UUID string" => "a UUID",
@@ -145,12 +145,14 @@ fn wanted(expected: &str) -> String {
         "i8" => between(i8::MIN.into(), i8::MAX.into()),
         "i16" => between(i16::MIN.into(), i16::MAX.into()),
         "i32" => between(i32::MIN.into(), i32::MAX.into()),
-        // Lists of ours say what they hold, and what is left are structures and enumerations by their names.
+        // Lists of ours say what they hold.
         list if list.starts_with("a list of ") => list.to_owned(),
         tuple if tuple.starts_with("a tuple ") || tuple.starts_with("an array ") => {
             "a list of another length".to_owned()
         }
-        _ => "an object".to_owned(),
+        // Structures and enumerations are told by their names.
+        named if named.starts_with("struct ") || named.contains("enum ") => "an object".to_owned(),
+        _ => "of another kind".to_owned(),
     }
 }
 
@@ -202,6 +204,7 @@ mod tests {
         signed: Option<i32>,
         count: Option<u64>,
         number: Option<f64>,
+        whole: Option<serde_json::Number>,
         id: Option<Uuid>,
         time: Option<DateTime<Utc>>,
         list: Option<Vec<Inner>>,
@@ -234,6 +237,8 @@ mod tests {
                 "out_of_range",
                 "must be a whole number from -2147483648 to 2147483647",
             ),
+            (r#"{"whole": "5"}"#, "whole", "wrong_type", "must be a number, and is a text"),
+            (r#"{"whole": {"a": 1}}"#, "whole", "wrong_type", "must be a number, and is an object"),
             (r#"{"count": -1}"#, "count", "out_of_range", "must be a whole number, 0 or greater"),
             (r#"{"number": true}"#, "number", "wrong_type", "must be a number, and is true or false"),
             (r#"{"id": "seven"}"#, "id", "wrong_value", A_UUID),
@@ -285,8 +290,10 @@ mod tests {
     fn no_word_of_rust_is_told() {
         let values =
             ["null", "true", "7", "-7", "1.5", "1e300", "\"\"", "\"a\"", "[]", "[1]", "[null]", "{}", "{\"a\":1}"];
-        let fields =
-            ["text", "flag", "byte", "signed", "count", "number", "id", "time", "list", "few", "map", "pair", "choice"];
+        let fields = [
+            "text", "flag", "byte", "signed", "count", "number", "whole", "id", "time", "list", "few", "map", "pair",
+            "choice",
+        ];
         for (field, value) in fields.iter().flat_map(|field| values.iter().map(move |value| (field, value))) {
             let Err(error) = parse::<Everything>(format!("{{\"{field}\": {value}}}").as_bytes()) else { continue };
             let message = &error.error.message;

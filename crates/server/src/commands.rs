@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand};
 use crate::{
     config::{Config, Options},
     error::StartError,
+    output::say,
     telemetry::Logged,
 };
 
@@ -91,6 +92,5 @@ pub(crate) async fn run(command: Command, config: Config) -> Result<ExitCode, St
 }
 
 fn print_json(value: &impl serde::Serialize) -> Result<(), StartError> {
-    println!("{}", serde_json::to_string_pretty(value).map_err(StartError::part)?);
-    Ok(())
+    say(serde_json::to_string_pretty(value).map_err(StartError::part)?)
 }

@@ -149,16 +149,20 @@ fn combine(options: &Options, environment: Environment, known: &[String]) -> Res
     let mut faults = Vec::new();
     let mut figment = Figment::from(Serialized::defaults(Config::default()));
     let mut names = BTreeMap::new();
-    match settings_file(options) {
-        Ok(Some(mut file)) => {
+    let file = settings_file(options).unwrap_or_else(|error| {
+        faults.push(error);
+        None
+    });
+    let file = match file {
+        Some(mut file) => {
             names.extend(known.iter().filter(|key| file.sets(key)).map(|key| (key.clone(), file.name_of(key))));
             // By itself, so that what is wrong in it is told with its place.
             faults.extend(file.take_faults(known));
             figment = figment.merge(Serialized::defaults(&file.values));
+            Some(file)
         }
-        Ok(None) => {}
-        Err(error) => faults.push(error),
-    }
+        None => None,
+    };
     faults.extend(environment.faults);
     for (key, name, value) in environment.values {
         figment = figment.merge(Serialized::default(&key, value));
@@ -176,6 +180,11 @@ fn combine(options: &Options, environment: Environment, known: &[String]) -> Res
     match figment.extract::<Config>() {
         Ok(mut config) => {
             config.names = names;
+            faults.extend(providers::faults(&config.providers).into_iter().map(|mut fault| {
+                let place = file.as_ref().map(|file| file.place_of(&fault.name.replace('[', ".").replace(']', "")));
+                fault.problem.extend(place.map(|place| format!(" ({place})")));
+                StartError::part(fault)
+            }));
             faults.extend(check::faults(&mut config));
             if faults.is_empty() { Ok(config) } else { Err(StartError::all(faults)) }
         }

@@ -59,6 +59,34 @@ pub(crate) fn serve(config: &Config, backend: &Backend) -> Result<Served, StartE
     Ok(Served { _locks: folder.into_iter().chain(file).collect() })
 }
 
+/// The server that has this data, as far as it told which process it is; `None` where none has it. It makes nothing, and
+/// takes nothing for longer than the look.
+pub(crate) fn server(config: &Config, backend: &Backend) -> Option<String> {
+    let is_shared = matches!(backend, Backend::Postgres(_));
+    let folder = holder(&config.data_file(LOCK_FILE), is_shared);
+    match backend {
+        Backend::Sqlite(file) => folder.or_else(|| holder(&beside(file), false)),
+        _ => folder,
+    }
+}
+
+/// Who holds a lock, in words.
+fn holder(path: &Path, is_shared: bool) -> Option<String> {
+    let mut file = File::open(path).ok()?;
+    match if is_shared { file.try_lock_shared() } else { file.try_lock() } {
+        Err(TryLockError::WouldBlock) => Some(process_in(&mut file)),
+        _ => None,
+    }
+}
+
+/// The process that wrote its id into its lock, in brackets; empty where it did not.
+fn process_in(file: &mut File) -> String {
+    let mut note = String::new();
+    let read = file.rewind().and_then(|()| file.take(MAX_NOTE_BYTES).read_to_string(&mut note));
+    let id = read.ok().and(note.trim().parse::<u32>().ok());
+    id.map(|id| format!(" (process {id})")).unwrap_or_default()
+}
+
 fn beside(file: &Path) -> PathBuf {
     let mut name = file.as_os_str().to_owned();
     name.push(".lock");
@@ -81,13 +109,10 @@ fn lock(path: &Path, is_shared: bool) -> Result<Option<File>, StartError> {
             Ok(Some(file))
         }
         Err(TryLockError::WouldBlock) => {
-            let mut note = String::new();
-            let read = file.rewind().and_then(|()| (&mut file).take(MAX_NOTE_BYTES).read_to_string(&mut note));
-            let holder = read.ok().and(note.trim().parse::<u32>().ok()).map(|id| format!(" (process {id})"));
             let problem = format!(
                 "is served by another server{}; stop that one, or give this one data of its own \
                  (BANYAN_DATA_DIR, BANYAN_DATABASE_URL)",
-                holder.unwrap_or_default()
+                process_in(&mut file)
             );
             let folder = path.parent().unwrap_or(path).display();
             Err(StartError::setting(format!("the data in '{folder}'"), problem))
@@ -123,7 +148,10 @@ mod tests {
         let told = sentence(&served(&config).unwrap_err());
         let own = format!("(process {})", process::id());
         assert!(told.contains(&own) && told.contains("BANYAN_DATA_DIR"), "{told}");
+        let looked = || server(&config, &Backend::of(&config).unwrap());
+        assert_eq!(looked(), Some(format!(" {own}")));
         drop(first);
+        assert_eq!(looked(), None);
         served(&config).unwrap();
     }
 
@@ -133,6 +161,8 @@ mod tests {
         let url = || Some(format!("sqlite://{}", third.path().join("b.db").display()));
         let first = served(&of(one.path(), url())).unwrap();
         assert!(served(&of(other.path(), url())).is_err());
+        let other_config = of(other.path(), url());
+        assert!(server(&other_config, &Backend::of(&other_config).unwrap()).is_some());
         served(&of(other.path(), None)).unwrap();
         drop(first);
         let _default = served(&of(one.path(), None)).unwrap();
@@ -147,6 +177,7 @@ mod tests {
         let postgres = of(folder.path(), Some("postgres://u@localhost/d".to_owned()));
         let both = [served(&postgres).unwrap(), served(&postgres).unwrap()];
         assert!(served(&of(folder.path(), None)).is_err());
+        assert_eq!(server(&postgres, &Backend::of(&postgres).unwrap()), None);
         drop(both);
         let _alone = served(&of(folder.path(), None)).unwrap();
         assert!(served(&postgres).is_err());

@@ -36,6 +36,9 @@ pub(crate) enum StartError {
         /// The cause.
         source: io::Error,
     },
+    /// What a command says cannot be written.
+    #[error("standard output cannot be written")]
+    Output(#[source] io::Error),
     /// The runtime does not start.
     #[error("the runtime does not start")]
     Runtime(#[source] io::Error),

@@ -10,6 +10,7 @@ mod connections;
 mod data_folder;
 mod error;
 mod listeners;
+mod output;
 mod secret;
 mod shutdown;
 mod telemetry;

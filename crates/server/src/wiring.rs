@@ -1,6 +1,10 @@
 //! Composition: the only place that knows all parts, and the only `match` on a backend.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use app::{App, AppBuilder, Settings};
 use domain::{
@@ -112,6 +116,37 @@ impl Models {
     }
 }
 
+/// Refuses settings that cannot be used, as far as that is known before anything is made.
+///
+/// # Errors
+/// [`StartError`] that names what cannot be used.
+pub(crate) fn check(config: &Config) -> Result<Backend, StartError> {
+    let backend = Backend::of(config)?;
+    if let Backend::Sqlite(file) = &backend {
+        check_folder(config, file)?;
+    }
+    secret::read(config)?;
+    Ok(backend)
+}
+
+/// Refuses a database file in a folder that is not there, and is none that is made with the data folder.
+///
+/// # Errors
+/// [`StartError::Setting`].
+pub(crate) fn check_folder(config: &Config, file: &Path) -> Result<(), StartError> {
+    let Some(folder) = file.parent().filter(|folder| !folder.as_os_str().is_empty()) else { return Ok(()) };
+    let absolute = |path: &Path| std::path::absolute(path).map_err(StartError::part);
+    if folder.is_dir() || absolute(&config.data_dir)?.starts_with(absolute(folder)?) {
+        return Ok(());
+    }
+    let problem = format!(
+        "names '{}', whose folder '{}' is not there; make it, or name another file",
+        file.display(),
+        folder.display()
+    );
+    Err(config.refuse("database_url", problem))
+}
+
 /// An application on the database alone, for who looks at it: nothing but the database is opened, and none is made.
 ///
 /// # Errors
@@ -144,6 +179,7 @@ pub(crate) async fn books(config: &Config) -> Result<App, StartError> {
 /// [`StartError`] with a sentence that says what to do.
 pub(crate) async fn build(config: &Config, models: Models) -> Result<App, StartError> {
     let Models { providers, registry: models } = models;
+    check(config)?;
     data_folder::make(&config.data_dir)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let (store, wakeups) = open(config, &clock).await?;
@@ -171,6 +207,14 @@ pub(crate) async fn build(config: &Config, models: Models) -> Result<App, StartE
         builder = builder.embedder(embedder);
     }
     Ok(builder.build())
+}
+
+/// An application that keeps nothing, to try things on.
+pub(crate) fn in_memory() -> App {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let (models, blobs) = (Arc::new(ProviderRegistry::default()), Arc::new(MemoryBlobStore::default()));
+    let store = Arc::new(MemoryStore::new(clock));
+    AppBuilder::new(store, models, blobs, Arc::new(MemoryWakeups::default())).build()
 }
 
 pub(crate) fn postgres_options(config: &Config) -> PostgresOptions {
@@ -261,5 +305,29 @@ mod tests {
         for url in ["", "mysql://x", "sqlite://", "banyan.db"] {
             assert!(of(url).is_err(), "{url}");
         }
+    }
+
+    #[test]
+    fn what_cannot_be_used_is_found_before_anything_is_made() {
+        let folder = tempfile::tempdir().unwrap();
+        let of = |url: Option<String>, secret_key: Option<&str>| {
+            let config = Config {
+                data_dir: folder.path().join("above/data"),
+                database_url: url,
+                secret_key: secret_key.map(str::to_owned),
+                ..Config::default()
+            };
+            check(&config).map(drop).map_err(|error| sentence(&error))
+        };
+        let file = |path: &str| Some(format!("sqlite://{}", folder.path().join(path).display()));
+        for right in [None, file("b.db"), file("above/b.db"), file("above/data/b.db"), Some("sqlite://b.db".to_owned())]
+        {
+            assert_eq!(of(right.clone(), None), Ok(()), "{right:?}");
+        }
+        let told = of(file("above/data/below/b.db"), None).unwrap_err();
+        assert!(told.starts_with("BANYAN_DATABASE_URL names '") && told.contains("below' is not there"), "{told}");
+        assert!(of(Some("mysql://x".to_owned()), None).unwrap_err().starts_with("BANYAN_DATABASE_URL must be"));
+        assert!(of(None, Some("short")).unwrap_err().starts_with("BANYAN_SECRET_KEY "));
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
     }
 }

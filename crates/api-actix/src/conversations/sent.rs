@@ -128,7 +128,14 @@ impl MessageRequest {
         let parts = match (content, parts) {
             (Some(content), None) => Parts::text(content),
             (None, Some(parts)) => Parts(parts.into_iter().map(|PartObject(part)| part).collect()),
-            _ => return Err(ValueError::new("content", "content_or_parts", "send either 'content' or 'parts'")),
+            (None, None) => {
+                let message = "is missing; send it, or 'parts' in its place";
+                return Err(ValueError::new("content", "content_or_parts", message));
+            }
+            (Some(_), Some(_)) => {
+                let message = "must not stand beside 'parts'; send one of the two";
+                return Err(ValueError::new("content", "content_or_parts", message));
+            }
         };
         Ok(NewMessage {
             parts,
@@ -161,9 +168,35 @@ impl RegenerateRequest {
 
 fn models_of(model: Option<String>, models: Option<AtMost<64, String>>) -> Result<Vec<String>, ValueError> {
     match (model, models) {
-        (Some(_), Some(_)) => Err(ValueError::new("models", "model_or_models", "send either 'model' or 'models'")),
+        (Some(_), Some(_)) => {
+            let message = "must not stand beside 'model'; send one of the two";
+            Err(ValueError::new("models", "model_or_models", message))
+        }
         (Some(model), None) => Ok(vec![model]),
         (None, Some(models)) if models.0.is_empty() => Err(ValueError::new("models", "empty", "must name a model")),
         (None, models) => Ok(models.unwrap_or_default().0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_wrong_is_a_sentence_with_its_field() {
+        let told = |json: &str| {
+            let request = crate::body::parse::<MessageRequest>(json.as_bytes()).unwrap();
+            app::Error::from(request.into_message(None).unwrap_err()).message
+        };
+        for (json, said) in [
+            ("{}", "content is missing; send it, or 'parts' in its place"),
+            (r#"{"content":"a","parts":[]}"#, "content must not stand beside 'parts'; send one of the two"),
+            (
+                r#"{"content":"a","model":"m","models":["m"]}"#,
+                "models must not stand beside 'model'; send one of the two",
+            ),
+        ] {
+            assert_eq!(told(json), said);
+        }
     }
 }

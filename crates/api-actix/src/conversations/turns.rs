@@ -59,7 +59,7 @@ pub(crate) async fn edit(
     let keyed = idempotent(&request.http, &body.bytes, ACCEPTED, shape)?;
     let new = body.value.into_message(expected_head(&request.http)?)?;
     if new.parent_id.is_some() {
-        let message = "an edited question stays under the same message; leave 'parent_id' out";
+        let message = "must be left out: an edited question stays under the same message";
         return Err(domain::error::ValueError::new("parent_id", "not_here", message).into());
     }
     check_streamable(&request.http, new.models.len())?;

@@ -18,7 +18,7 @@ use crate::{
         CollectionDescription, CollectionIds, CollectionVisibilityName, Name, NewCollectionVisibility, PassageLimit,
         QueryText, SearchMode, SourceStatus,
     },
-    shape::{response, whole},
+    shape::response,
 };
 
 /// A collection to be created.
@@ -180,7 +180,6 @@ pub(crate) struct SearchBody {
     /// Only in these collections and those below them; absent: all that you may read.
     #[schema(value_type = Option<CollectionIds>)]
     collection_ids: Option<AtMost<1_000, Uuid>>,
-    #[serde(default, deserialize_with = "whole")]
     #[schema(value_type = Option<PassageLimit>)]
     limit: Option<u32>,
     /// By default `hybrid`.
@@ -225,4 +224,30 @@ pub(crate) struct SearchResultBody {
     /// What was used in fact: a hybrid search without an embedding model is lexical.
     #[schema(value_type = SearchMode)]
     pub(crate) mode: &'static str,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::SearchBody;
+    use crate::body::parse;
+
+    #[test]
+    fn a_limit_is_a_whole_number_however_it_is_written() {
+        let read = |limit: &str| parse::<SearchBody>(format!(r#"{{"query":"x","limit":{limit}}}"#).as_bytes());
+        for (limit, expected) in [("null", None), ("8", Some(8)), ("8.0", Some(8)), ("4294967295", Some(u32::MAX))] {
+            assert_eq!(read(limit).unwrap().limit, expected, "{limit}");
+        }
+        let number = "limit must be a whole number from 0 to 4294967295";
+        for (limit, said) in [
+            (r#""5""#, ", and is a text"),
+            (r#"{"a":1}"#, ", and is an object"),
+            ("[8]", ", and is a list"),
+            ("8.5", ""),
+            ("-1", ""),
+            ("4294967296", ""),
+            ("1e300", ""),
+        ] {
+            assert_eq!(read(limit).unwrap_err().error.message, format!("{number}{said}"), "{limit}");
+        }
+    }
 }

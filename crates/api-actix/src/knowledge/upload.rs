@@ -45,6 +45,7 @@ pub(crate) async fn upload(request: ActorRequest, path: web::Path<Uuid>, payload
     if !content_type.to_ascii_lowercase().starts_with("multipart/form-data") {
         return Err(ApiError::unsupported_content_type("multipart/form-data"));
     }
+    body::check_encoding(&request.http)?;
     let shape = |uploaded: &UploadedSource| UploadBody::from(uploaded);
     // The file itself is added to what makes the request this one when it is known.
     let keyed = idempotent(&request.http, &[], StatusCode::ACCEPTED, shape)?;

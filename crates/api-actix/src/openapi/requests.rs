@@ -3,7 +3,7 @@
 use utoipa::openapi::{
     RefOr, Required, Schema,
     path::{Operation, Parameter, ParameterBuilder, ParameterIn},
-    schema::Type,
+    schema::{SchemaType, Type},
 };
 
 use crate::{Access, Route};
@@ -53,6 +53,15 @@ fn add_words(operation: &mut Operation, words: &str) {
 
 /// A parameter or body that may be left out is not null for that, as a field would be.
 fn without_null(schema: &mut RefOr<Schema>) {
+    if let RefOr::T(Schema::Object(object)) = schema
+        && let SchemaType::Array(kinds) = &mut object.schema_type
+    {
+        kinds.retain(|kind| *kind != Type::Null);
+        if let [only] = kinds.as_slice() {
+            object.schema_type = only.clone().into();
+        }
+        return;
+    }
     let RefOr::T(Schema::OneOf(choice)) = schema else { return };
     let is_null =
         |item: &RefOr<Schema>| matches!(item, RefOr::T(Schema::Object(item)) if item.schema_type == Type::Null.into());
@@ -84,4 +93,26 @@ fn tenant() -> RefOr<Parameter> {
     let text = "For a superadmin: the tenant to act in, by its slug or id. For others it does nothing.";
     let parameter = ParameterBuilder::new().name("X-Banyan-Tenant").parameter_in(ParameterIn::Header);
     RefOr::T(parameter.schema(Some(utoipa::schema!(String))).required(Required::False).description(Some(text)).build())
+}
+
+#[cfg(test)]
+mod tests {
+    use utoipa::openapi::{RefOr, Required};
+
+    use crate::openapi::document;
+
+    #[test]
+    fn a_header_that_may_be_left_out_is_not_null() {
+        let document = document();
+        for path in ["/api/v1/conversations/{conversation_id}/stream", "/api/v1/streams/{stream_id}/events"] {
+            let operation = document.paths.paths[path].get.as_ref().unwrap();
+            let header = operation.parameters.iter().flatten().find_map(|parameter| match parameter {
+                RefOr::T(parameter) if parameter.name == "Last-Event-ID" => Some(parameter),
+                _ => None,
+            });
+            let header = header.unwrap();
+            assert_eq!(serde_json::json!(header.schema)["type"], "integer", "{path}");
+            assert!(matches!(header.required, Required::False), "{path}");
+        }
+    }
 }

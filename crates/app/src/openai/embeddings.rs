@@ -90,7 +90,7 @@ fn named(name: &str, model: &EmbeddingModel) -> Result<EmbeddingModel> {
     if name == model.full_name() || name == model.model {
         return Ok(model.clone());
     }
-    let message = format!("there is no embedding model '{name}'; '{}' is configured", model.full_name());
+    let message = format!("'{name}' is no embedding model that is served; name '{}'", model.full_name());
     Err(ValueError::new("model", "model_not_found", message).into())
 }
 
@@ -137,4 +137,20 @@ fn about_request(mut error: Error, dimensions: Option<u32>) -> Error {
 fn no_model() -> Error {
     let message = "no embedding model is configured; set BANYAN_EMBEDDINGS__MODEL or BANYAN_EMBEDDINGS__PATH";
     Error::new(ErrorKind::Invalid, "no_embedding_model", message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_model_than_that_which_is_served_is_told_in_a_sentence() {
+        let served = EmbeddingModel { provider: "openai".to_owned(), model: "small".to_owned(), max_tokens: 8 };
+        for name in ["small", "openai/small"] {
+            assert_eq!(named(name, &served).unwrap(), served);
+        }
+        let told = named("large", &served).unwrap_err();
+        assert_eq!(told.message, "model 'large' is no embedding model that is served; name 'openai/small'");
+        assert_eq!(told.fields[0].code, "model_not_found");
+    }
 }

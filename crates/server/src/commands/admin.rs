@@ -12,6 +12,7 @@ use domain::error::ValueError;
 use crate::{
     config::{Config, secret_text},
     error::StartError,
+    output::say,
     wiring::{self, Backend},
 };
 
@@ -49,7 +50,7 @@ pub(super) async fn run(command: AdminCommand, config: &Config) -> Result<ExitCo
     let by_flag = |error| by_name(error, |field| format!("--{}", field.replace('_', "-")));
     if superadmin {
         let user = app.identity().create_superadmin(&email, &username, password).await.map_err(by_flag)?;
-        println!("made the superadmin {} ({})", user.username.as_str(), user.id);
+        say(format!("made the superadmin {} ({})", user.username.as_str(), user.id))?;
     } else {
         let new = NewInstallation { tenant_name, email, username, password };
         let set_up = app.identity().set_up_on_host(new).await.map_err(|error| match error.code {
@@ -60,7 +61,11 @@ pub(super) async fn run(command: AdminCommand, config: &Config) -> Result<ExitCo
             }
             _ => by_flag(error),
         })?;
-        println!("made the tenant {} and its admin {}", set_up.tenant.slug.as_str(), set_up.user.username.as_str());
+        say(format!(
+            "made the tenant {} and its admin {}",
+            set_up.tenant.slug.as_str(),
+            set_up.user.username.as_str()
+        ))?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -10,6 +10,7 @@ use tokio::time::timeout;
 use crate::{
     config::Config,
     error::{StartError, sentence},
+    output::say,
 };
 
 mod database;
@@ -25,16 +26,19 @@ const LIMIT: Duration = Duration::from_secs(30);
 /// What was found, told line by line as it is.
 struct Report {
     is_healthy: bool,
+    /// Why a line could not be told.
+    untold: Option<StartError>,
 }
 
 impl Report {
     fn tell(&mut self, what: &str, found: Result<String, String>) {
-        match found {
-            Ok(text) => println!("ok    {what}: {text}"),
-            Err(text) => {
-                self.is_healthy = false;
-                println!("wrong {what}: {text}");
-            }
+        self.is_healthy &= found.is_ok();
+        let line = match found {
+            Ok(text) => format!("ok    {what}: {text}"),
+            Err(text) => format!("wrong {what}: {text}"),
+        };
+        if let Err(error) = say(line) {
+            self.untold = Some(error);
         }
     }
 
@@ -47,12 +51,15 @@ impl Report {
 }
 
 pub(super) async fn run(config: &Config) -> Result<ExitCode, StartError> {
-    let mut report = Report { is_healthy: true };
+    let mut report = Report { is_healthy: true, untold: None };
     host::look(&mut report, config);
     let app = database::look(&mut report, config).await;
     providers::look(&mut report, config, app.as_ref()).await;
     report.look("document parser", parser()).await;
     ports::look(&mut report, config).await;
+    if let Some(error) = report.untold {
+        return Err(error);
+    }
     Ok(if report.is_healthy { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

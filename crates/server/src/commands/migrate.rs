@@ -8,7 +8,13 @@ use infra_postgres::{MigrationState, PostgresOptions, migrate_down, migrate_stat
 use infra_sqlite::{SqliteOptions, SqliteStore};
 use std::sync::Arc;
 
-use crate::{config::Config, data_folder, error::StartError, wiring::Backend};
+use crate::{
+    config::Config,
+    data_folder,
+    error::StartError,
+    output::say,
+    wiring::{self, Backend},
+};
 
 /// What to do with the schema.
 #[derive(Debug, Subcommand)]
@@ -37,12 +43,12 @@ pub(super) async fn run(command: MigrateCommand, config: &Config) -> Result<Exit
     match (command, Backend::of(config)?) {
         (MigrateCommand::Prepare { admin_url }, Backend::Postgres(urls)) => {
             let prepared = prepare(&admin_url, &urls, &options).await.map_err(StartError::part)?;
-            println!("prepared; the server may start");
+            say("prepared; the server may start")?;
             if !prepared.without_large_objects {
-                println!("everybody who can run SQL may make large objects: the server refused to take that right");
+                say("everybody who can run SQL may make large objects: the server refused to take that right")?;
             }
             if !prepared.leakproof_search {
-                println!("searching by words will be slower: the server refused to mark ts_match_vq as leakproof");
+                say("searching by words will be slower: the server refused to mark ts_match_vq as leakproof")?;
             }
         }
         (MigrateCommand::Prepare { .. }, _) => {
@@ -51,23 +57,24 @@ pub(super) async fn run(command: MigrateCommand, config: &Config) -> Result<Exit
         }
         (MigrateCommand::Up, Backend::Postgres(urls)) => {
             let applied = migrate_up(&urls, &options).await.map_err(StartError::part)?;
-            println!("applied {applied} migrations");
+            say(format!("applied {applied} migrations"))?;
         }
         (MigrateCommand::Down { steps }, Backend::Postgres(urls)) => {
             let taken_back = migrate_down(&urls, steps, &options).await.map_err(StartError::part)?;
-            println!("took back {taken_back} migrations");
+            say(format!("took back {taken_back} migrations"))?;
         }
         (MigrateCommand::Status, Backend::Postgres(urls)) => {
-            print(&migrate_status(&urls, &options).await.map_err(StartError::part)?);
+            print(&migrate_status(&urls, &options).await.map_err(StartError::part)?)?;
         }
         (MigrateCommand::Status, Backend::Sqlite(path)) => {
-            print(&infra_sqlite::migrate_status(&path).await.map_err(StartError::part)?);
+            print(&infra_sqlite::migrate_status(&path).await.map_err(StartError::part)?)?;
         }
         (MigrateCommand::Up, Backend::Sqlite(path)) => {
+            wiring::check(config)?;
             data_folder::make(&config.data_dir)?;
             let store = SqliteStore::open(&path, &SqliteOptions::default(), Arc::new(SystemClock)).await;
             store.map_err(StartError::part)?;
-            println!("the schema of '{}' is up to date", path.display());
+            say(format!("the schema of '{}' is up to date", path.display()))?;
         }
         (MigrateCommand::Down { .. }, Backend::Sqlite(path)) => {
             let problem = "is migrated when it is opened, and only forwards; put back a copy of it instead";
@@ -80,8 +87,9 @@ pub(super) async fn run(command: MigrateCommand, config: &Config) -> Result<Exit
     Ok(ExitCode::SUCCESS)
 }
 
-fn print(states: &[MigrationState]) {
+fn print(states: &[MigrationState]) -> Result<(), StartError> {
     for state in states {
-        println!("{} {}", if state.applied { "applied" } else { "missing" }, state.name);
+        say(format!("{} {}", if state.applied { "applied" } else { "missing" }, state.name))?;
     }
+    Ok(())
 }

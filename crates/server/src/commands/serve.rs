@@ -41,9 +41,11 @@ pub(crate) async fn run(config: Config) -> Result<ExitCode, StartError> {
     if let Some(fault) = models.fault_of_default(&config).await {
         tracing::warn!("{fault}");
     }
+    let backend = wiring::check(&config)?;
+    try_first_admin(&config, &backend).await?;
     data_folder::make(&config.data_dir)?;
     // Held to the end of the process.
-    let _served = data_folder::serve(&config, &Backend::of(&config)?)?;
+    let _served = data_folder::serve(&config, &backend)?;
     let listener = listen(config.name_of("listen"), &config.listen)?;
     let metrics_listener = listen(config.name_of("metrics_listen"), &config.metrics_listen)?;
     let app = wiring::build(&config, models).await?;
@@ -90,24 +92,15 @@ pub(crate) async fn run(config: Config) -> Result<ExitCode, StartError> {
 
 /// Sets up headless, or prints the setup URL of an empty installation.
 async fn set_up(app: &App, config: &Config, address: SocketAddr) -> Result<(), StartError> {
-    if let (Some(email), Some(file)) = (&config.admin_email, &config.admin_password_file) {
-        if app.identity().is_set_up().await? {
-            return Ok(());
-        }
-        let new = NewInstallation {
-            tenant_name: config.tenant_name.clone().unwrap_or_else(|| "Default".to_owned()),
-            email: email.clone(),
-            username: match &config.admin_username {
-                Some(name) => name.clone(),
-                None => Username::of_email(&Email::parse(email).map_err(app::Error::from)?).as_str().to_owned(),
-            },
-            password: password_in(&config.name_of("admin_password_file"), file)?,
-        };
+    if has_first_admin(config) && app.identity().is_set_up().await? {
+        return Ok(());
+    }
+    if let Some(new) = first_admin(config)? {
         match app.identity().set_up_on_host(new).await {
             Ok(set_up) => tracing::info!(tenant = set_up.tenant.slug.as_str(), "set up"),
             // Another instance was a moment faster.
             Err(error) if error.code == "setup_not_allowed" => {}
-            Err(error) => return Err(by_name(error, |field| config.name_of(&setting_of(field)))),
+            Err(error) => return Err(refused_admin(config, error)),
         }
         return Ok(());
     }
@@ -123,6 +116,41 @@ async fn set_up(app: &App, config: &Config, address: SocketAddr) -> Result<(), S
             .map_err(StartError::part)?;
     }
     Ok(())
+}
+
+/// Makes the first admin in memory, where the data surely has none yet: one that cannot be made is told before anything is.
+async fn try_first_admin(config: &Config, backend: &Backend) -> Result<(), StartError> {
+    let is_new = match backend {
+        Backend::Sqlite(file) => !file.exists(),
+        Backend::Memory => true,
+        // Whether that is set up is known when it is opened.
+        Backend::Postgres(_) => false,
+    };
+    let Some(new) = (if is_new { first_admin(config)? } else { None }) else { return Ok(()) };
+    let made = wiring::in_memory().identity().set_up_on_host(new).await;
+    made.map(drop).map_err(|error| refused_admin(config, error))
+}
+
+fn has_first_admin(config: &Config) -> bool {
+    config.admin_email.is_some() && config.admin_password_file.is_some()
+}
+
+/// The first tenant with its admin, if the settings tell them.
+fn first_admin(config: &Config) -> Result<Option<NewInstallation>, StartError> {
+    let (Some(email), Some(file)) = (&config.admin_email, &config.admin_password_file) else { return Ok(None) };
+    Ok(Some(NewInstallation {
+        tenant_name: config.tenant_name.clone().unwrap_or_else(|| "Default".to_owned()),
+        email: email.clone(),
+        username: match &config.admin_username {
+            Some(name) => name.clone(),
+            None => Username::of_email(&Email::parse(email).map_err(app::Error::from)?).as_str().to_owned(),
+        },
+        password: password_in(&config.name_of("admin_password_file"), file)?,
+    }))
+}
+
+fn refused_admin(config: &Config, error: app::Error) -> StartError {
+    by_name(error, |field| config.name_of(&setting_of(field)))
 }
 
 /// The setting that tells a field of the first admin.

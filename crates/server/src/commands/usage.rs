@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use app::usage::{WrongDay, discrepancies_of, right_the_sums};
 use clap::Subcommand;
 
-use crate::{config::Config, error::StartError, wiring};
+use crate::{config::Config, error::StartError, output::say, wiring};
 
 /// What to do about the books.
 #[derive(Debug, Subcommand)]
@@ -20,13 +20,13 @@ pub(super) async fn run(command: UsageCommand, config: &Config) -> Result<ExitCo
     let app = wiring::books(config).await?;
     let differences = discrepancies_of(&app).await?;
     for (tenant, conversation, money) in &differences {
-        println!("tenant {tenant} conversation {conversation} differs by {} USD", money.to_usd());
+        say(format!("tenant {tenant} conversation {conversation} differs by {} USD", money.to_usd()))?;
     }
     let days = right_the_sums(&app).await?;
     for WrongDay { tenant, day, difference } in &days {
-        println!("tenant {tenant} day {day} differed by {} USD and was added up anew", difference.to_usd());
+        say(format!("tenant {tenant} day {day} differed by {} USD and was added up anew", difference.to_usd()))?;
     }
     let found = differences.len() + days.len();
-    println!("{found}");
+    say(found)?;
     Ok(if found == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

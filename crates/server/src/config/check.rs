@@ -1,6 +1,6 @@
 //! Rules of settings that their types do not say.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use domain::{
     error::ValueError,
@@ -22,12 +22,19 @@ const MAX_CONNECTIONS: u64 = 1_000_000;
 /// What cannot be meant, each by the name of its setting. Writes the public URL in its one form.
 pub(super) fn faults(config: &mut Config) -> Vec<StartError> {
     let mut faults = numbers(config);
-    faults.extend(super::providers::faults(&config.providers).into_iter().map(StartError::part));
     for (key, value) in [("listen", &config.listen), ("metrics_listen", &config.metrics_listen)] {
         if !is_address(value) {
             let problem = "must be an address and a port, such as '127.0.0.1:8080', or '0.0.0.0:8080' for all networks";
             faults.push(config.refuse(key, format!("{problem}{}", instead_of(key, value))));
         }
+    }
+    if meet(&config.listen, &config.metrics_listen) {
+        let [api, metrics] = ["listen", "metrics_listen"].map(|key| config.name_of(key));
+        let problem = format!(
+            "lead to one port ('{}' and '{}'); give one of them another port",
+            config.listen, config.metrics_listen
+        );
+        faults.push(StartError::setting(format!("{api} and {metrics}"), problem));
     }
     match config.public_url.as_deref().map(public_url) {
         Some(Ok(url)) => config.public_url = Some(url),
@@ -73,6 +80,17 @@ fn is_address(value: &str) -> bool {
         || value.rsplit_once(':').is_some_and(|(host, port)| is_name(host) && port.parse::<u16>().is_ok())
 }
 
+/// Whether two addresses cannot be listened on together. Port 0 is a free one, so never that of another.
+fn meet(one: &str, other: &str) -> bool {
+    let (Ok(one), Ok(other)) = (one.parse::<SocketAddr>(), other.parse::<SocketAddr>()) else {
+        return one.eq_ignore_ascii_case(other) && !one.ends_with(":0");
+    };
+    // All addresses of IPv6 are those of IPv4 as well.
+    let covers = |all: IpAddr, ip: IpAddr| all.is_unspecified() && (all.is_ipv6() || ip.is_ipv4());
+    let (ip, other_ip) = (one.ip(), other.ip());
+    one.port() != 0 && one.port() == other.port() && (ip == other_ip || covers(ip, other_ip) || covers(other_ip, ip))
+}
+
 /// A public URL in the form that links begin with.
 ///
 /// # Errors
@@ -91,7 +109,9 @@ fn public_url(value: &str) -> Result<String, String> {
         return Err(format!("must not hold a name or password; write it as {EXAMPLE}"));
     }
     if url.query().is_some() || url.fragment().is_some() {
-        return Err(format!("must end with its path, without '?' and '#'; write it as {EXAMPLE}"));
+        let plain = format!("{}{}", url.origin().ascii_serialization(), url.path());
+        let plain = plain.trim_end_matches('/');
+        return Err(format!("must end with its path, without '?' and '#'; write it as '{plain}'"));
     }
     Ok(url.as_str().trim_end_matches('/').to_owned())
 }

@@ -65,8 +65,13 @@ impl SettingsFile {
 
     /// The key with its place, as an error names it.
     pub(super) fn name_of(&self, key: &str) -> String {
+        format!("'{key}' ({})", self.place_of(key))
+    }
+
+    /// Where a key stands, in words.
+    pub(super) fn place_of(&self, key: &str) -> String {
         let line = self.line_of(key).map(|line| format!(", line {line}")).unwrap_or_default();
-        format!("'{key}' (in '{}'{line})", self.path.display())
+        format!("in '{}'{line}", self.path.display())
     }
 
     /// The line that sets a key. The parser keeps no places of values, so the file is read line by line until what was

@@ -206,6 +206,13 @@ impl ProviderConfig {
             whole: seconds("whole_seconds", deadlines.whole_seconds, timeouts.whole)?,
             ..timeouts
         };
+        if deadlines.first_token_seconds.is_some() && timeouts.first_token > timeouts.whole {
+            let problem = format!(
+                "must be at most whole_seconds ({}), as no answer ends before it begins; lower it, or raise whole_seconds",
+                timeouts.whole.as_secs()
+            );
+            return Err(SettingsError::new(at("deadlines.first_token_seconds"), problem));
+        }
         let connect = seconds("connect_seconds", deadlines.connect_seconds, connect)?;
         if self.models.as_ref().is_some_and(|models| models.is_empty() || models.iter().any(String::is_empty)) {
             let problem = "must name at least one model, each by the provider's own name; leave it out to offer all that it lists";
@@ -234,21 +241,33 @@ impl ProviderConfig {
                 ));
             }
             (Some(file), None) => {
-                let text = read(file).ok().and_then(|bytes| String::from_utf8(bytes).ok());
-                let problem = "names a file that holds no key; name a text file that this program may read";
-                text.filter(|text| !text.trim().is_empty())
-                    .ok_or_else(|| SettingsError::new(at("api_key_file"), problem))?
+                let fail = |problem: &str| SettingsError::new(at("api_key_file"), problem);
+                let bytes = read(file).map_err(|error| match error.kind() {
+                    io::ErrorKind::NotFound => fail("names a file that is not there; make it, or correct the name"),
+                    _ => fail("names a file that cannot be read; let this program read it, or name another"),
+                })?;
+                let text = String::from_utf8(bytes).ok().filter(|text| !text.trim().is_empty());
+                text.ok_or_else(|| fail("names a file that holds no key; write the key into it as text"))?
             }
             (None, Some(name)) => {
-                let problem = "must be the name of a variable that holds the key; set that variable";
+                let problem = || match looks_like_a_variable(name) {
+                    true => format!("names the variable '{name}', which is not set; set it to the key"),
+                    false => "must be the name of a variable that holds the key; set that variable".to_owned(),
+                };
                 variable(name)
                     .filter(|key| !key.trim().is_empty())
-                    .ok_or_else(|| SettingsError::new(at("api_key_env"), problem))?
+                    .ok_or_else(|| SettingsError::new(at("api_key_env"), problem()))?
             }
             (None, None) => return Ok(None),
         };
         Ok(Some(key.trim().to_owned()))
     }
+}
+
+/// Whether a text is the name of a variable as people choose them, and not a key that was put in its place.
+fn looks_like_a_variable(name: &str) -> bool {
+    let is_letter = |letter: char| letter.is_ascii_uppercase() || letter.is_ascii_digit() || letter == '_';
+    name.contains('_') && name.chars().all(is_letter)
 }
 
 fn read(path: &Path) -> io::Result<Vec<u8>> {
@@ -356,6 +375,42 @@ mod tests {
             let error = read(&toml, &[("OPENAI_API_KEY", "k")]).unwrap_err();
             assert!(error.starts_with(&format!("providers[1].{place} ")), "{entry}: {error}");
             assert!(!error.contains("s3cr3t"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_key_that_is_not_there_is_told_as_such() {
+        let folder = tempfile::tempdir().unwrap();
+        let empty = folder.path().join("empty");
+        std::fs::write(&empty, "\n").unwrap();
+        let path = |path: &Path| format!("api_key_file = '{}'", path.display());
+        for (key, said) in [
+            (path(&empty), "names a file that holds no key"),
+            (path(&folder.path().join("missing")), "names a file that is not there"),
+            (path(folder.path()), "names a file that cannot be read"),
+            ("api_key_env = 'VLLM_KEY'".to_owned(), "names the variable 'VLLM_KEY', which is not set"),
+            ("api_key_env = 'sk-a_B1'".to_owned(), "must be the name of a variable"),
+        ] {
+            let toml = format!("[[providers]]\nname = 'x'\nbase_url = 'https://host/v1'\n{key}");
+            let error = read(&toml, &[]).unwrap_err();
+            assert!(error.contains(said), "{error}");
+        }
+    }
+
+    #[test]
+    fn an_answer_may_take_as_long_as_its_first_word() {
+        let of = |deadlines: &str| {
+            let entry =
+                format!("[[providers]]\nname = 'x'\nbase_url = 'https://host/v1'\ndeadlines = {{ {deadlines} }}");
+            read(&entry, &[]).map(drop)
+        };
+        for wrong in ["first_token_seconds = 100, whole_seconds = 10", "first_token_seconds = 7200"] {
+            let error = of(wrong).unwrap_err();
+            assert!(error.starts_with("providers[0].deadlines.first_token_seconds must be at most whole_"), "{error}");
+        }
+        for right in ["first_token_seconds = 10, whole_seconds = 10", "whole_seconds = 10", "first_token_seconds = 100"]
+        {
+            assert!(of(right).is_ok(), "{right}");
         }
     }
 

@@ -255,8 +255,8 @@ fn a_public_url_is_a_whole_one_without_a_slash_at_its_end() {
 #[test]
 fn an_address_to_listen_on_has_a_host_and_a_port() {
     for right in ["127.0.0.1:8080", "0.0.0.0:0", "[::]:8080", "[::1]:1", "localhost:8080", "my-host.example:80"] {
-        for name in ["BANYAN_LISTEN", "BANYAN_METRICS_LISTEN"] {
-            assert!(of_environment(&[(name, right)]).is_ok(), "{right}");
+        for (name, other) in [("BANYAN_LISTEN", "BANYAN_METRICS_LISTEN"), ("BANYAN_METRICS_LISTEN", "BANYAN_LISTEN")] {
+            assert!(of_environment(&[(name, right), (other, "127.0.0.1:7")]).is_ok(), "{right}");
         }
     }
     for wrong in [
@@ -334,6 +334,55 @@ fn a_password_in_a_variable_is_told_where_to_go_whatever_else_is_wrong() {
     assert!(refused.is_err());
     assert!(hints.len() == 1 && hints[0].contains("set BANYAN_ADMIN_PASSWORD_FILE to"), "{hints:?}");
     assert!(!hints[0].contains("s3cr3t"));
+}
+
+#[test]
+fn two_listeners_do_not_share_a_port() {
+    for (one, other) in [
+        ("127.0.0.1:8080", "127.0.0.1:8080"),
+        ("0.0.0.0:8080", "127.0.0.1:8080"),
+        ("[::1]:8080", "[::]:8080"),
+        ("[::]:8080", "0.0.0.0:8080"),
+        ("localhost:8080", "LOCALHOST:8080"),
+    ] {
+        for (one, other) in [(one, other), (other, one)] {
+            let told = told(of_environment(&[("BANYAN_LISTEN", one), ("BANYAN_METRICS_LISTEN", other)]));
+            assert!(told.starts_with("BANYAN_LISTEN and BANYAN_METRICS_LISTEN lead to one port"), "{told}");
+        }
+    }
+    let default = told(of_environment(&[("BANYAN_LISTEN", "0.0.0.0:9090")]));
+    assert!(default.starts_with("BANYAN_LISTEN and BANYAN_METRICS_LISTEN lead to one port"), "{default}");
+    for (one, other) in [
+        ("127.0.0.1:0", "127.0.0.1:0"),
+        ("localhost:0", "localhost:0"),
+        ("127.0.0.1:8080", "127.0.0.2:8080"),
+        ("127.0.0.1:8080", "127.0.0.1:8081"),
+        ("[::1]:8080", "0.0.0.0:8080"),
+    ] {
+        assert!(of_environment(&[("BANYAN_LISTEN", one), ("BANYAN_METRICS_LISTEN", other)]).is_ok(), "{one} {other}");
+    }
+}
+
+#[test]
+fn a_public_url_with_more_than_a_path_is_told_with_its_path() {
+    for wrong in ["https://Chat.example.com/sub/?x=1", "https://chat.example.com/sub#x"] {
+        let told = told(of_environment(&[("BANYAN_PUBLIC_URL", wrong)]));
+        assert!(told.ends_with("write it as 'https://chat.example.com/sub'"), "{told}");
+    }
+}
+
+#[test]
+fn a_key_of_a_provider_that_is_none_is_told_with_the_one_that_was_meant_and_its_place() {
+    for (key, near, line) in [
+        ("base_ur = 'https://host/v1'", "base_ur is not known; did you mean 'base_url'? (in '", 4),
+        ("model = ['x']", "model is not known; did you mean 'models'? (in '", 4),
+        ("deadlines = { idle = 7 }", "deadlines.idle is not known; did you mean 'idle_seconds'? (in '", 4),
+        ("sausage = 1", "sausage is not known; the keys are name, ", 4),
+    ] {
+        let told = told(of_file(&format!("[[providers]]\nname = 'x'\n[[providers]]\n{key}\n")));
+        assert!(told.starts_with(&format!("providers[1].{near}")), "{told}");
+        assert!(told.ends_with(&format!("banyan.toml', line {line})")), "{told}");
+    }
 }
 
 #[test]

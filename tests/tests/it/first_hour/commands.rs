@@ -117,6 +117,20 @@ async fn what_only_looks_makes_nothing_where_nothing_is() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_reader_that_has_seen_enough_ends_a_command_in_silence() -> Result<()> {
+    use std::process::{Command, Stdio};
+    for command in ["openapi", "config"] {
+        let (reader, writer) = std::io::pipe()?;
+        drop(reader);
+        let mut banyan = Command::new(program::path()?);
+        banyan.arg(command).env_clear().stdout(writer).stderr(Stdio::piped());
+        let output = banyan.output()?;
+        ensure!(output.status.success() && output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn commands_speak_in_plain_text_and_the_doctor_alone() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let data = folder.path().join("data").display().to_string();

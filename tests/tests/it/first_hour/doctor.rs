@@ -133,6 +133,10 @@ async fn a_server_that_runs_is_no_stranger_on_its_port() -> Result<()> {
     report.ok("setup", "done")?;
     report.ok("books", "right")?;
     report.ok("secret", "is kept")?;
+    let holder = format!("a server runs on it already (process {}), and a second one", world.server.process_id()?);
+    report.ok("data folder", &holder)?;
+    // A port of its own is not enough for a second server.
+    examine(&data, &[]).await?.ok("data folder", &holder)?;
     Ok(())
 }
 
@@ -168,7 +172,8 @@ async fn what_others_left_open_or_made_anew_is_found() -> Result<()> {
 
     let missing = [("BANYAN_ADMIN_EMAIL", "a@b.cd"), ("BANYAN_ADMIN_PASSWORD_FILE", "/nowhere/password")];
     examine(&data, &missing).await?.wrong("first admin", "/nowhere/password")?;
-    examine(&data, &[("BANYAN_DATABASE_URL", "sqlite:///nowhere/b.db")]).await?.wrong("database", "/nowhere/b.db")?;
+    let nowhere = "BANYAN_DATABASE_URL names '/nowhere/b.db', whose folder '/nowhere' is not there";
+    examine(&data, &[("BANYAN_DATABASE_URL", "sqlite:///nowhere/b.db")]).await?.wrong("database", nowhere)?;
     examine(&data, &[("BANYAN_DATABASE_URL", "mysql://x")]).await?.wrong("database", "BANYAN_DATABASE_URL must be")?;
     examine(Path::new("/dev/null/data"), &[]).await?.wrong("data folder", "'/dev/null' is no folder")?;
     Ok(())

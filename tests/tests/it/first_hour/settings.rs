@@ -117,6 +117,34 @@ async fn a_first_admin_that_cannot_be_made_is_told_by_the_setting() -> Result<()
 }
 
 #[tokio::test]
+async fn nothing_is_made_before_the_settings_are_known_to_be_right() -> Result<()> {
+    let secrets = tempfile::tempdir()?;
+    let file = secrets.path().join("password");
+    std::fs::write(&file, "too short")?;
+    let file = file.display().to_string();
+    let admin = [("BANYAN_ADMIN_EMAIL", "ada@example.com"), ("BANYAN_ADMIN_PASSWORD_FILE", file.as_str())];
+    for (variables, said) in [
+        (&[("BANYAN_SECRET_KEY", "short")][..], "BANYAN_SECRET_KEY "),
+        (&[("BANYAN_DATABASE_URL", "mysql://x")], "BANYAN_DATABASE_URL must be"),
+        (&[("BANYAN_DATABASE_URL", "sqlite:///nowhere/b.db")], "BANYAN_DATABASE_URL names '/nowhere/b.db'"),
+        (&admin, "BANYAN_ADMIN_PASSWORD_FILE must have at least"),
+    ] {
+        let folder = tempfile::tempdir()?;
+        let data = folder.path().join("data").display().to_string();
+        let own = [
+            ("BANYAN_DATA_DIR", data.as_str()),
+            ("BANYAN_LISTEN", "127.0.0.1:0"),
+            ("BANYAN_METRICS_LISTEN", "127.0.0.1:0"),
+        ];
+        let output = program::output(&["serve"], &[&own[..], variables].concat()).await?;
+        let told = String::from_utf8_lossy(&output.stderr);
+        ensure!(!output.status.success() && told.contains(said), "{told}");
+        assert_eq!(std::fs::read_dir(folder.path())?.count(), 0, "{said}: something was made");
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_file_or_model_that_is_not_there_is_told_by_its_setting() -> Result<()> {
     let secrets = tempfile::tempdir()?;
     let empty = secrets.path().join("empty");

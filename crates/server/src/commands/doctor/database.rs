@@ -52,13 +52,8 @@ async fn sqlite(path: &Path, config: &Config) -> Opened {
     let part = |error| told(StartError::part(error));
     let shown = path.display();
     if !path.exists() {
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        return match folder {
-            Some(folder) if folder != config.data_dir && !folder.is_dir() => {
-                Err(format!("the folder of '{shown}' is not there; make it, or name another file"))
-            }
-            _ => Ok((format!("SQLite in '{shown}', which would be made at the first start"), None)),
-        };
+        wiring::check_folder(config, path).map_err(told)?;
+        return Ok((format!("SQLite in '{shown}', which would be made at the first start"), None));
     }
     let states = infra_sqlite::migrate_status(path).await.map_err(part)?;
     match states.iter().filter(|state| !state.applied).count() {

@@ -5,7 +5,7 @@ use std::path::Path;
 use rustix::fs::{Access, access, statvfs};
 
 use super::{Report, told};
-use crate::{config::Config, data_folder, secret};
+use crate::{config::Config, data_folder, secret, wiring::Backend};
 
 /// Free bytes below which a disk counts as full: the largest upload, the database's own files and the log want some.
 const LEAST_FREE_BYTES: u64 = 1024 * 1024 * 1024;
@@ -36,10 +36,18 @@ fn folder(config: &Config) -> Result<String, String> {
         return Ok(format!("'{shown}' would be made at the first start"));
     }
     match data_folder::is_open_to_all(folder) {
-        Ok(false) => Ok(format!("'{shown}'")),
+        Ok(false) => Ok(format!("'{shown}'{}", served(config))),
         Ok(true) => Err(format!("everybody on this machine can enter '{shown}'; run 'chmod 700' on it")),
         Err(error) => Err(format!("'{shown}' cannot be looked at: {error}")),
     }
+}
+
+/// A word about the server that runs on the data, which is nothing wrong in itself.
+fn served(config: &Config) -> String {
+    let server = Backend::of(config).ok().and_then(|backend| data_folder::server(config, &backend));
+    server.map_or_else(String::new, |process| {
+        format!("; a server runs on it already{process}, and a second one would be refused")
+    })
 }
 
 fn disk(folder: &Path) -> Result<String, String> {

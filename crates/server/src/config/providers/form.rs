@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use crate::config::nearest;
+
 /// What a key takes.
 #[derive(Debug, Clone, Copy)]
 enum Kind {
@@ -42,7 +44,7 @@ pub(super) fn fault(entry: &Value) -> Option<(String, String)> {
             Some((_, Kind::Texts)) if is_texts(value) => return None,
             Some((_, Kind::Texts)) => "must be a list of texts, such as ['a', 'b']",
             Some((_, Kind::Deadlines)) => return deadline_fault(value),
-            None => return Some((key.clone(), unknown(KEYS.iter().map(|(known, _)| *known)))),
+            None => return Some((key.clone(), unknown(key, KEYS.iter().map(|(known, _)| *known)))),
         };
         Some((key.clone(), problem.to_owned()))
     })
@@ -60,12 +62,15 @@ fn deadline_fault(value: &Value) -> Option<(String, String)> {
         let problem = match (DEADLINES.contains(&key.as_str()), value.is_u64()) {
             (true, true) => return None,
             (true, false) => "must be a whole number of seconds".to_owned(),
-            (false, _) => unknown(DEADLINES.iter().copied()),
+            (false, _) => unknown(key, DEADLINES.iter().copied()),
         };
         Some((format!("deadlines.{key}"), problem))
     })
 }
 
-fn unknown<'a>(known: impl Iterator<Item = &'a str>) -> String {
-    format!("is not known; the keys are {}", known.collect::<Vec<_>>().join(", "))
+fn unknown<'a>(key: &str, known: impl Iterator<Item = &'a str> + Clone) -> String {
+    match nearest(key, known.clone()) {
+        Some(near) => format!("is not known; did you mean '{near}'?"),
+        None => format!("is not known; the keys are {}", known.collect::<Vec<_>>().join(", ")),
+    }
 }
