@@ -50,6 +50,8 @@ use resolver::Resolver;
 pub use resolver::{Lookup, SystemLookup};
 pub use route::{Proxy, Route, authorities};
 
+/// How soon a kept connection ends under a request that the peer has not seen: later, it may have worked on it.
+const UNSEEN: Duration = Duration::from_secs(1);
 const AGENT: &str = concat!("banyan/", env!("CARGO_PKG_VERSION"));
 
 type BoxError = Box<dyn Error + Send + Sync>;
@@ -117,17 +119,21 @@ impl Connections {
     /// Sends a request, and once more on a new connection when the kept one was dead already.
     // A peer that closes a connection for being idle just as the next request comes never saw that request, so that even
     // a POST may be repeated (RFC 9110, section 9.2.2, lets a client that knows). On a connection that carried nothing
-    // before, a death may be that of the work on the request; and where a byte of the answer came, the request was seen.
+    // before, or a while after the request, a death may be that of the work on it; and where a byte of the answer came,
+    // the request was seen.
     async fn send(&self, request: Sent) -> Result<(hyper::Response<Incoming>, Lease), EgressError> {
         let uri = request.uri().clone();
         let origin = Origin::of(&uri);
         if let Some(mut kept) = self.pool.take(&origin) {
-            match kept.send(request.clone()).await {
-                Err(error) if !kept.is_answered() => {
+            let begun = Instant::now();
+            let answered = kept.send(request.clone()).await;
+            let is_early = begun.elapsed() < UNSEEN;
+            match answered {
+                Err(error) if is_early && !kept.is_answered() => {
                     tracing::debug!(%error, "a kept connection was dead; the request is sent on a new one");
                 }
                 // Some say that they give up an idle connection, just as the request comes (RFC 9110, section 15.5.9).
-                Ok(response) if response.status() == StatusCode::REQUEST_TIMEOUT => {}
+                Ok(response) if is_early && response.status() == StatusCode::REQUEST_TIMEOUT => {}
                 answered => return Ok((answered.map_err(EgressError::broken)?, self.lease(origin, kept))),
             }
         }

@@ -153,6 +153,8 @@ pub(crate) async fn complete_text(request: ActorRequest, body: Json<TextCompleti
     let answers = asked.into_iter().map(|asked| {
         let (app, actor) = (app.clone(), actor.clone());
         async move {
+            // Who may no longer ask begins no further call.
+            app.identity().look_again(&actor).await?;
             let mut completion = app.openai().complete(&actor, asked).await?;
             Ok::<_, app::Error>((head(&completion), completion.whole().await?))
         }

@@ -55,10 +55,10 @@ impl From<EmbeddingPurpose> for VectorForm {
     }
 }
 
-/// Whether a provider may charge for a failed call: it did not refuse, but its answer was lost. Such a
+/// Whether a provider may charge for a failed call: its answer was lost, or could not be read. Such a
 /// call stays on record, and is settled by our estimate.
 const fn may_be_charged(failure: GatewayErrorKind) -> bool {
-    matches!(failure, GatewayErrorKind::Timeout | GatewayErrorKind::Interrupted | GatewayErrorKind::Protocol)
+    failure.may_be_charged() || matches!(failure, GatewayErrorKind::Protocol)
 }
 
 impl App {

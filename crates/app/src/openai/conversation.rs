@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     Error, Result,
-    conversations::{Following, NewConversation, NewMessage, OpenedTurn},
+    conversations::{Following, MessageView, NewConversation, NewMessage, OpenedTurn},
 };
 
 /// The provider that answers with passages and with nothing else.
@@ -104,7 +104,7 @@ async fn relay(mut following: Following, events: LogWriter<CompletionEvent>) {
             Ok(None) => return,
             Ok(Some(followed)) => {
                 let is_last = followed.event.event.is_last();
-                relay.tell(followed.event.event);
+                relay.tell(followed.event.event, followed.message.as_deref());
                 if is_last {
                     return;
                 }
@@ -126,7 +126,7 @@ struct Relay {
 }
 
 impl Relay {
-    fn tell(&mut self, event: TurnEvent) {
+    fn tell(&mut self, event: TurnEvent, message: Option<&MessageView>) {
         let told = match event {
             TurnEvent::TurnStarted { .. } => return,
             TurnEvent::RetrievalCompleted { .. } => {
@@ -147,7 +147,7 @@ impl Relay {
                 return;
             }
             TurnEvent::TurnCompleted { usage, finish_reason, .. } => self.end(finish_reason, usage),
-            TurnEvent::TurnStopped {} => self.end(None, TokenUsage::default()),
+            TurnEvent::TurnStopped {} => self.end(None, message.map(booked).unwrap_or_default()),
             TurnEvent::TurnFailed { error } => CompletionEvent::Failed(error.into()),
         };
         self.events.push(told);
@@ -159,5 +159,14 @@ impl Relay {
             self.events.push(CompletionEvent::Annotated(annotations(text, &self.cited)));
         }
         CompletionEvent::Finished { finish_reason: finish_reason.unwrap_or_else(|| "stop".to_owned()), usage }
+    }
+}
+
+/// The tokens of an answer, as they were booked with it.
+fn booked(MessageView { message, .. }: &MessageView) -> TokenUsage {
+    TokenUsage {
+        input_tokens: message.input_tokens.unwrap_or_default(),
+        output_tokens: message.output_tokens.unwrap_or_default(),
+        ..TokenUsage::default()
     }
 }

@@ -15,6 +15,9 @@ const DEVELOPER: &str = "developer";
 /// `metadata` where it is not to store, too.
 const KEPT_BACK: &[&str] = &["conversation_id", "metadata", "safety_identifier", "store", "user"];
 
+/// Fields by which routers let another model answer than the one that was asked for (OpenRouter, LiteLLM).
+const OTHER_MODELS: &[&str] = &["fallbacks", "models", "route"];
+
 /// Fields of a request that hold documents, such as schemas: the bound of the body is theirs.
 const DOCUMENTS: &[&str] = &["functions", "prediction", "response_format", "tools"];
 
@@ -33,7 +36,8 @@ const TEXT_PARTS: &[(&str, &str)] =
 /// A field that is null was not given, nor is there anything to call in a list of nothing.
 ///
 /// # Errors
-/// `not_supported` for what would be paid and not served: more than one choice, and probabilities of tokens. `too_long`
+/// `not_supported` for what would be paid and not served (more than one choice, probabilities of tokens), and for what
+/// would let another model answer. `too_long`
 /// where they have more than [`MAX_EXTRA_BYTES`] together, without what holds documents.
 pub fn passed_on(mut fields: Extra) -> Result<Extra, ValueError> {
     fields.retain(|_, value| !value.is_null());
@@ -41,7 +45,21 @@ pub fn passed_on(mut fields: Extra) -> Result<Extra, ValueError> {
         let message = "must be 1: one choice is served; send the request again for another";
         return Err(ValueError::new("n", "not_supported", message));
     }
-    for (field, nothing) in [("logprobs", json!(false)), ("top_logprobs", json!(0))] {
+    for field in OTHER_MODELS {
+        if fields.contains_key(*field) {
+            let message = "would let another model answer than the one that is booked; name that one in 'model'";
+            return Err(ValueError::new(*field, "not_supported", message));
+        }
+    }
+    // The last four are of vLLM and llama.cpp.
+    for (field, nothing) in [
+        ("logprobs", json!(false)),
+        ("top_logprobs", json!(0)),
+        ("best_of", json!(1)),
+        ("n_probs", json!(0)),
+        ("prompt_logprobs", json!(false)),
+        ("use_beam_search", json!(false)),
+    ] {
         if fields.remove(field).is_some_and(|value| value != nothing) {
             return Err(ValueError::new(field, "not_supported", "is not served; leave it out"));
         }
@@ -254,6 +272,13 @@ mod tests {
             ("n", json!(0)),
             ("logprobs", json!(true)),
             ("top_logprobs", json!(3)),
+            ("best_of", json!(4)),
+            ("use_beam_search", json!(true)),
+            ("prompt_logprobs", json!(1)),
+            ("n_probs", json!(5)),
+            ("models", json!(["router/dearest"])),
+            ("route", json!("fallback")),
+            ("fallbacks", json!([])),
         ] {
             let error = passed(json!({ field: value })).unwrap_err();
             assert_eq!((error.field.as_str(), error.code), (field, "not_supported"));

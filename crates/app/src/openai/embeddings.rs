@@ -68,6 +68,8 @@ impl OpenAi {
                 let mut vectors = Vec::with_capacity(input.count());
                 let mut input_tokens = 0;
                 for batch in input.batches(embedder.max_batch()) {
+                    // Who may no longer ask begins no further call.
+                    app.identity().look_again(&actor).await?;
                     let payer = Payer::of(&actor, tenant_id);
                     let form = VectorForm::AsGiven { dimensions };
                     let embedded = app.embed(&embedder, payer, &batch, form).await;

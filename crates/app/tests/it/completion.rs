@@ -17,7 +17,7 @@ use domain::{
 use futures::{FutureExt, future::join_all};
 use infra_providers::{
     Timeouts,
-    scripted::{Fault, Script, ScriptedServer, UsageMode},
+    scripted::{Fault, Script, ScriptedServer, UsageMode, Verbatim},
 };
 
 use crate::support::{Bench, Choice, MODEL, ManualModels, cost_of, refusal, registry, tenant_of, until};
@@ -165,6 +165,74 @@ async fn what_nobody_reads_is_bounded_in_number() {
     until("the second is read to its end", async || bench.ledger(&ada).await.len() == 2).await;
     let row = bench.ledger(&ada).await.remove(1);
     assert_eq!((row.tokens.input_tokens, row.tokens.output_tokens, row.is_estimated), (7, 5, false));
+}
+
+/// What a provider may charge for, though nothing came of it, is booked by our estimate and marked so.
+#[tokio::test]
+async fn an_answer_that_is_lost_before_its_first_word_may_have_been_paid_for() {
+    let server = ScriptedServer::start().await.unwrap();
+    let bench = Bench::over_wire(&server);
+    let ada = bench.ada().await;
+    let prompt = estimate::tokens_of_messages(["What?"]);
+    server.push(Script::fault(Fault::HalfHead));
+    assert_eq!(refusal(bench.app.openai().complete(&ada, asked("What?")).await), "upstream_interrupted");
+    let row = bench.ledger(&ada).await.pop().unwrap();
+    assert_eq!((row.tokens.input_tokens, row.tokens.output_tokens, row.is_estimated), (prompt, 0, true));
+
+    server.push(Script::fault(Fault::HalfHead));
+    let id = bench.conversation(&ada, MODEL).await.id;
+    let stream = bench.send(&ada, id, "What?").await.answers[0].1;
+    bench.events(&ada, stream).await;
+    let row = bench.ledger(&ada).await.pop().unwrap();
+    assert_eq!((row.tokens.input_tokens, row.tokens.output_tokens, row.is_estimated), (prompt, 0, true));
+    bench.check_books().await;
+}
+
+#[tokio::test]
+async fn of_a_count_that_is_outdated_what_was_read_stands() {
+    let server = ScriptedServer::start().await.unwrap();
+    let bench = Bench::over_wire(&server);
+    let ada = bench.ada().await;
+    let events = r#"data: {"choices":[{"delta":{"content":""}}],"usage":{"prompt_tokens":1000001,"completion_tokens":1}}
+
+data: {"choices":[{"delta":{"content":"sixteen letters."}}]}
+
+"#;
+    server.set_default(Script::verbatim(Verbatim::events(events)));
+    let (_, last) = read(bench.app.openai().complete(&ada, asked("What?")).await.unwrap()).await;
+    assert!(matches!(last, CompletionEvent::Failed(_)));
+    let id = bench.conversation(&ada, MODEL).await.id;
+    let stream = bench.send(&ada, id, "What?").await.answers[0].1;
+    bench.events(&ada, stream).await;
+    let rows = bench.ledger(&ada).await;
+    assert_eq!(rows.len(), 2);
+    for row in rows {
+        assert_eq!((row.tokens.input_tokens, row.tokens.output_tokens, row.is_estimated), (1_000_001, 4, true));
+    }
+    bench.check_books().await;
+}
+
+#[tokio::test]
+async fn a_kept_completion_that_is_stopped_tells_what_was_booked() {
+    let models = ManualModels::new();
+    let bench = Bench::with_models(models.clone());
+    let ada = bench.ada().await;
+    let kept = ChatCompletion { store: true, ..asked("Talk.") };
+    let openai = bench.app.openai();
+    let (completion, call) = tokio::join!(openai.complete(&ada, kept), async {
+        let call = models.call().await;
+        call.say("As far as this");
+        call
+    });
+    let completion = completion.unwrap();
+    let chats = bench.app.conversations();
+    let stream = chats.running_stream(&ada, completion.conversation_id.unwrap()).await.unwrap().unwrap();
+    chats.stop(&ada, stream).await.unwrap();
+    let CompletionEvent::Finished { usage, .. } = read(completion).await.1 else { panic!("it is stopped") };
+    drop(call);
+    let row = bench.ledger(&ada).await.pop().unwrap();
+    assert!(row.tokens.input_tokens > 0 && row.is_estimated);
+    assert_eq!(usage, row.tokens);
 }
 
 #[tokio::test]

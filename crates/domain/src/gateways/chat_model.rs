@@ -273,6 +273,13 @@ impl GatewayErrorKind {
         Self::Forbidden,
     ];
 
+    /// Whether a provider may charge for a call that failed so before a word came: it did not refuse it, but its answer was
+    /// lost.
+    #[must_use]
+    pub const fn may_be_charged(self) -> bool {
+        matches!(self, Self::Timeout | Self::Interrupted)
+    }
+
     /// The stable code of the kind.
     #[must_use]
     pub const fn code(self) -> &'static str {

@@ -41,6 +41,15 @@ impl TokenUsage {
         }
     }
 
+    /// Our own estimate of a call, where the provider's last count, if it told one, is too small for what was written.
+    #[must_use]
+    pub fn estimated(outdated: Option<Self>, input_tokens: u64, output_tokens: u64) -> Self {
+        match outdated {
+            Some(told) => Self { output_tokens: output_tokens.max(told.output_tokens), ..told },
+            None => Self { input_tokens, output_tokens, ..Self::default() },
+        }
+    }
+
     /// The count as a provider tells it, with its parts within the wholes; `None`: nobody can have counted so many.
     #[must_use]
     pub fn told(self) -> Option<Self> {

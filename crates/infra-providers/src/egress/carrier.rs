@@ -67,8 +67,7 @@ impl Carrier {
         let driver = &mut self.driver;
         poll_fn(|context| {
             drive(driver, context);
-            // Nothing but the driver can bring the answer on, so that it wakes nobody.
-            answer.as_mut().poll(&mut Context::from_waker(Waker::noop()))
+            answer.as_mut().poll(context)
         })
         .await
     }
@@ -77,7 +76,7 @@ impl Carrier {
     pub(super) async fn frame(&mut self, body: &mut Incoming) -> Option<hyper::Result<Frame<Bytes>>> {
         let mut frame = body.frame();
         poll_fn(|context| {
-            // What has come is taken before more is read.
+            // What has come is taken before more is read. Nothing but the driver can bring more, so that it wakes nobody.
             let waits_for_driver = &mut Context::from_waker(Waker::noop());
             match Pin::new(&mut frame).poll(waits_for_driver) {
                 Poll::Pending => {

@@ -24,8 +24,6 @@ pub(super) struct Assembler {
     choice: Option<u32>,
     /// Whether anything was said.
     has_spoken: bool,
-    /// Whether a word was said, or a tool called.
-    has_said: bool,
     /// Whether anything was said in a delta.
     deltas_speak: bool,
     /// All that was said, for messages that repeat it.
@@ -99,11 +97,11 @@ impl Assembler {
         Ok(())
     }
 
-    /// Takes tokens that were told. Some peers begin or end with zeros, which count nothing where words were said.
+    /// Takes tokens that were told. Some peers end with zeros, which take nothing back.
     pub(super) fn take_usage(&mut self, told: Option<TokenUsage>, deltas: &mut VecDeque<ChatDelta>) {
-        let counts = |usage: &TokenUsage| match self.has_said {
-            true => usage.output_tokens > 0,
-            false => *usage != TokenUsage::default() || self.usage == *usage,
+        let counts = |usage: &TokenUsage| {
+            let takes_back = usage.output_tokens == 0 && self.usage.output_tokens > 0;
+            !takes_back && (*usage != TokenUsage::default() || self.usage == *usage)
         };
         if let Some(usage) = told.filter(counts) {
             self.usage = usage;
@@ -152,7 +150,6 @@ impl Assembler {
         let calls = !delta.tool_calls.is_empty() || delta.function_call.is_some();
         let says = calls || !(reasoning.is_empty() && words.is_empty());
         let speaks = says || !extra.is_empty();
-        self.has_said |= says;
         // A message may tell the calls of the deltas again.
         self.said_more |= says && !(is_message && self.deltas_speak);
         self.has_spoken |= speaks;

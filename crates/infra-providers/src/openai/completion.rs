@@ -26,6 +26,8 @@ const LATE_USAGE_WAIT: Duration = Duration::from_millis(500);
 const FINISHED_IDLE: Duration = Duration::from_secs(5);
 /// Longest event, in bytes, that is passed over though it is no JSON: a sign of life such as `ping`.
 const MAX_SIGN_OF_LIFE: usize = 64;
+/// Most bytes of an answer that comes as one JSON document, which is read into many times as much: those of an event.
+const MAX_WHOLE_BYTES: usize = 8 * 1024 * 1024;
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Where the reading of an answer stands.
@@ -118,6 +120,10 @@ impl OpenCompletion {
     fn take_bytes(&mut self, bytes: &[u8]) {
         match self.phase {
             Phase::Start => self.begin(bytes),
+            Phase::Whole if self.body.len() + bytes.len() > MAX_WHOLE_BYTES => {
+                let sentence = "sent more in one piece than an answer may hold";
+                self.failure = Some(self.connection.fail(GatewayErrorKind::Protocol, sentence));
+            }
             Phase::Whole => self.body.extend_from_slice(bytes),
             _ => self.feed(bytes),
         }

@@ -59,10 +59,11 @@ async fn the_key_goes_in_a_header_and_nowhere_else() {
 async fn f04_usage_is_told_as_it_came() {
     let server = ScriptedServer::start().await.unwrap();
     let right = TokenUsage { input_tokens: 2, output_tokens: 4, ..TokenUsage::default() };
+    let zero = TokenUsage::default();
     for (mode, expected) in [
         (UsageMode::Right, vec![right]),
         (UsageMode::WithFinish, vec![right]),
-        (UsageMode::Zero, vec![]),
+        (UsageMode::Zero, vec![zero]),
         (UsageMode::None, vec![]),
         (UsageMode::Twice, vec![right, right]),
         (UsageMode::AfterDone, vec![right]),

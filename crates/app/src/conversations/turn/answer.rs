@@ -16,6 +16,8 @@ pub(crate) const TOO_SLOW: (&str, &str) = ("answer_too_slow", "the model wrote f
 pub(crate) struct Answer {
     pub(crate) parts: Parts,
     pub(crate) usage: Option<TokenUsage>,
+    /// The last count, where more was said behind it.
+    pub(crate) outdated: Option<TokenUsage>,
     pub(crate) finish_reason: Option<String>,
     /// Number of the last event.
     last_number: i64,
@@ -25,7 +27,7 @@ pub(crate) struct Answer {
 impl Answer {
     /// An answer whose stream has `last_number` events.
     pub(crate) fn after(last_number: i64) -> Self {
-        Self { parts: Parts::default(), usage: None, finish_reason: None, last_number, bytes: 0 }
+        Self { parts: Parts::default(), usage: None, outdated: None, finish_reason: None, last_number, bytes: 0 }
     }
 
     /// Bytes so far.
@@ -87,7 +89,7 @@ impl Answer {
                 None
             }
             ChatDelta::UsageOutdated => {
-                self.usage = None;
+                self.outdated = self.usage.take();
                 None
             }
         }

@@ -8,7 +8,7 @@ use domain::{
         AnswerUpdate, MessageStatus, Stream, StreamAppend, StreamEvent, StreamLease, StreamState, TurnEvent,
         TurnFailure, stream::STREAM_LEASE_SECONDS,
     },
-    gateways::Topic,
+    gateways::{GatewayErrorKind, Topic},
     knowledge::Citation,
     store::Priority,
     usage::{ProviderCall, TokenUsage, UsageLog, estimate},
@@ -136,15 +136,18 @@ impl Pump<'_> {
     /// What the call cost: the provider's count, or our estimate.
     fn spent(&self, call: ProviderCall, state: StreamState, failure: Option<&TurnFailure>) -> Spent {
         let failed_before_words = state == StreamState::Failed && self.answer.is_empty();
-        let timed_out = failure.is_some_and(|failure| failure.code == "upstream_timeout");
+        let may_be_charged = |failure: &TurnFailure| {
+            let kinds = GatewayErrorKind::ALL.into_iter().filter(|kind| kind.may_be_charged());
+            kinds.map(GatewayErrorKind::code).any(|code| code == failure.code)
+        };
         let (tokens, is_estimated) = match self.answer.usage {
             Some(tokens) => (tokens, false),
             // A provider that refuses a request does not charge for it.
-            None if failed_before_words && !timed_out => (TokenUsage::default(), false),
+            None if failed_before_words && !failure.is_some_and(may_be_charged) => (TokenUsage::default(), false),
             None => {
                 let output_tokens = estimate::tokens_of(&self.answer.written());
                 let input_tokens = call.estimated_input_tokens;
-                (TokenUsage { input_tokens, output_tokens, ..TokenUsage::default() }, true)
+                (TokenUsage::estimated(self.answer.outdated, input_tokens, output_tokens), true)
             }
         };
         let metadata = json!({ "finish_reason": self.answer.finish_reason, "error": failure.map(|f| &f.code) });

@@ -164,6 +164,8 @@ struct Heard {
     /// Bytes of further fields, which are no tokens.
     further: usize,
     counted: Option<TokenUsage>,
+    /// The last count, where more was said behind it.
+    outdated: Option<TokenUsage>,
     finish_reason: Option<String>,
     /// Why it broke off, if it did.
     failure: Option<Failure>,
@@ -194,7 +196,7 @@ impl Alone {
         let stream = match asked {
             Ok(stream) => stream,
             Err(error) => {
-                let is_estimated = error.kind == GatewayErrorKind::Timeout;
+                let is_estimated = error.kind.may_be_charged();
                 let usage = self.usage_of_refusal(error.kind);
                 let error = Error::from(error);
                 self.settle(usage, is_estimated, Some(error.code), recorder).await;
@@ -205,10 +207,9 @@ impl Alone {
         };
         drop(opened.send(Ok(())));
         let heard = self.read(stream, links).await;
-        let usage = heard.counted.unwrap_or(TokenUsage {
-            input_tokens: self.call.estimated_input_tokens,
-            output_tokens: (heard.written as u64).div_ceil(4),
-            ..TokenUsage::default()
+        let usage = heard.counted.unwrap_or_else(|| {
+            let written = (heard.written as u64).div_ceil(4);
+            TokenUsage::estimated(heard.outdated, self.call.estimated_input_tokens, written)
         });
         let code = heard.failure.as_ref().map(|failure| failure.code);
         let is_settled = self.settle(Some(usage), heard.counted.is_none(), code, recorder).await;
@@ -232,7 +233,7 @@ impl Alone {
         let input_tokens = self.call.estimated_input_tokens;
         match kind {
             GatewayErrorKind::Unreachable | GatewayErrorKind::Forbidden => None,
-            GatewayErrorKind::Timeout => Some(TokenUsage { input_tokens, ..TokenUsage::default() }),
+            kind if kind.may_be_charged() => Some(TokenUsage { input_tokens, ..TokenUsage::default() }),
             // A provider that refuses a request does not charge for it.
             _ => Some(TokenUsage::default()),
         }
@@ -282,7 +283,7 @@ impl Alone {
                     return Some(Failure::from(&error));
                 }
                 Some(Ok(ChatDelta::Usage(usage))) => heard.counted = Some(usage),
-                Some(Ok(ChatDelta::UsageOutdated)) => heard.counted = None,
+                Some(Ok(ChatDelta::UsageOutdated)) => heard.outdated = heard.counted.take(),
                 Some(Ok(ChatDelta::Finished(reason))) => heard.finish_reason = Some(reason),
                 Some(Ok(delta)) => {
                     match &delta {

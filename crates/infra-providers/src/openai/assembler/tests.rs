@@ -216,7 +216,7 @@ fn arguments_may_come_behind_an_empty_object() {
 }
 
 #[test]
-fn a_count_stands_until_more_is_said_and_no_count_of_nothing_stands_for_words() {
+fn a_count_stands_until_more_is_said_and_a_zero_takes_none_back() {
     let usage = |input_tokens, output_tokens| {
         ChatDelta::Usage(TokenUsage { input_tokens, output_tokens, ..TokenUsage::default() })
     };
@@ -231,7 +231,9 @@ fn a_count_stands_until_more_is_said_and_no_count_of_nothing_stands_for_words() 
     };
     let (begun, silent) = (told("", 100, 0), r#"{"choices":[{"delta":{"content":"words"}}]}"#);
     assert_eq!(counts(&[&begun, silent, silent]), [usage(100, 0), ChatDelta::UsageOutdated]);
-    assert_eq!(counts(&[&begun, silent, &told("", 100, 0)]), [usage(100, 0), ChatDelta::UsageOutdated]);
+    assert_eq!(counts(&[&begun, silent, &told("", 100, 2)]), [usage(100, 0), ChatDelta::UsageOutdated, usage(100, 2)]);
+    // What was told last is what counts, be it nothing.
+    assert_eq!(counts(&[silent, &told("", 7, 0)]), [usage(7, 0)]);
     assert_eq!(counts(&[&told("a", 7, 1), &told("b", 7, 2)]), [usage(7, 1), usage(7, 2)]);
     assert_eq!(counts(&[&told("a", 7, 3), &told("", 7, 0)]), [usage(7, 3)]);
     let call = r#"{"choices":[{"delta":{"tool_calls":[{"id":"c","function":{"name":"f","arguments":"{}"}}]}}]}"#;
