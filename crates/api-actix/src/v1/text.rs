@@ -87,7 +87,7 @@ impl TextCompletionRequest {
     /// What the model is asked, once for each prompt.
     fn into_requests(mut self) -> Result<Vec<ChatRequest>, ValueError> {
         // What a chat does not have, with the value that asks for nothing.
-        for (field, nothing) in [("suffix", json!("")), ("echo", json!(false)), ("best_of", json!(1))] {
+        for (field, nothing) in [("suffix", json!("")), ("echo", json!(false))] {
             if self.other.remove(field).is_some_and(|value| !value.is_null() && value != nothing) {
                 return Err(ValueError::new(field, "not_supported", "is not served; leave it out"));
             }

@@ -37,8 +37,8 @@ const TEXT_PARTS: &[(&str, &str)] =
 ///
 /// # Errors
 /// `not_supported` for what would be paid and not served (more than one choice, probabilities of tokens), and for what
-/// would let another model answer. `too_long`
-/// where they have more than [`MAX_EXTRA_BYTES`] together, without what holds documents.
+/// would let another model answer. `too_long` where they have more than [`MAX_EXTRA_BYTES`] together, without what holds
+/// documents.
 pub fn passed_on(mut fields: Extra) -> Result<Extra, ValueError> {
     fields.retain(|_, value| !value.is_null());
     if fields.remove("n").is_some_and(|choices| choices.as_f64() != Some(1.0)) {

@@ -40,26 +40,26 @@ struct Idle {
     until: Instant,
 }
 
-/// Idle connections, the last used behind.
+/// Connections, the last used behind.
 #[derive(Default)]
-struct Idles {
-    all: Vec<Idle>,
+struct Kept {
+    idle: Vec<Idle>,
     /// Whether a task closes those whose time is over.
     is_swept: bool,
 }
 
 /// Idle connections to all hosts.
 #[derive(Default)]
-pub(super) struct Pool(Mutex<Idles>);
+pub(super) struct Pool(Mutex<Kept>);
 
 impl Pool {
     /// A connection that a peer has not closed, the last used first.
     pub(super) fn take(&self, origin: &Origin) -> Option<Carrier> {
         loop {
             let mut carrier = {
-                let mut idle = self.idle();
-                let place = idle.all.iter().rposition(|idle| idle.origin == *origin)?;
-                idle.all.remove(place).carrier
+                let mut kept = self.kept();
+                let place = kept.idle.iter().rposition(|idle| idle.origin == *origin)?;
+                kept.idle.remove(place).carrier
             };
             if carrier.is_free() {
                 return Some(carrier);
@@ -72,23 +72,23 @@ impl Pool {
         if !carrier.is_free() {
             return;
         }
-        let mut idle = self.idle();
-        let of_host = idle.all.iter().filter(|idle| idle.origin == origin).count();
-        if of_host >= MAX_IDLE_PER_HOST || idle.all.len() >= MAX_IDLE {
+        let mut kept = self.kept();
+        let of_host = kept.idle.iter().filter(|idle| idle.origin == origin).count();
+        if of_host >= MAX_IDLE_PER_HOST || kept.idle.len() >= MAX_IDLE {
             return;
         }
-        idle.all.push(Idle { origin, carrier, until: Instant::now() + IDLE_TIMEOUT });
-        if !idle.is_swept {
-            idle.is_swept = true;
+        kept.idle.push(Idle { origin, carrier, until: Instant::now() + IDLE_TIMEOUT });
+        if !kept.is_swept {
+            kept.is_swept = true;
             tokio::spawn(sweep(Arc::downgrade(self)));
         }
     }
 
-    fn idle(&self) -> MutexGuard<'_, Idles> {
-        let mut idle = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
-        idle.all.retain(|idle| idle.until > now);
-        idle
+        kept.idle.retain(|idle| idle.until > now);
+        kept
     }
 }
 
@@ -97,9 +97,9 @@ async fn sweep(pool: Weak<Pool>) {
     loop {
         sleep(IDLE_TIMEOUT).await;
         let Some(pool) = pool.upgrade() else { return };
-        let mut idle = pool.idle();
-        if idle.all.is_empty() {
-            idle.is_swept = false;
+        let mut kept = pool.kept();
+        if kept.idle.is_empty() {
+            kept.is_swept = false;
             return;
         }
     }

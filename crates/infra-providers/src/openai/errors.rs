@@ -171,7 +171,7 @@ impl OpenAiConnection {
             413 if said.is_page => {
                 (Kind::InvalidRequest, about("has something before it that takes no request so large"))
             }
-            status @ (400 | 403 | 405 | 406 | 409..=412 | 414..=428 | 430..=499) if said.is_page => (
+            status @ 400..=499 if said.is_page && !matches!(status, 401 | 404 | 408 | 429) => (
                 Kind::Protocol,
                 about(&format!(
                     "answered by a web page of status {status}; check its base URL, and what stands before it"
@@ -183,7 +183,7 @@ impl OpenAiConnection {
             _ if has("model_not_found") => (Kind::UnknownModel, about("knows no such model; choose one of its list")),
             408 => (Kind::Timeout, about("did not answer in time; try again")),
             // Larger than a minute may hold: no waiting helps.
-            413 => (Kind::InvalidRequest, refused()),
+            413 if has("rate_limit") => (Kind::InvalidRequest, refused()),
             429 => asks_to_wait(),
             _ if has("rate_limit") => asks_to_wait(),
             300..=399 => (Kind::Protocol, about("sends callers elsewhere; set the base URL that it redirects to")),

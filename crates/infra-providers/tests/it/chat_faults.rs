@@ -73,6 +73,7 @@ async fn f16_what_stays_wrong_is_not_tried_again() {
         ),
         (407, &empty, Kind::Unauthorized),
         (413, &json!({ "error": { "message": "too large", "code": "rate_limit_exceeded" } }), Kind::InvalidRequest),
+        (413, &json!({ "error": { "message": "prompt is too long" } }), Kind::ContextLength),
     ] {
         let before = server.requests().len();
         server.push(Script::fault(Fault::Status { code, retry_after: None, body: body.clone() }));

@@ -61,6 +61,23 @@ async fn a_kept_connection_that_is_given_up_with_a_word_is_replaced_too() {
 }
 
 #[tokio::test]
+async fn a_peer_that_had_time_to_work_on_the_request_is_not_asked_again() {
+    let server = ScriptedServer::start().await.unwrap();
+    server.on_request(|_| async {
+        sleep(Duration::from_millis(1_200)).await;
+        Ok(())
+    });
+    for (script, kind) in [(Script::fault(Fault::Refusal), Kind::Interrupted), (Script::status(408), Kind::Timeout)] {
+        let model = chat(&server);
+        say(&model).await;
+        let before = server.requests().len();
+        server.push(script);
+        check(answer(&model, ask("hello")).await.error.as_ref().unwrap(), kind);
+        assert_eq!(server.requests().len() - before, 1);
+    }
+}
+
+#[tokio::test]
 async fn it_is_replaced_once_and_then_the_failure_is_told() {
     let server = ScriptedServer::start().await.unwrap();
     let model = chat(&server);
